@@ -1,0 +1,20 @@
+/** Extended attributes as values: a list sorted by name (unsigned bytes), without duplicates. */
+import type { ByteString } from './bytes.ts';
+
+export type Xattr = readonly [name: ByteString, value: ByteString];
+
+/** Sorted ascending by name as unsigned bytes; each name once. */
+export type Xattrs = readonly Xattr[];
+
+export const NO_XATTRS: Xattrs = [];
+
+/** Sorts by name; of equal names the last one given wins. */
+export function sortedXattrs(list: Iterable<Xattr>): Xattrs {
+  const byName = new Map<ByteString, Xattr>();
+  for (const xattr of list) byName.set(xattr[0], xattr);
+  return [...byName.values()].sort((a, b) => (a[0] < b[0] ? -1 : 1));
+}
+
+export function xattrsEqual(a: Xattrs, b: Xattrs): boolean {
+  return a.length === b.length && a.every((x, i) => x[0] === b[i]?.[0] && x[1] === b[i]?.[1]);
+}

@@ -1,0 +1,111 @@
+/**
+ * Temporary work folders that are gone afterwards, whatever happened in them: mounts are taken down and
+ * immutable flags (ostree sets one on each deployment) lifted first. What a killed run left behind is removed
+ * by the next one.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** Where work folders are made; oracle roots see it at the same path. */
+export const WORK_BASE = realpathSync(process.env.SEALTREE_TEST_TMP ?? tmpdir());
+
+const PREFIX = 'sealtree-test-';
+
+/** Mount points at or under `path`, deepest first. */
+export function mountsUnder(path: string): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) =>
+      (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_, o) =>
+        String.fromCharCode(Number.parseInt(o, 8)),
+      ),
+    )
+    .filter((point) => point === path || point.startsWith(`${path}/`))
+    .reverse();
+}
+
+function remove(path: string): void {
+  for (const point of mountsUnder(path)) spawnSync('umount', ['--lazy', point]);
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // Immutable folders refuse; only then is the walk of chattr worth its time.
+    spawnSync('chattr', ['-R', '-f', '-i', path]);
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+const live = new Set<string>();
+
+function removeLeftovers(): void {
+  for (const name of readdirSync(WORK_BASE)) {
+    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
+    if (pid === undefined) continue;
+    try {
+      process.kill(Number(pid), 0);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') remove(join(WORK_BASE, name));
+    }
+  }
+}
+
+function watchTheEnd(): void {
+  process.on('exit', () => {
+    for (const path of live) remove(path);
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => process.exit(130));
+}
+
+/** A work folder; `using work = new Sandbox()` or `dispose()` removes it. */
+export class Sandbox {
+  /** Absolute, without symlinks. */
+  readonly path: string;
+
+  constructor() {
+    if (live.size === 0) {
+      removeLeftovers();
+      watchTheEnd();
+    }
+    this.path = mkdtempSync(join(WORK_BASE, `${PREFIX}${process.pid}-`));
+    live.add(this.path);
+  }
+
+  /** A path in the folder. */
+  join(...parts: string[]): string {
+    return join(this.path, ...parts);
+  }
+
+  /** Makes a folder (and its parents) and returns its path. */
+  mkdir(...parts: string[]): string {
+    const path = this.join(...parts);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  /** Writes a file (and the folders it is in) and returns its path. */
+  write(name: string, content: string | Uint8Array): string {
+    const path = this.join(name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+    return path;
+  }
+
+  dispose(): void {
+    if (live.delete(this.path)) remove(this.path);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

@@ -1,0 +1,23 @@
+/** Runs a command that reads its own arguments, without loading the option parser. */
+import { NotFoundError } from '../base/errors.ts';
+import { findCommand } from './registry.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Runs the command; returns the exit code. Never throws. */
+export async function runRaw(
+  name: string,
+  args: readonly string[],
+  surroundings: Surroundings,
+): Promise<number> {
+  try {
+    const entry = findCommand(name);
+    if (entry?.raw !== true) throw new NotFoundError(`no command ${name} of that kind`);
+    const { command } = await entry.load();
+    const exitCode = await command.main(args, surroundings);
+    surroundings.stdout.flush();
+    return exitCode;
+  } catch (error) {
+    const { reportFailure } = await import('./failure.ts');
+    return reportFailure(error, surroundings, { json: false, quiet: false, verbose: false, color: 'auto' });
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * The table of commands: names and summaries only, so that `--help`, completions and man pages can walk it and
+ * a run loads nothing but the module it needs.
+ */
+import type { Command } from 'commander';
+import type { Context } from './context.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/**
+ * Turns the body of a command into a commander action: the body gets the context, then the arguments and the
+ * command's own options as commander gives them, and returns the exit code.
+ */
+export type Run = <A extends readonly unknown[]>(
+  body: (context: Context, ...args: A) => Promise<number>,
+) => (...args: [...A, Command]) => Promise<void>;
+
+/** A command whose arguments and options commander parses. */
+export interface CommandModule {
+  readonly name: string;
+  readonly summary: string;
+  /** Declares arguments, options, help texts and subcommands on `command`, and its action through `run`. */
+  define(command: Command, run: Run): void;
+}
+
+/** A command that reads its arguments itself: hooks, which must be quick, and stand-ins for other programs. */
+export interface RawCommand {
+  readonly name: string;
+  readonly summary: string;
+  /** `args` are those after the name. Returns the exit code. */
+  main(args: readonly string[], surroundings: Surroundings): Promise<number>;
+}
+
+interface EntryBase {
+  readonly name: string;
+  /** Arguments as in a synopsis, for the list of commands. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly group: Group;
+}
+
+export type CommandEntry =
+  | (EntryBase & { readonly raw?: false; readonly load: () => Promise<{ readonly command: CommandModule }> })
+  | (EntryBase & { readonly raw: true; readonly load: () => Promise<{ readonly command: RawCommand }> });
+
+export const GROUPS = ['Commits', 'Images', 'Deployments', 'Other'] as const;
+export type Group = (typeof GROUPS)[number];
+
+/** In the order of the help. */
+export const COMMANDS: readonly CommandEntry[] = [];
+
+/** The entry of a command, or undefined. */
+export function findCommand(name: string): CommandEntry | undefined {
+  return COMMANDS.find((entry) => entry.name === name);
+}
+
+/** Options of every command: what `--help`, man pages and completions say of them. */
+export const GLOBAL_OPTIONS: readonly (readonly [flags: string, description: string])[] = [
+  ['--sysroot <path>', 'the system to work on (default: $OSTREE_SYSROOT or /)'],
+  ['--repo <path>', 'the repository (default: SYSROOT/ostree/repo, or . if it is one)'],
+  ['--json [format]', 'print JSON; --json=lines prints lists one item a line'],
+  ['-n, --dry-run', 'say what would be done, do nothing'],
+  ['-y, --yes', 'do not ask'],
+  ['-q, --quiet', 'no progress, no remarks'],
+  ['-v, --verbose', 'say more on stderr'],
+  ['--color <when>', 'auto, always or never'],
+  ['--progress <how>', 'auto, plain, json or none'],
+];
+
+/** The text of `sealtree --help`. */
+export function helpText(version: string): string {
+  const lines = [
+    'Usage: sealtree [OPTION…] COMMAND [ARGUMENT…]',
+    '',
+    `Seals OSTree deployments with validated composefs images. Version ${version}.`,
+  ];
+  for (const group of GROUPS) {
+    const entries = COMMANDS.filter((entry) => entry.group === group);
+    if (entries.length === 0) continue;
+    lines.push('', `${group}:`);
+    for (const entry of entries)
+      lines.push(`  ${`${entry.name} ${entry.usage}`.padEnd(30)} ${entry.summary}`);
+  }
+  lines.push('', 'Options:');
+  for (const [flags, description] of GLOBAL_OPTIONS) lines.push(`  ${flags.padEnd(30)} ${description}`);
+  lines.push(
+    '  --version',
+    '',
+    'REV is a ref, REMOTE:REF, a checksum or the start of one, REV^, or a deployment (0, OS/CHECKSUM.SERIAL).',
+  );
+  lines.push('sealtree COMMAND --help says more about a command.');
+  return lines.join('\n');
+}

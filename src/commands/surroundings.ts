@@ -1,0 +1,159 @@
+/**
+ * What a run of the program finds around it: streams, environment, working folder, kernel, signals. The real
+ * ones are made by {@link processSurroundings}; tests bring their own.
+ */
+import { fstatSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { errnoOf } from '../base/errors.ts';
+import type { System } from '../base/system.ts';
+
+/** A sink for text (written as UTF-8) and bytes. A write may be held back until `flush`. */
+export interface OutputStream {
+  write(chunk: string | Uint8Array): void;
+  flush(): void;
+  readonly isTerminal: boolean;
+  /** Columns of the terminal; 80 where there is none. */
+  readonly columns: number;
+}
+
+export interface Surroundings {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly system: System;
+  /**
+   * Aborted by SIGINT, SIGTERM and SIGHUP. The handlers are installed when this is first read: whoever never
+   * looks keeps the kernel's way (the process dies at once), whoever looks promises to stop.
+   */
+  readonly signal: AbortSignal;
+  /** The exit code the shell expects after the signal that aborted: 128 + its number. */
+  readonly interruptedExitCode: number | undefined;
+  /** One line typed by the person, without the newline; undefined at the end of the input. */
+  readLine(): Promise<string | undefined>;
+  readonly stdinIsTerminal: boolean;
+  /** Whether stderr is the journal: lines then begin with sd-daemon(3) levels such as `<4>`. */
+  readonly stderrIsJournal: boolean;
+}
+
+/** The reader of our output has gone away: the program ends quietly. */
+export class BrokenPipe extends Error {
+  constructor() {
+    super('broken pipe');
+    this.name = 'BrokenPipe';
+  }
+}
+
+const HOLD_BYTES = 64 * 1024;
+
+/** A file descriptor as a stream. Synchronous: a broken pipe stops the work that writes to it. */
+export class DescriptorStream implements OutputStream {
+  readonly #fd: number;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  #terminal: boolean | undefined;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  get isTerminal(): boolean {
+    this.#terminal ??= isatty(this.#fd);
+    return this.#terminal;
+  }
+
+  get columns(): number {
+    if (!this.isTerminal) return 80;
+    const columns = (this.#fd === 2 ? process.stderr : process.stdout).columns;
+    return columns > 0 ? columns : 80;
+  }
+
+  write(chunk: string | Uint8Array): void {
+    // A caller may use its memory again after the write, so bytes are not kept without a copy.
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : Uint8Array.from(chunk);
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes >= HOLD_BYTES || this.isTerminal) this.flush();
+  }
+
+  flush(): void {
+    if (this.#heldBytes === 0) return;
+    const bytes = this.#held.length === 1 ? (this.#held[0] as Uint8Array) : Buffer.concat(this.#held);
+    this.#held = [];
+    this.#heldBytes = 0;
+    writeAll(this.#fd, bytes);
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(fd, bytes, done);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === 'EPIPE') throw new BrokenPipe();
+      // Somebody who shares the pipe has made it non-blocking: wait for the reader.
+      if (errno !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+    }
+  }
+}
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** The real surroundings of this process. */
+export function processSurroundings(system: System): Surroundings {
+  let controller: AbortController | undefined;
+  let interruptedExitCode: number | undefined;
+
+  function listen(): AbortController {
+    const made = new AbortController();
+    for (const [name, exitCode] of Object.entries(SIGNALS)) {
+      process.on(name as keyof typeof SIGNALS, () => {
+        // A second signal does not wait for a clean stop.
+        if (interruptedExitCode !== undefined) process.exit(exitCode);
+        interruptedExitCode = exitCode;
+        made.abort();
+      });
+    }
+    return made;
+  }
+
+  return {
+    stdout: new DescriptorStream(1),
+    stderr: new DescriptorStream(2),
+    env: process.env,
+    cwd: process.cwd(),
+    system,
+    get signal() {
+      controller ??= listen();
+      return controller.signal;
+    },
+    get interruptedExitCode() {
+      return interruptedExitCode;
+    },
+    get stdinIsTerminal() {
+      return isatty(0);
+    },
+    get stderrIsJournal() {
+      return isJournal(2, process.env.JOURNAL_STREAM);
+    },
+    async readLine() {
+      const { createInterface } = await import('node:readline');
+      const lines = createInterface({ input: process.stdin, terminal: false });
+      try {
+        for await (const line of lines) return line;
+        return undefined;
+      } finally {
+        lines.close();
+      }
+    },
+  };
+}
+
+/** systemd.exec(5): JOURNAL_STREAM is `DEVICE:INODE` of the stream that goes to the journal. */
+function isJournal(fd: number, journalStream: string | undefined): boolean {
+  if (journalStream === undefined) return false;
+  const stats = fstatSync(fd);
+  return journalStream === `${stats.dev}:${stats.ino}`;
+}

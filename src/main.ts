@@ -1,0 +1,52 @@
+/**
+ * The program. Everything is loaded on demand: what runs at every boot and at every Tab must start at once, and
+ * an old Node must get to the message instead of failing in the middle of an import.
+ */
+import { writeSync } from 'node:fs';
+
+/** Set by the build; the sources ask package.json. */
+declare const SEALTREE_VERSION: string | undefined;
+
+const NODE_NEEDED = [22, 12] as const;
+
+/** Names this program answers to as a stand-in for libcomposefs' tools. */
+const STAND_INS = ['mkcomposefs', 'composefs-info', 'composefs-dump'];
+
+async function main(): Promise<number> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < NODE_NEEDED[0] || (major === NODE_NEEDED[0] && minor < NODE_NEEDED[1])) {
+    writeSync(
+      2,
+      `sealtree: needs Node ${NODE_NEEDED.join('.')} or newer, this is ${process.versions.node} (${process.execPath})\n`,
+    );
+    return 69;
+  }
+  const args = process.argv.slice(2);
+  const calledAs = process.argv[1]?.split('/').at(-1) ?? '';
+  if (STAND_INS.includes(calledAs)) args.unshift(calledAs);
+
+  if (args.length === 1 && args[0] === '--version') {
+    writeSync(1, `sealtree ${await version()}\n`);
+    return 0;
+  }
+  const [{ linuxSystem }, { processSurroundings }] = await Promise.all([
+    import('./base/system-linux.ts'),
+    import('./commands/surroundings.ts'),
+  ]);
+  const surroundings = processSurroundings(linuxSystem);
+  if (args[0] === 'hook' || STAND_INS.includes(args[0] ?? '')) {
+    const { runRaw } = await import('./commands/raw.ts');
+    return runRaw(args[0] as string, args.slice(1), surroundings);
+  }
+  const { runProgram } = await import('./commands/program.ts');
+  return runProgram(args, surroundings, await version());
+}
+
+async function version(): Promise<string> {
+  if (typeof SEALTREE_VERSION === 'string') return SEALTREE_VERSION;
+  const { readFileSync } = await import('node:fs');
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return String((manifest as { version: unknown }).version);
+}
+
+process.exitCode = await main();

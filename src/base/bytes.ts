@@ -42,7 +42,9 @@ export function displayBytes(bytes: ByteString): string {
   const text = bytesToText(bytes);
   if (!text.includes('\ufffd')) {
     // C0, C1, bidirectional controls and line separators would act on the terminal instead of being seen.
-    return text.replace(/[\\\p{Cc}\p{Cf}\u2028\u2029]/gu, (c) => escapeBytes(bytesToString(Buffer.from(c, 'utf8'))));
+    return text.replace(/[\\\p{Cc}\p{Cf}\u2028\u2029]/gu, (c) =>
+      escapeBytes(bytesToString(Buffer.from(c, 'utf8'))),
+    );
   }
   return bytes.replace(/[^\x20-\x5b\x5d-\x7e]/g, (c) => escapeBytes(c as ByteString));
 }

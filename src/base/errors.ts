@@ -150,7 +150,12 @@ export class InterruptedError extends SealtreeError {
 /** The `ENOENT`-like name of a failed system call, or undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
   if (error instanceof IoError) return error.errno;
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code))
+  if (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    /^E[A-Z0-9]+$/.test(error.code)
+  )
     return error.code;
   return undefined;
 }

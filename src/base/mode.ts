@@ -12,8 +12,7 @@ export const S_IFIFO = 0o010000;
 export const isRegular = (mode: number): boolean => (mode & S_IFMT) === S_IFREG;
 export const isDirectory = (mode: number): boolean => (mode & S_IFMT) === S_IFDIR;
 export const isSymlink = (mode: number): boolean => (mode & S_IFMT) === S_IFLNK;
-export const isDevice = (mode: number): boolean =>
-  (mode & S_IFMT) === S_IFCHR || (mode & S_IFMT) === S_IFBLK;
+export const isDevice = (mode: number): boolean => (mode & S_IFMT) === S_IFCHR || (mode & S_IFMT) === S_IFBLK;
 
 const TYPES: ReadonlyMap<number, readonly [letter: string, name: string]> = new Map([
   [S_IFREG, ['-', 'file']],

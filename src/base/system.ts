@@ -30,7 +30,7 @@ export type VerityMeasurement =
   | { readonly state: 'enabled'; readonly algorithm: 'sha256' | 'sha512' | number; readonly digest: Buffer }
   /** The file system knows fs-verity; this file has none (ENODATA). */
   | { readonly state: 'disabled' }
-  /** The kernel or the file system does not know fs-verity (ENOTTY, EOPNOTSUPP). */
+  /** The kernel or the file system does not know fs-verity (ENOTTY, EOPNOTSUPP), or it cannot be asked here (ENOSYS). */
   | { readonly state: 'unsupported'; readonly errno: string };
 
 export interface Lock {
@@ -42,8 +42,8 @@ export interface Lock {
 export interface LockOptions {
   readonly exclusive: boolean;
   /**
-   * Whether the file may be unlinked by whoever releases it, as ostree does with SYSROOT/ostree/lock: after the
-   * lock is taken the file must still be linked, else taking it starts again.
+   * Whether whoever releases the lock unlinks its file, as ostree does with SYSROOT/ostree/lock: after the lock is
+   * taken the file must still be linked, else taking it starts again; an exclusive holder unlinks it likewise.
    */
   readonly mayBeUnlinked?: boolean;
 }
@@ -53,6 +53,8 @@ export interface SystemReads {
   stat(path: Path): Stats;
   lstat(path: Path): Stats;
   fstat(fd: number): Stats;
+  /** {@link lstat}, or undefined where nothing has that name (ENOENT, ENOTDIR): cheaper than catching. */
+  lstatIfExists(path: Path): Stats | undefined;
   /** Names, unsorted. */
   readdir(path: Path): ByteString[];
   readlink(path: Path): ByteString;
@@ -64,17 +66,20 @@ export interface SystemReads {
   read(fd: number, into: Uint8Array, position: number | null): number;
   close(fd: number): void;
   statfs(path: Path): FileSystemFacts;
-  /** All names, sorted as bytes, of the file itself (never of a symlink's target). */
+  /**
+   * All names, sorted as bytes, of the file itself (never of a symlink's target); none where the file system has no
+   * xattrs. What the caller may not see (`trusted.*` without CAP_SYS_ADMIN) the kernel leaves out.
+   */
   listxattr(path: Path): ByteString[];
   getxattr(path: Path, name: ByteString): ByteString | undefined;
   measureVerity(fd: number): VerityMeasurement;
-  /** FS_IMMUTABLE_FL of a file or folder; undefined when the file system has no such flag. */
+  /** FS_IMMUTABLE_FL of a file or folder; undefined when the file system has no such flag or it cannot be asked. */
   isImmutable(path: Path): boolean | undefined;
 }
 
 /** Writes: each call is one step of a transaction. */
 export interface SystemWrites {
-  /** Creates a file that must not exist (O_CREAT|O_EXCL, read-write). */
+  /** Creates a file that must not exist (O_CREAT|O_EXCL, read-write). The umask applies to `mode`. */
   create(path: Path, mode: number): number;
   /** Opens an existing file for writing. */
   openWrite(path: Path): number;
@@ -89,6 +94,7 @@ export interface SystemWrites {
   /** Opens a folder, fsyncs it and closes it: makes the names in it durable. */
   fsyncDirectory(path: Path): void;
   syncfs(path: Path): void;
+  /** One level. The umask applies to `mode` (default 0755). */
   mkdir(path: Path, mode?: number): void;
   rmdir(path: Path): void;
   rename(from: Path, to: Path): void;
@@ -98,14 +104,18 @@ export interface SystemWrites {
   setxattr(path: Path, name: ByteString, value: ByteString): void;
   removexattr(path: Path, name: ByteString): void;
   setImmutable(path: Path, immutable: boolean): void;
-  /** FS_IOC_ENABLE_VERITY, SHA-256, 4096-byte blocks, no salt. `fd` must be open for reading only. */
+  /**
+   * FS_IOC_ENABLE_VERITY, SHA-256, 4096-byte blocks, no salt. `fd` must be open for reading only, and no one may have
+   * the file open for writing (ETXTBSY). Already on: nothing happens. Durable only after fsync.
+   */
   enableVerity(fd: number): void;
 }
 
 export interface System extends SystemReads, SystemWrites {
   /**
    * Takes an OFD lock (fcntl F_OFD_SETLK on the whole file), creating the file where needed; the lock excludes
-   * libostree's. Waits up to `timeoutMs` (0 = one try), then throws {@link BusyError}.
+   * libostree's. Waits up to `timeoutMs` (0 = one try), then throws {@link BusyError}, which names the holder where
+   * it can be found. An aborted `signal` ends the wait in {@link InterruptedError}.
    */
-  lock(path: string, options: LockOptions, timeoutMs: number): Promise<Lock>;
+  lock(path: string, options: LockOptions, timeoutMs: number, signal?: AbortSignal): Promise<Lock>;
 }

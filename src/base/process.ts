@@ -1,0 +1,103 @@
+/** Running other programs: an argument vector, never a shell; English messages; bounded time and output. */
+import { execFile } from 'node:child_process';
+import { InterruptedError, NotFoundError, OperationError } from './errors.ts';
+
+export interface RunOptions {
+  readonly cwd?: string;
+  /** Added to the environment; LC_ALL is always C. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Given on standard input, which is empty otherwise. */
+  readonly input?: Uint8Array;
+  /** After so long the program is killed; default one minute. */
+  readonly timeoutMs?: number;
+  /** Bytes of output at which the program is killed; default 64 MiB. */
+  readonly maxOutputBytes?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface RunResult {
+  readonly exitCode: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** The last part of stderr that an error carries. */
+const STDERR_TAIL = 2000;
+
+/**
+ * Runs a program to its end, whatever its exit code. Throws {@link NotFoundError} when there is no such program,
+ * {@link InterruptedError} on abort, {@link OperationError} when it could not be run, was killed or took too long.
+ */
+export function runAnyway(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const timeoutMs = options.timeoutMs ?? 60_000;
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      program,
+      args,
+      {
+        encoding: 'buffer',
+        env: { ...process.env, ...options.env, LC_ALL: 'C' },
+        timeout: timeoutMs,
+        killSignal: 'SIGKILL',
+        maxBuffer: options.maxOutputBytes ?? 64 * 1024 * 1024,
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      },
+      (error, stdout, stderrBytes) => {
+        const stderr = stderrBytes.toString('utf8');
+        if (error === null) return resolve({ exitCode: 0, stdout, stderr });
+        if (typeof error.code === 'number') return resolve({ exitCode: error.code, stdout, stderr });
+        if (options.signal?.aborted) return reject(new InterruptedError());
+        if (error.code === 'ENOENT') {
+          return reject(
+            new NotFoundError(`${program}: no such program`, { cause: error, details: { program } }),
+          );
+        }
+        const why =
+          error.killed && (error.code ?? null) === null ? `took longer than ${timeoutMs} ms` : reason(error);
+        reject(failure(program, args, why, stderr, error));
+      },
+    );
+    // A program that does not read its input may be gone before it is written.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(options.input);
+  });
+}
+
+/** {@link runAnyway}, where any exit code but 0 is an {@link OperationError} that shows the end of stderr. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const result = await runAnyway(program, args, options);
+  if (result.exitCode !== 0)
+    throw failure(program, args, `exit code ${result.exitCode}`, result.stderr, undefined);
+  return result;
+}
+
+function reason(error: {
+  code?: string | number | null | undefined;
+  signal?: NodeJS.Signals | null | undefined;
+}): string {
+  if (error.signal) return `killed by ${error.signal}`;
+  return error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER' ? 'wrote too much output' : String(error.code);
+}
+
+function failure(
+  program: string,
+  args: readonly string[],
+  why: string,
+  stderr: string,
+  cause: unknown,
+): OperationError {
+  const tail = stderr.trimEnd().slice(-STDERR_TAIL);
+  return new OperationError('process', `${program} failed: ${why}${tail === '' ? '' : `: ${tail}`}`, {
+    details: { program, args, stderr: tail },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

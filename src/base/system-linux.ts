@@ -1,0 +1,337 @@
+/**
+ * The {@link System} of a Linux kernel: node:fs where it has the call, the C library (see {@link ./libc.ts}) for
+ * xattrs, fs-verity, inode flags, OFD locks and syncfs. Where the C library cannot be reached everything else
+ * still works, and those calls end in {@link UnsupportedError}.
+ *
+ * Calls are synchronous: for the many small files of a repository that is several times cheaper than promises, and
+ * a step that has returned has happened.
+ */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
+import type { ByteString } from './bytes.ts';
+import { bytesToString, stringToBytes } from './bytes.ts';
+import { errnoOf, IoError, UnsupportedError } from './errors.ts';
+import {
+  type CPath,
+  FS_IMMUTABLE_FL,
+  Ioctl,
+  type Libc,
+  libc,
+  libcProblem,
+  verityEnableArgument,
+} from './libc.ts';
+import { isReadOnlyMount, type Mount, mountOf, parseMountinfo } from './mountinfo.ts';
+import { takeLock } from './ofd-lock.ts';
+import type { FileSystemFacts, Path, System, VerityMeasurement } from './system.ts';
+
+export const linuxSystem: System = {
+  stat: (path) => attempt('stat', path, () => statSync(path)),
+  lstat: (path) => attempt('lstat', path, () => lstatSync(path)),
+  lstatIfExists: (path) => attempt('lstat', path, () => lstatSync(path, MISSING_IS_FINE)),
+  fstat: (fd) => attempt('fstat', fd, () => fstatSync(fd)),
+  readdir: (path) => attempt('read the folder', path, () => readdirSync(path, 'latin1') as ByteString[]),
+  readlink: (path) => attempt('read the link', path, () => readlinkSync(path, 'latin1') as ByteString),
+  readFile: (path) => attempt('read', path, () => readFileSync(path)),
+  openRead: (path, options) =>
+    attempt('open', path, () =>
+      openSync(path, options?.noFollow ? constants.O_RDONLY | constants.O_NOFOLLOW : constants.O_RDONLY),
+    ),
+  read,
+  close: (fd) => attempt('close', fd, () => closeSync(fd)),
+  statfs,
+  listxattr,
+  getxattr,
+  measureVerity,
+  isImmutable,
+
+  create: (path, mode) => attempt('create', path, () => openSync(path, 'wx+', mode)),
+  openWrite: (path) => attempt('open for writing', path, () => openSync(path, 'r+')),
+  write,
+  ftruncate: (fd, size) => attempt('truncate', fd, () => ftruncateSync(fd, size)),
+  fchmod: (fd, mode) => attempt('chmod', fd, () => fchmodSync(fd, mode)),
+  fchown: (fd, uid, gid) => attempt('chown', fd, () => fchownSync(fd, uid, gid)),
+  lchown: (path, uid, gid) => attempt('chown', path, () => lchownSync(path, uid, gid)),
+  utimes: (path, seconds) => attempt('set the times', path, () => utimesSync(path, seconds, seconds)),
+  fsync: (fd) => attempt('fsync', fd, () => fsyncSync(fd)),
+  fsyncDirectory: (path) =>
+    withOpen(path, constants.O_DIRECTORY, (fd) => attempt('fsync', path, () => fsyncSync(fd))),
+  syncfs,
+  mkdir: (path, mode = 0o755) => attempt('make the folder', path, () => void mkdirSync(path, mode)),
+  rmdir: (path) => attempt('remove the folder', path, () => rmdirSync(path)),
+  rename: (from, to) => attempt(`rename to ${showPath(to)}`, from, () => renameSync(from, to)),
+  link: (from, to) => attempt(`link to ${showPath(to)}`, from, () => linkSync(from, to)),
+  symlink: (target, path) =>
+    attempt('make the symlink', path, () => symlinkSync(stringToBytes(target), path)),
+  unlink: (path) => attempt('remove', path, () => unlinkSync(path)),
+  setxattr,
+  removexattr,
+  setImmutable,
+  enableVerity,
+
+  lock: takeLock,
+};
+
+const MISSING_IS_FINE = { throwIfNoEntry: false } as const;
+
+/** Runs one of Node's calls; its failure becomes an {@link IoError}. */
+function attempt<T>(operation: string, subject: Path | number, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw asIoError(operation, subject, error);
+  }
+}
+
+function asIoError(operation: string, subject: Path | number, error: unknown): unknown {
+  const errno = errnoOf(error);
+  if (error instanceof IoError) return error;
+  // Node refuses a NUL in a path before the kernel could.
+  if (error instanceof TypeError && 'code' in error && error.code === 'ERR_INVALID_ARG_VALUE')
+    return new IoError(operation, showPath(subject), 'EINVAL', { cause: error });
+  return errno === undefined ? error : new IoError(operation, showPath(subject), errno, { cause: error });
+}
+
+/** The path for a message; that of a descriptor is asked of the kernel. */
+function showPath(subject: Path | number): string {
+  if (typeof subject === 'string') return subject;
+  if (typeof subject !== 'number') return subject.toString('utf8');
+  try {
+    return readlinkSync(`/proc/self/fd/${subject}`);
+  } catch {
+    // Only the wording of another error suffers.
+    return `file descriptor ${subject}`;
+  }
+}
+
+function read(fd: number, into: Uint8Array, position: number | null): number {
+  return attempt('read', fd, () => {
+    let done = readSync(fd, into, 0, into.length, position);
+    // Nearly always the first call brings all there is; a short count is not yet the end of the file.
+    while (done > 0 && done < into.length) {
+      const count = readSync(fd, into, done, into.length - done, position === null ? null : position + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  });
+}
+
+function write(fd: number, bytes: Uint8Array): void {
+  attempt('write', fd, () => {
+    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
+  });
+}
+
+function withOpen<T>(path: Path, flags: number, use: (fd: number) => T): T {
+  const fd = attempt('open', path, () => openSync(path, constants.O_RDONLY | flags));
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function syncfs(path: Path): void {
+  const c = libc('flush a file system');
+  withOpen(path, 0, (fd) => {
+    if (c.syncfs(fd) === -1) throw new IoError('flush the file system of', showPath(path), c.errno());
+  });
+}
+
+function statfs(path: Path): FileSystemFacts {
+  const facts = attempt('statfs', path, () => statfsSync(path));
+  const mount = findMount(path);
+  return {
+    type: mount?.type ?? `0x${facts.type.toString(16)}`,
+    blockSize: facts.bsize,
+    availableBytes: facts.bavail * facts.bsize,
+    readOnly: mount !== undefined && isReadOnlyMount(mount),
+    mountPoint: mount?.mountPoint ?? '',
+    source: mount?.source ?? '',
+  };
+}
+
+/** O_PATH of include/uapi/asm-generic/fcntl.h; Node has no name for it. */
+const O_PATH = 0o10000000;
+
+/** The mount a path is on, by the kernel's mount id; undefined where /proc or that mount cannot be seen. */
+function findMount(path: Path): Mount | undefined {
+  try {
+    const mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
+    const id = withOpen(path, O_PATH, (fd) =>
+      /^mnt_id:\s*([0-9]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')),
+    );
+    return id === null
+      ? mountOf(mounts, realpathSync(path.toString()))
+      : mounts.find((mount) => mount.id === Number(id[1]));
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+// xattrs. The kernel's limits (XATTR_LIST_MAX, XATTR_SIZE_MAX) let one buffer serve every call.
+const XATTR_MAX = 65536;
+const NO_NAMES: ByteString[] = [];
+let xattrBuffer: Buffer | undefined;
+
+function listxattr(path: Path): ByteString[] {
+  const c = libc('read extended attributes');
+  xattrBuffer ??= Buffer.allocUnsafeSlow(XATTR_MAX);
+  const length = c.llistxattr(cPath(path, 'list the xattrs'), xattrBuffer, XATTR_MAX);
+  if (length === 0) return NO_NAMES;
+  if (length === -1) {
+    const errno = c.errno();
+    if (errno === 'EOPNOTSUPP') return NO_NAMES;
+    throw new IoError('list the xattrs', showPath(path), errno);
+  }
+  // The list is name NUL name NUL.
+  const names = bytesToString(xattrBuffer, 0, length - 1).split('\0') as ByteString[];
+  return names.length === 1 ? names : names.sort((a, b) => (a < b ? -1 : 1));
+}
+
+function getxattr(path: Path, name: ByteString): ByteString | undefined {
+  const c = libc('read extended attributes');
+  xattrBuffer ??= Buffer.allocUnsafeSlow(XATTR_MAX);
+  const length = c.lgetxattr(cPath(path, 'read an xattr'), cName(name), xattrBuffer, XATTR_MAX);
+  if (length !== -1) return bytesToString(xattrBuffer, 0, length);
+  const errno = c.errno();
+  if (errno === 'ENODATA' || errno === 'EOPNOTSUPP') return undefined;
+  throw new IoError(`read the xattr ${name}`, showPath(path), errno);
+}
+
+function setxattr(path: Path, name: ByteString, value: ByteString): void {
+  const c = libc('write extended attributes');
+  const bytes = stringToBytes(value);
+  if (c.lsetxattr(cPath(path, 'set an xattr'), cName(name), bytes, bytes.length, 0) === -1)
+    throw new IoError(`set the xattr ${name}`, showPath(path), c.errno());
+}
+
+function removexattr(path: Path, name: ByteString): void {
+  const c = libc('write extended attributes');
+  if (c.lremovexattr(cPath(path, 'remove an xattr'), cName(name)) === -1)
+    throw new IoError(`remove the xattr ${name}`, showPath(path), c.errno());
+}
+
+/** A path as the C library takes it; one that holds a NUL byte would be cut short there. */
+function cPath(path: Path, operation: string): CPath {
+  if (typeof path === 'string') {
+    if (!path.includes('\0')) return path;
+  } else if (!path.includes(0)) {
+    return Buffer.concat([path, NUL]);
+  }
+  throw new IoError(operation, showPath(path), 'EINVAL');
+}
+
+const NUL = Buffer.alloc(1);
+
+function cName(name: ByteString): CPath {
+  if (/^[\x01-\x7f]*$/.test(name)) return name;
+  return cPath(stringToBytes(name), 'name an xattr');
+}
+
+// fs-verity and inode flags.
+
+/** No algorithm of the kernel's has a digest longer than 64 bytes (FS_VERITY_MAX_DIGEST_SIZE). */
+const MAX_DIGEST = 64;
+const ALGORITHMS: Readonly<Record<number, 'sha256' | 'sha512'>> = { 1: 'sha256', 2: 'sha512' };
+const measureBuffer = Buffer.alloc(4 + MAX_DIGEST);
+
+function measureVerity(fd: number): VerityMeasurement {
+  if (libcProblem() !== undefined) return { state: 'unsupported', errno: 'ENOSYS' };
+  const c = libc('measure fs-verity');
+  // struct fsverity_digest: __u16 digest_algorithm; __u16 digest_size (in: room, out: length); __u8 digest[].
+  measureBuffer.writeUInt16LE(MAX_DIGEST, 2);
+  if (c.ioctl(fd, Ioctl.measureVerity, measureBuffer) === -1) {
+    const errno = c.errno();
+    if (errno === 'ENODATA') return { state: 'disabled' };
+    if (lacksFeature(errno)) return { state: 'unsupported', errno };
+    throw new IoError('measure the fs-verity digest', showPath(fd), errno);
+  }
+  const algorithm = measureBuffer.readUInt16LE(0);
+  const size = measureBuffer.readUInt16LE(2);
+  return {
+    state: 'enabled',
+    algorithm: ALGORITHMS[algorithm] ?? algorithm,
+    digest: Buffer.from(measureBuffer.subarray(4, 4 + size)),
+  };
+}
+
+function enableVerity(fd: number): void {
+  const c = libc('enable fs-verity');
+  if (c.ioctl(fd, Ioctl.enableVerity, verityEnableArgument()) !== -1) return;
+  const errno = c.errno();
+  if (errno === 'EEXIST') return;
+  const path = showPath(fd);
+  if (lacksFeature(errno)) {
+    throw new UnsupportedError(`${path}: the kernel or the file system has no fs-verity (${errno})`, {
+      hint: 'ext4 needs its verity feature (tune2fs -O verity), and the kernel CONFIG_FS_VERITY',
+      details: { path, errno },
+    });
+  }
+  throw new IoError('enable fs-verity', path, errno);
+}
+
+function isImmutable(path: Path): boolean | undefined {
+  if (libcProblem() !== undefined) return undefined;
+  const c = libc('read inode flags');
+  return withOpen(path, constants.O_NOFOLLOW | constants.O_NONBLOCK, (fd) => {
+    const flags = getFlags(c, fd);
+    return flags === undefined ? undefined : (flags & FS_IMMUTABLE_FL) !== 0;
+  });
+}
+
+function setImmutable(path: Path, immutable: boolean): void {
+  const c = libc('change inode flags');
+  withOpen(path, constants.O_NOFOLLOW | constants.O_NONBLOCK, (fd) => {
+    const flags = getFlags(c, fd);
+    if (flags === undefined) {
+      throw new UnsupportedError(`${showPath(path)}: the file system has no immutable flag`);
+    }
+    const wanted = immutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+    if (wanted === flags) return;
+    flagBuffer.writeInt32LE(wanted, 0);
+    if (c.ioctl(fd, Ioctl.setFlags, flagBuffer) === -1)
+      throw new IoError(`${immutable ? 'set' : 'clear'} the immutable flag`, showPath(path), c.errno());
+  });
+}
+
+/** The ioctl's type is long, what the kernel copies is an int. */
+const flagBuffer = Buffer.alloc(8);
+
+function getFlags(c: Libc, fd: number): number | undefined {
+  if (c.ioctl(fd, Ioctl.getFlags, flagBuffer) !== -1) return flagBuffer.readInt32LE(0);
+  const errno = c.errno();
+  if (lacksFeature(errno)) return undefined;
+  throw new IoError('read the inode flags', showPath(fd), errno);
+}
+
+/** What an ioctl says where kernel or file system do not know it. */
+function lacksFeature(errno: string): boolean {
+  return errno === 'ENOTTY' || errno === 'EOPNOTSUPP' || errno === 'ENOSYS';
+}

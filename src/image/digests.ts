@@ -1,0 +1,105 @@
+/**
+ * Object digests: the fs-verity digest of each content object's bytes, which the image carries so that
+ * overlayfs can refuse an object that differs. The kernel's own measurement wins where the object has
+ * fs-verity; else the digest is computed from the content.
+ */
+import type { Checksum } from '../base/digest.ts';
+import { FormatError } from '../base/errors.ts';
+import type { Progress } from '../base/progress.ts';
+import { VerityHasher, verityDigest } from '../formats/verity.ts';
+import type { ContentInfo, Repository } from '../repository/repository.ts';
+
+/**
+ * libostree's three ways to fill in object digests: `yes` = measured, else computed; `maybe` = only what the
+ * kernel measures; `no` = none at all.
+ */
+export type VerityMode = 'yes' | 'maybe' | 'no';
+
+export const VERITY_MODES: readonly VerityMode[] = ['yes', 'maybe', 'no'];
+
+/** Digests of one repository's content objects, each found once. */
+export class ObjectDigests {
+  readonly mode: VerityMode;
+  readonly #repository: Repository;
+  readonly #known = new Map<Checksum, Uint8Array | undefined>();
+  /** Whether asking the kernel makes sense: not for compressed objects, nor where fs-verity is unknown. */
+  #measurable: boolean;
+  /** How many digests came from the kernel, and how many were computed. */
+  measured = 0;
+  computed = 0;
+
+  constructor(repository: Repository, mode: VerityMode) {
+    this.mode = mode;
+    this.#repository = repository;
+    this.#measurable = mode !== 'no' && repository.mode !== 'archive';
+  }
+
+  /** The digest of a loaded object: 32 bytes, or undefined where the mode gives none. */
+  get(checksum: Checksum): Uint8Array | undefined {
+    return this.#known.get(checksum);
+  }
+
+  /**
+   * Finds the digests of all `objects` (regular files that are not empty).
+   * @throws FormatError when an object's content is not as long as its header says.
+   */
+  async load(objects: ReadonlyMap<Checksum, ContentInfo>, progress: Progress): Promise<void> {
+    if (this.mode === 'no') return;
+    progress.begin('digesting objects', objects.size);
+    for (const [checksum, info] of objects) {
+      if (!this.#known.has(checksum)) this.#known.set(checksum, await this.#find(checksum, info));
+      progress.advance(1, info.size);
+      await progress.breathe();
+    }
+  }
+
+  async #find(checksum: Checksum, info: ContentInfo): Promise<Uint8Array | undefined> {
+    const measured = this.#measurable ? this.#measure(checksum) : undefined;
+    if (measured !== undefined) {
+      this.measured++;
+      return measured;
+    }
+    if (this.mode === 'maybe') return undefined;
+    this.computed++;
+    return await computeObjectDigest(this.#repository, checksum, info.size);
+  }
+
+  #measure(checksum: Checksum): Uint8Array | undefined {
+    const { system } = this.#repository;
+    const fd = system.openRead(this.#repository.objectPath(checksum, 'file'), { noFollow: true });
+    try {
+      const verity = system.measureVerity(fd);
+      if (verity.state === 'unsupported') this.#measurable = false;
+      return verity.state === 'enabled' && verity.algorithm === 'sha256' ? verity.digest : undefined;
+    } finally {
+      system.close(fd);
+    }
+  }
+}
+
+/**
+ * Computes the digest of a content object from its (decompressed) bytes.
+ * @throws FormatError when the content is not `sizeBytes` long.
+ */
+export async function computeObjectDigest(
+  repository: Repository,
+  checksum: Checksum,
+  sizeBytes: number,
+): Promise<Uint8Array> {
+  let whole: Uint8Array | undefined;
+  let hasher: VerityHasher | undefined;
+  let total = 0;
+  const reading = repository.readContent(checksum, (chunk) => {
+    total += chunk.length;
+    if (hasher === undefined && total === sizeBytes && total === chunk.length) {
+      whole = verityDigest(chunk);
+      return;
+    }
+    hasher ??= new VerityHasher();
+    hasher.update(chunk);
+  });
+  if (reading !== undefined) await reading;
+  if (total !== sizeBytes)
+    throw new FormatError(`object ${checksum}.file`, 'content has another length', { got: total, want: sizeBytes });
+  return hasher === undefined ? (whole ?? verityDigest(new Uint8Array(0))) : hasher.digest();
+}

@@ -1,0 +1,159 @@
+/**
+ * Are the objects that images point to there, whole, and protected? Each object is looked at once, however many
+ * images need it, and nothing learnt earlier is believed: lengths come from the file system, digests from the
+ * kernel or from the bytes.
+ */
+import { bytesEqual } from '../base/bytes.ts';
+import { type Checksum, checksumOf, digestOf, type Hasher, nativeEngine } from '../base/digest.ts';
+import { nobleEngine } from '../base/digest-noble.ts';
+import { NotFoundError, SealtreeError } from '../base/errors.ts';
+import { isRegular } from '../base/mode.ts';
+import type { Progress } from '../base/progress.ts';
+import { contentHeader } from '../formats/objects.ts';
+import { VerityHasher } from '../formats/verity.ts';
+import type { ContentInfo, Repository } from '../repository/repository.ts';
+import type { Severity } from './findings.ts';
+
+/**
+ * How closely to look: `metadata` reads no content; `deep` recomputes each object's checksum and digest, one in
+ * a hundred also with the second hash engine; `paranoid` all of them with both.
+ */
+export type Depth = 'metadata' | 'deep' | 'paranoid';
+
+/** What an image says of an object it points to. */
+export interface ExpectedObject {
+  readonly sizeBytes: number;
+  /** 32 bytes, or undefined where the image lists no digest. */
+  readonly digest: Uint8Array | undefined;
+}
+
+/** Something wrong with one object; paths and deployments are added by who knows them. */
+export interface ObjectFinding {
+  readonly checksum: Checksum;
+  readonly severity: Severity;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What became of the check for fs-verity, over all objects. */
+export interface VerityCounts {
+  enabled: number;
+  disabled: number;
+  unsupported: number;
+}
+
+export class ObjectVerifier {
+  readonly verity: VerityCounts = { enabled: 0, disabled: 0, unsupported: 0 };
+  /** Objects whose content was read. */
+  read = 0;
+  readonly #repository: Repository;
+  readonly #depth: Depth;
+  readonly #sample: () => boolean;
+
+  /** @param sample whether `deep` checks an object with the second engine too; one in a hundred by default */
+  constructor(repository: Repository, depth: Depth, sample = () => Math.random() < 0.01) {
+    this.#repository = repository;
+    this.#depth = depth;
+    this.#sample = sample;
+  }
+
+  /** Checks every object; yields what is wrong as it is found. */
+  async *verify(
+    objects: ReadonlyMap<Checksum, ExpectedObject>,
+    progress: Progress,
+  ): AsyncGenerator<ObjectFinding> {
+    progress.begin(this.#depth === 'metadata' ? 'looking at objects' : 'reading objects', objects.size);
+    for (const [checksum, expected] of objects) {
+      yield* await this.#verifyOne(checksum, expected);
+      progress.advance(1, this.#depth === 'metadata' ? 0 : expected.sizeBytes);
+      await progress.breathe();
+    }
+  }
+
+  async #verifyOne(checksum: Checksum, expected: ExpectedObject): Promise<ObjectFinding[]> {
+    const found: ObjectFinding[] = [];
+    const add = (severity: Severity, code: string, message: string) => {
+      found.push({ checksum, severity, code, message });
+    };
+    let info: ContentInfo;
+    try {
+      info = this.#repository.content(checksum);
+    } catch (error) {
+      if (!(error instanceof SealtreeError)) throw error;
+      if (error instanceof NotFoundError) add('error', 'object-missing', 'the object is missing');
+      else if (error.code === 'permission') add('unchecked', 'object-unreadable', error.message);
+      else add('error', 'object-damaged', error.message);
+      return found;
+    }
+    if (!isRegular(info.mode)) {
+      add('error', 'object-replaced', 'the object is no regular file');
+      return found;
+    }
+    if (info.size !== expected.sizeBytes)
+      add('error', 'object-size', `the object has ${info.size} bytes, the image says ${expected.sizeBytes}`);
+    const measured = this.#measure(checksum, expected, add);
+    if (this.#depth !== 'metadata') await this.#readOne(checksum, info, expected, measured, add);
+    return found;
+  }
+
+  /** The kernel's measurement: 32 bytes, or undefined where there is none. */
+  #measure(
+    checksum: Checksum,
+    expected: ExpectedObject,
+    add: (severity: Severity, code: string, message: string) => void,
+  ): Uint8Array | undefined {
+    // Compressed objects back no mount: there is nothing for the kernel to measure.
+    if (this.#repository.mode === 'archive') return undefined;
+    const { system } = this.#repository;
+    const fd = system.openRead(this.#repository.objectPath(checksum, 'file'), { noFollow: true });
+    try {
+      const verity = system.measureVerity(fd);
+      this.verity[verity.state]++;
+      if (verity.state !== 'enabled') return undefined;
+      if (expected.digest !== undefined && !bytesEqual(verity.digest, expected.digest)) {
+        const got = verity.digest.toString('hex');
+        add('error', 'object-verity', `fs-verity measures ${got}, the image says ${digestOf(expected.digest)}`);
+      }
+      return verity.digest;
+    } finally {
+      system.close(fd);
+    }
+  }
+
+  async #readOne(
+    checksum: Checksum,
+    info: ContentInfo,
+    expected: ExpectedObject,
+    measured: Uint8Array | undefined,
+    add: (severity: Severity, code: string, message: string) => void,
+  ): Promise<void> {
+    const engines = this.#depth === 'paranoid' || this.#sample() ? [nativeEngine, nobleEngine] : [nativeEngine];
+    const passes = engines.map((engine) => ({ engine, content: engine.create(), verity: new VerityHasher(engine) }));
+    const header = contentHeader(info);
+    for (const { content } of passes) content.update(header);
+    this.read++;
+    try {
+      const reading = this.#repository.readContent(checksum, (chunk) => {
+        for (const { content, verity } of passes) {
+          (content as Hasher).update(chunk);
+          verity.update(chunk);
+        }
+      });
+      if (reading !== undefined) await reading;
+    } catch (error) {
+      if (!(error instanceof SealtreeError)) throw error;
+      add('error', 'object-damaged', `the content cannot be read: ${error.message}`);
+      return;
+    }
+    for (const { engine, content, verity } of passes) {
+      const gotChecksum = checksumOf(content.digest());
+      const gotDigest = verity.digest();
+      if (gotChecksum !== checksum)
+        add('error', 'object-corrupt', `content and metadata hash to ${gotChecksum} (${engine.name})`);
+      if (expected.digest !== undefined && !bytesEqual(gotDigest, expected.digest))
+        add('error', 'object-digest', `the content's digest is ${digestOf(gotDigest)}, the image says ${digestOf(expected.digest)} (${engine.name})`);
+      else if (measured !== undefined && !bytesEqual(gotDigest, measured))
+        add('error', 'object-verity', `fs-verity measures ${digestOf(measured)}, the bytes give ${digestOf(gotDigest)}`);
+    }
+  }
+}

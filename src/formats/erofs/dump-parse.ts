@@ -1,0 +1,505 @@
+/**
+ * composefs-dump(5), read: one line per entry, eleven fields separated by single spaces, then xattrs.
+ *
+ *     PATH SIZE MODE NLINK UID GID RDEV MTIME PAYLOAD CONTENT DIGEST [KEY=VALUE ...]
+ *
+ * What `mkcomposefs --from-file` 1.0.8 accepts is accepted here with the same meaning, down to integers as
+ * strtoull(3) reads them, and what it refuses is refused. On purpose stricter, because the C tool then writes
+ * an image nobody asked for: a DIGEST that is not 64 hex digits (it leaves the rest uninitialised), a GID or
+ * RDEV that is no integer (it takes 0 when the UID is not 0), a hard link to a directory (it makes a cycle).
+ *
+ * Lines come by the million, so fields are found in one pass over the bytes and strings are made only of what
+ * the tree keeps.
+ */
+import { asBuffer, type ByteString, bytesToString, stringToBytes } from '../../base/bytes.ts';
+import { FormatError } from '../../base/errors.ts';
+import { isDevice, isDirectory, isKnownType, isRegular, isSymlink } from '../../base/mode.ts';
+import { sortedXattrs, type Xattr, type Xattrs } from '../../base/xattrs.ts';
+import { ImageTree, type NodeFields } from './tree.ts';
+
+export interface ParseDumpOptions {
+  /** The C tool's CFS_PARSE_STRICT: a final newline, RDEV 0 on non-devices, exact symlink sizes. */
+  readonly strict?: boolean;
+}
+
+/**
+ * Reads a dump into a tree. `where` names the input in errors, which are {@link FormatError}s with the number
+ * of the line. Chunks may end anywhere and are not kept.
+ */
+export function parseDump(
+  chunks: Uint8Array | Iterable<Uint8Array>,
+  where: string,
+  options: ParseDumpOptions = {},
+): ImageTree {
+  const parser = new DumpParser(where, options);
+  if (chunks instanceof Uint8Array) parser.push(chunks);
+  else for (const chunk of chunks) parser.push(chunk);
+  return parser.finish();
+}
+
+const PATH = 0;
+const SIZE = 1;
+const MODE = 2;
+const NLINK = 3;
+const UID = 4;
+const GID = 5;
+const RDEV = 6;
+const MTIME = 7;
+const PAYLOAD = 8;
+const CONTENT = 9;
+const DIGEST = 10;
+const FIELDS = [
+  'PATH',
+  'SIZE',
+  'MODE',
+  'NLINK',
+  'UID',
+  'GID',
+  'RDEV',
+  'MTIME',
+  'PAYLOAD',
+  'CONTENT',
+  'DIGEST',
+];
+
+const NEWLINE = 0x0a;
+const SPACE = 0x20;
+const DASH = 0x2d;
+const DOT = 0x2e;
+const EQUALS = 0x3d;
+const AT = 0x40;
+const BACKSLASH = 0x5c;
+
+/** PATH_MAX - 1: the longest payload. */
+const MAX_PAYLOAD = 4095;
+const MAX_NAME = 255;
+const MAX_INLINE_CONTENT = 5000;
+/** 1024 chunks of 2^43 bytes. */
+const MAX_FILE_SIZE = 2 ** 53;
+const MAX_XATTR_TEXT = 0xffff;
+const MAX_XATTR_VALUE = 0xffff;
+/** What one inode's xattrs may take: 12 bytes, and for each 7 bytes, its name and its value. */
+const XATTR_BUDGET = 0x7fff;
+const XATTR_BASE_COST = 12;
+const XATTR_COST = 7;
+
+interface PendingLink {
+  readonly parent: number;
+  readonly name: ByteString;
+  readonly target: ByteString;
+  readonly line: number;
+}
+
+/** Takes the text in pieces; {@link finish} gives the tree. */
+export class DumpParser {
+  readonly #where: string;
+  readonly #strict: boolean;
+  readonly #tree = new ImageTree();
+  #hasRoot = false;
+  #line = 0;
+  /** What came after the last newline so far. */
+  #rest: Buffer[] = [];
+
+  // The line at hand: its bytes, and where each field lies in them.
+  #bytes: Buffer = Buffer.alloc(0);
+  readonly #starts = new Uint32Array(FIELDS.length);
+  readonly #ends = new Uint32Array(FIELDS.length);
+  /** Bit n: field n has a backslash. */
+  #escaped = 0;
+
+  /** Paths of directories, spelled `/a/b`; the root is the empty string. */
+  readonly #directories = new Map<string, number>();
+  #lastParentPath = '';
+  #lastParent = 0;
+  #lastSeconds = 0;
+  #lastMtime = 0n;
+
+  readonly #links: PendingLink[] = [];
+
+  constructor(where: string, options: ParseDumpOptions = {}) {
+    this.#where = where;
+    this.#strict = options.strict ?? false;
+  }
+
+  push(chunk: Uint8Array): void {
+    let bytes = asBuffer(chunk);
+    let start = 0;
+    if (this.#rest.length > 0) {
+      const end = bytes.indexOf(NEWLINE);
+      if (end === -1) {
+        this.#rest.push(Buffer.from(bytes));
+        return;
+      }
+      this.#parseLine(Buffer.concat([...this.#rest, bytes.subarray(0, end)]), 0);
+      this.#rest = [];
+      start = end + 1;
+    }
+    for (let end = bytes.indexOf(NEWLINE, start); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
+      this.#parseLine(bytes, start, end);
+      start = end + 1;
+    }
+    if (start < bytes.length) {
+      // The caller may use the chunk's memory again.
+      bytes = Buffer.from(bytes.subarray(start));
+      this.#rest.push(bytes);
+    }
+  }
+
+  finish(): ImageTree {
+    if (this.#rest.length > 0) {
+      if (this.#strict) {
+        this.#line++;
+        throw this.#error('the last line does not end in a newline');
+      }
+      this.#parseLine(Buffer.concat(this.#rest), 0);
+      this.#rest = [];
+    }
+    if (!this.#hasRoot) throw new FormatError(this.#where, 'no entries in the dump');
+    this.#addLinks();
+    return this.#tree;
+  }
+
+  #parseLine(bytes: Buffer, start: number, end = bytes.length): void {
+    this.#line++;
+    this.#bytes = bytes;
+    const xattrsAt = this.#split(start, end);
+
+    const path = this.#cString(PATH);
+    if (path === '') throw this.#error('empty PATH');
+    let modeAt = this.#starts[MODE]!;
+    const isLink = modeAt < this.#ends[MODE]! && bytes[modeAt] === AT;
+    if (isLink) modeAt++;
+    const mode = this.#u32(MODE, 8, modeAt);
+    if (!isKnownType(mode)) throw this.#error(`MODE ${mode.toString(8)} has no known file type`);
+
+    if (isLink) this.#parseLink(path, mode);
+    else this.#parseNode(path, mode, xattrsAt, end);
+  }
+
+  #parseLink(path: ByteString, mode: number): void {
+    if (isDirectory(mode)) throw this.#error('a directory cannot be a hard link');
+    if (path === '/') throw this.#error('the root must be a directory');
+    const name = nameOf(path);
+    const parent = this.#parentOf(path, name);
+    const target = this.#optional(PAYLOAD);
+    if (target === undefined) throw this.#error('a hard link needs its target as PAYLOAD');
+    this.#links.push({ parent, name, target: cut(target), line: this.#line });
+  }
+
+  #parseNode(path: ByteString, mode: number, xattrsAt: number, end: number): void {
+    const size = this.#integer(SIZE, 10);
+    const nlink = this.#u32(NLINK, 10);
+    const uid = this.#u32(UID, 10);
+    const gid = this.#u32(GID, 10);
+    const rdev = this.#u32(RDEV, 10);
+    const fields: NodeFields = { mode, nlink, uid, gid, ...this.#mtime() };
+    const payload = this.#payload(mode);
+    const content = this.#content(size);
+
+    if (isDevice(mode)) fields.rdev = rdev;
+    else if (this.#strict && this.#integer(RDEV, 10) !== 0)
+      throw this.#error('RDEV must be 0 on what is no device');
+
+    if (isSymlink(mode)) {
+      if (payload === undefined || payload === '') throw this.#error('a symlink needs a target as PAYLOAD');
+      if (this.#strict && Number(size) !== payload.length)
+        throw this.#error(`SIZE of a symlink: got ${size}, want ${payload.length}`);
+      if (this.#strict && content !== undefined && content.length > 0)
+        throw this.#error('a symlink has no CONTENT');
+      fields.payload = payload;
+      fields.size = payload.length;
+    } else if (!isDirectory(mode)) {
+      // A device's size is never stored, but it decides between the two inode layouts.
+      fields.size = size <= Number.MAX_SAFE_INTEGER ? Number(size) : MAX_FILE_SIZE;
+      if (isRegular(mode)) {
+        if (payload !== undefined && payload !== '') fields.payload = payload;
+        if (content !== undefined && content.length > 0) fields.content = content;
+        else if (size > MAX_FILE_SIZE) throw this.#error(`SIZE of a file: got ${size}, want <= 2^53`);
+        else if (size > 0) this.#digest(fields);
+      }
+    }
+    if (xattrsAt < end) fields.xattrs = this.#xattrs(xattrsAt, end);
+    this.#add(path, mode, fields);
+  }
+
+  #add(path: ByteString, mode: number, fields: NodeFields): void {
+    if (path === '/') {
+      if (!isDirectory(mode)) throw this.#error('the root must be a directory');
+      if (this.#hasRoot) throw this.#error('a second root');
+      this.#tree.addRoot(fields);
+      this.#hasRoot = true;
+      this.#directories.set('', 0);
+      return;
+    }
+    const name = nameOf(path);
+    const node = this.#tree.add(this.#parentOf(path, name), name, fields);
+    if (isDirectory(mode)) this.#directories.set(canonical(path), node);
+  }
+
+  /** The directory that `path` lies in. Refuses names that cannot be entries. */
+  #parentOf(path: ByteString, name: ByteString): number {
+    if (!this.#hasRoot) throw this.#error('the root must come first');
+    if (name.length === 0) throw this.#error(`${path}: empty name`);
+    if (name.length > MAX_NAME) throw this.#error(`a name of ${name.length} bytes, want <= ${MAX_NAME}`);
+    if (name === '.' || name === '..') throw this.#error(`${path}: . and .. cannot be entries`);
+    const slash = path.length - name.length - 1;
+    if (slash === this.#lastParentPath.length && path.startsWith(this.#lastParentPath))
+      return this.#lastParent;
+    const parentPath = slash < 0 ? '' : path.slice(0, slash);
+    const parent =
+      this.#directories.get(parentPath) ?? this.#directories.get(canonical(parentPath as ByteString));
+    if (parent === undefined) throw this.#error(`${path}: its parent is missing or no directory`);
+    this.#lastParentPath = parentPath;
+    this.#lastParent = parent;
+    return parent;
+  }
+
+  /** Hard links may name a target that comes later, or another link: they are added last. */
+  #addLinks(): void {
+    if (this.#links.length === 0) return;
+    const byPlace = new Map<string, PendingLink>();
+    for (const link of this.#links) {
+      const place = `${link.parent}/${link.name}`;
+      if (byPlace.has(place)) {
+        this.#line = link.line;
+        throw this.#error(`${link.name}: already there`);
+      }
+      byPlace.set(place, link);
+    }
+    for (const link of this.#links) {
+      this.#line = link.line;
+      this.#tree.addLink(link.parent, link.name, this.#resolve(link, byPlace));
+    }
+  }
+
+  /** The node a link leads to in the end. */
+  #resolve(first: PendingLink, byPlace: ReadonlyMap<string, PendingLink>): number {
+    const seen = new Set<PendingLink>();
+    let link = first;
+    for (;;) {
+      if (seen.has(link)) throw this.#error(`hard link ${first.target} leads back to itself`);
+      seen.add(link);
+      const target = canonical(link.target);
+      if (target === '') throw this.#error('a hard link to the root');
+      const slash = target.lastIndexOf('/');
+      const parent = this.#directories.get(target.slice(0, slash));
+      if (parent === undefined) throw this.#error(`no hard link target at ${first.target}`);
+      const name = target.slice(slash + 1) as ByteString;
+      const next = byPlace.get(`${parent}/${name}`);
+      if (next === undefined) {
+        const node = this.#tree.childByName(parent, name);
+        if (node === -1) throw this.#error(`no hard link target at ${first.target}`);
+        if (this.#directories.get(target) !== undefined)
+          throw this.#error(`hard link to directory ${first.target}`);
+        return node;
+      }
+      link = next;
+    }
+  }
+
+  /** Finds the fixed fields; returns where the xattrs begin, or the end of the line. */
+  #split(start: number, end: number): number {
+    const bytes = this.#bytes;
+    const starts = this.#starts;
+    const ends = this.#ends;
+    let field = 0;
+    let escaped = 0;
+    starts[0] = start;
+    let at = start;
+    for (; at < end; at++) {
+      const c = bytes[at]!;
+      if (c === SPACE) {
+        ends[field++] = at;
+        if (field === FIELDS.length) break;
+        starts[field] = at + 1;
+      } else if (c === BACKSLASH) escaped |= 1 << field;
+      else if (c === 0) throw this.#error(`a NUL byte at column ${at - start + 1}`);
+    }
+    this.#escaped = escaped;
+    if (field === FIELDS.length) return at + 1;
+    // Fields that are not there read as empty.
+    ends[field] = end;
+    for (field++; field < FIELDS.length; field++) {
+      starts[field] = end;
+      ends[field] = end;
+    }
+    return end;
+  }
+
+  #xattrs(start: number, end: number): Xattrs {
+    if (end - start > MAX_XATTR_TEXT)
+      throw this.#error(`xattrs of ${end - start} bytes of text, want <= ${MAX_XATTR_TEXT}`);
+    const bytes = this.#bytes;
+    if (bytes.subarray(start, end).includes(0)) throw this.#error('a NUL byte in the xattrs');
+    const list: Xattr[] = [];
+    const values = new Map<ByteString, number>();
+    let cost = XATTR_BASE_COST;
+    let sorted = true;
+    for (let at = start; at < end; ) {
+      let stop = bytes.indexOf(SPACE, at);
+      if (stop === -1 || stop > end) stop = end;
+      const equals = bytes.indexOf(EQUALS, at);
+      if (equals === -1 || equals >= stop) throw this.#error('an xattr without =');
+      const name = cut(this.#unescape(bytesToString(bytes, at, equals)));
+      const value = this.#unescape(bytesToString(bytes, equals + 1, stop));
+      if (name === '' || name.length > MAX_NAME)
+        throw this.#error(`an xattr name of ${name.length} bytes, want 1..${MAX_NAME}`);
+      if (value.length > MAX_XATTR_VALUE)
+        throw this.#error(`xattr ${name}: a value of ${value.length} bytes, want <= ${MAX_XATTR_VALUE}`);
+      const before = values.get(name);
+      cost += value.length - (before ?? -(XATTR_COST + name.length));
+      if (cost > XATTR_BUDGET) throw this.#error(`xattrs take ${cost} bytes, want <= ${XATTR_BUDGET}`);
+      values.set(name, value.length);
+      const last = list.at(-1);
+      if (last !== undefined && last[0] >= name) sorted = false;
+      list.push([name, value]);
+      at = stop + 1;
+    }
+    return sorted ? list : sortedXattrs(list);
+  }
+
+  #payload(mode: number): ByteString | undefined {
+    const payload = this.#optional(PAYLOAD);
+    if (payload === undefined) return undefined;
+    const text = cut(payload);
+    if (text.length > MAX_PAYLOAD)
+      throw this.#error(
+        `${isSymlink(mode) ? 'target' : 'PAYLOAD'} of ${text.length} bytes, want <= ${MAX_PAYLOAD}`,
+      );
+    return text;
+  }
+
+  #content(size: number | bigint): Buffer | undefined {
+    const text = this.#optional(CONTENT);
+    if (text === undefined) return undefined;
+    if (BigInt(text.length) !== BigInt(size))
+      throw this.#error(`CONTENT of ${text.length} bytes, want SIZE ${size}`);
+    if (text.length > MAX_INLINE_CONTENT)
+      throw this.#error(`CONTENT of ${text.length} bytes, want <= ${MAX_INLINE_CONTENT}`);
+    return stringToBytes(text);
+  }
+
+  /** Only files with an object have a digest; what others have there is not looked at. */
+  #digest(fields: NodeFields): void {
+    const text = this.#optional(DIGEST);
+    if (text === undefined) return;
+    if (!/^[0-9a-fA-F]{64}$/.test(text))
+      throw this.#error(`DIGEST ${JSON.stringify(text)}, want 64 hex digits`);
+    fields.digest = Buffer.from(text, 'hex');
+  }
+
+  #mtime(): { mtimeSec: bigint; mtimeNsec: number } {
+    const bytes = this.#bytes;
+    const start = this.#starts[MTIME]!;
+    const end = this.#ends[MTIME]!;
+    let dot = start;
+    while (dot < end && bytes[dot] !== DOT) dot++;
+    if (dot === end) throw this.#error('MTIME: want SECONDS.NANOSECONDS');
+    const seconds = this.#integer(MTIME, 10, start, dot);
+    const nanoseconds = this.#u32(MTIME, 10, dot + 1);
+    if (typeof seconds === 'bigint') return { mtimeSec: BigInt.asIntN(64, seconds), mtimeNsec: nanoseconds };
+    if (seconds !== this.#lastSeconds) {
+      this.#lastSeconds = seconds;
+      this.#lastMtime = BigInt(seconds);
+    }
+    return { mtimeSec: this.#lastMtime, mtimeNsec: nanoseconds };
+  }
+
+  /** A field as unsigned 32 bits; larger ones are cut, as by the C tool's types. */
+  #u32(field: number, base: 8 | 10, start = this.#starts[field]!): number {
+    const value = this.#integer(field, base, start);
+    return typeof value === 'number' ? value >>> 0 : Number(BigInt.asUintN(32, value));
+  }
+
+  /** An unsigned 64-bit integer as strtoull(3) reads it: a number when plain and short, else a bigint. */
+  #integer(
+    field: number,
+    base: 8 | 10,
+    start = this.#starts[field]!,
+    end = this.#ends[field]!,
+  ): number | bigint {
+    const length = end - start;
+    if (length > 0 && length <= 15) {
+      const bytes = this.#bytes;
+      let value = 0;
+      let at = start;
+      for (; at < end; at++) {
+        const digit = bytes[at]! - 0x30;
+        if (digit < 0 || digit >= base) break;
+        value = value * base + digit;
+      }
+      if (at === end) return value;
+    }
+    return this.#strtoull(field, base, bytesToString(this.#bytes, start, end));
+  }
+
+  #strtoull(field: number, base: 8 | 10, text: ByteString): bigint {
+    const match = (base === 8 ? /^[\t\v\f\r]*([+-]?)([0-7]+)$/ : /^[\t\v\f\r]*([+-]?)([0-9]+)$/).exec(text);
+    if (match === null) throw this.#error(`${FIELDS[field]}: no integer: ${JSON.stringify(text)}`);
+    const value = BigInt(`${base === 8 ? '0o' : ''}${match[2]}`);
+    if (value > 0xffff_ffff_ffff_ffffn) return 0xffff_ffff_ffff_ffffn;
+    return match[1] === '-' ? BigInt.asUintN(64, -value) : value;
+  }
+
+  /** A field's text, or undefined for a lone dash. */
+  #optional(field: number): ByteString | undefined {
+    return this.#isDash(field) ? undefined : this.#text(field);
+  }
+
+  /** A field as a C string: it ends at an escaped NUL. */
+  #cString(field: number): ByteString {
+    return cut(this.#text(field));
+  }
+
+  #text(field: number): ByteString {
+    const text = bytesToString(this.#bytes, this.#starts[field], this.#ends[field]);
+    return (this.#escaped & (1 << field)) === 0 ? text : this.#unescape(text);
+  }
+
+  #isDash(field: number): boolean {
+    const start = this.#starts[field]!;
+    return this.#ends[field]! - start === 1 && this.#bytes[start] === DASH;
+  }
+
+  #unescape(text: ByteString): ByteString {
+    let out = '';
+    let from = 0;
+    for (let at = text.indexOf('\\'); at !== -1; at = text.indexOf('\\', from)) {
+      out += text.slice(from, at);
+      const kind = text[at + 1];
+      from = at + 2;
+      if (kind === '\\') out += '\\';
+      else if (kind === 'n') out += '\n';
+      else if (kind === 'r') out += '\r';
+      else if (kind === 't') out += '\t';
+      else if (kind === 'x') {
+        const hex = text.slice(from, from + 2);
+        if (!/^[0-9a-fA-F]{2}$/.test(hex)) throw this.#error(`escape \\x${hex}: want two hex digits`);
+        out += String.fromCharCode(Number.parseInt(hex, 16));
+        from += 2;
+      } else throw this.#error(`unknown escape \\${kind ?? ''}`);
+    }
+    return (out + text.slice(from)) as ByteString;
+  }
+
+  #error(what: string): FormatError {
+    return new FormatError(this.#where, `line ${this.#line}: ${what}`, { details: { line: this.#line } });
+  }
+}
+
+function nameOf(path: ByteString): ByteString {
+  return path.slice(path.lastIndexOf('/') + 1) as ByteString;
+}
+
+/** C strings end at a NUL. */
+function cut(text: ByteString): ByteString {
+  const nul = text.indexOf('\0');
+  return nul === -1 ? text : (text.slice(0, nul) as ByteString);
+}
+
+/** `/a/b` with single slashes and none at the end; '' for the root. */
+function canonical(path: ByteString): ByteString {
+  if (path.startsWith('/') && !path.endsWith('/') && !path.includes('//')) return path;
+  const parts = path.split('/').filter((part) => part !== '');
+  return parts.map((part) => `/${part}`).join('') as ByteString;
+}

@@ -1,0 +1,544 @@
+/**
+ * The tree an image is made of, before anything of EROFS or overlayfs is added to it.
+ *
+ * Trees have a million entries, so a node is a number and its fields are columns of typed arrays; the bytes of
+ * a node (name, then payload or content, then digest) lie together in one arena; xattr sets, of which real
+ * trees have few, are interned. Nothing here is one heap object per entry.
+ */
+import { randomInt } from 'node:crypto';
+import { type ByteString, bytesToString, displayBytes, stringToBytes } from '../../base/bytes.ts';
+import { FormatError } from '../../base/errors.ts';
+import { isDevice, isDirectory, isKnownType, isRegular, isSymlink } from '../../base/mode.ts';
+import { NO_XATTRS, sortedXattrs, type Xattrs } from '../../base/xattrs.ts';
+import { xxh32 } from '../xxh32.ts';
+import { Limit, XATTR_AREA_COST, XATTR_COST } from './layout.ts';
+
+/** What is known of a node besides its name. */
+export interface NodeFields {
+  /** The full st_mode: type and permissions. */
+  readonly mode: number;
+  /** Default 1; of a directory it follows from the tree and is ignored here. */
+  readonly nlink?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Linux dev_t of a device, 32 bits. */
+  readonly rdev?: number;
+  /**
+   * Bytes, at most 2^53. Of a regular file: its size (that of `content` where there is some). Of a symlink: by
+   * default the target's length; libostree gives 0, which shows only where the target does not fit inline. Of
+   * devices, fifos and sockets: not stored, but 2^32 or more makes the inode an extended one. Of directories:
+   * ignored.
+   */
+  readonly size?: number;
+  /** Signed 64-bit seconds. */
+  readonly mtimeSec?: bigint;
+  readonly mtimeNsec?: number;
+  /** The target of a symlink; of a regular file the path of the backing file, from the objects folder. */
+  readonly payload?: ByteString;
+  /** The content of a small regular file, to be stored in the image itself. */
+  readonly content?: Uint8Array;
+  /** The fs-verity digest of the backing file, 32 bytes. */
+  readonly digest?: Uint8Array;
+  /** Sorted by name. */
+  readonly xattrs?: Xattrs;
+}
+
+/** A node read back from a tree: the numbers are all there. */
+export type TreeNode = NodeFields &
+  Required<Pick<NodeFields, 'nlink' | 'uid' | 'gid' | 'rdev' | 'size' | 'mtimeSec' | 'mtimeNsec' | 'xattrs'>>;
+
+/** `flags` of a node: which bytes it has. */
+export const HAS_PAYLOAD = 1;
+export const HAS_CONTENT = 2;
+export const HAS_DIGEST = 4;
+
+export const DIGEST_SIZE = 32;
+
+/** The columns, indexed by node. Arrays are longer than the tree and are replaced when it grows. */
+export interface TreeColumns {
+  parent: Int32Array;
+  /** The node a hard link stands for (never itself a link), or -1. */
+  link: Int32Array;
+  /** Where the node's bytes start in the arena: name, then payload or content, then digest. */
+  bytes: Uint32Array;
+  nameLength: Uint8Array;
+  /** Length of the payload or content. */
+  dataLength: Uint16Array;
+  flags: Uint8Array;
+  mode: Uint32Array;
+  nlink: Uint32Array;
+  uid: Uint32Array;
+  gid: Uint32Array;
+  rdev: Uint32Array;
+  size: Float64Array;
+  /** Signed upper and unsigned lower half of the seconds: no bigint per node. */
+  mtimeHigh: Int32Array;
+  mtimeLow: Uint32Array;
+  mtimeNsec: Uint32Array;
+  /** Index into {@link ImageTree.xattrSets}. */
+  xattrs: Uint32Array;
+  arena: Buffer;
+}
+
+/** The children of all directories: those of node n are `list[start[n]] .. list[start[n + 1] - 1]`, by name. */
+export interface ChildOrder {
+  readonly start: Uint32Array;
+  readonly list: Int32Array;
+}
+
+const FIRST_CAPACITY = 1024;
+const MAX_U32 = 0xffffffff;
+const SLASH = 0x2f;
+const DOT = 0x2e;
+
+/** One random seed per process, so that nobody can prepare names that all meet in one slot. */
+const HASH_SEED = randomInt(2 ** 32);
+
+type Column = Int32Array | Uint32Array | Uint16Array | Uint8Array | Float64Array;
+
+function grown<T extends Column>(old: T, capacity: number): T {
+  const array = new (old.constructor as new (length: number) => T)(capacity);
+  array.set(old);
+  return array;
+}
+
+/**
+ * A tree under construction, then the input of `writeImage`. Node 0 is the root. Bad input (names, duplicates,
+ * limits of the format) is refused with a FormatError that names the path.
+ */
+export class ImageTree {
+  /** For the writer, which reads columns instead of objects. */
+  readonly columns: TreeColumns;
+  /** The distinct xattr sets; set 0 is the empty one. */
+  readonly xattrSets: Xattrs[] = [NO_XATTRS];
+  readonly #xattrSetIds = new Map<string, number>([['', 0]]);
+  #lastXattrs: Xattrs = NO_XATTRS;
+  #lastXattrsId = 0;
+  #count = 0;
+  #capacity = FIRST_CAPACITY;
+  #arenaUsed = 0;
+  /** Open addressing over (parent, name): node + 1, or 0. At most half full. */
+  #slots = new Int32Array(2 * FIRST_CAPACITY);
+  #order: ChildOrder | undefined;
+  readonly #seconds = new BigInt64Array(1);
+  readonly #halves = new Int32Array(this.#seconds.buffer);
+
+  constructor() {
+    const n = FIRST_CAPACITY;
+    this.columns = {
+      parent: new Int32Array(n),
+      link: new Int32Array(n),
+      bytes: new Uint32Array(n),
+      nameLength: new Uint8Array(n),
+      dataLength: new Uint16Array(n),
+      flags: new Uint8Array(n),
+      mode: new Uint32Array(n),
+      nlink: new Uint32Array(n),
+      uid: new Uint32Array(n),
+      gid: new Uint32Array(n),
+      rdev: new Uint32Array(n),
+      size: new Float64Array(n),
+      mtimeHigh: new Int32Array(n),
+      mtimeLow: new Uint32Array(n),
+      mtimeNsec: new Uint32Array(n),
+      xattrs: new Uint32Array(n),
+      arena: Buffer.alloc(64 * n),
+    };
+  }
+
+  /** Nodes and hard links. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds the root, which must come first and be a directory. */
+  addRoot(fields: NodeFields): 0 {
+    if (this.#count !== 0) throw new FormatError('/', 'a tree has one root');
+    if (!isDirectory(fields.mode))
+      throw new FormatError('/', 'the root must be a directory', { got: octal(fields.mode) });
+    this.#start(-1, '' as ByteString);
+    this.#setFields(0, fields);
+    this.#count = 1;
+    return 0;
+  }
+
+  /** Adds a node to the directory `parent` and returns its number. */
+  add(parent: number, name: ByteString, fields: NodeFields): number {
+    const slot = this.#freeSlot(parent, name);
+    const node = this.#count;
+    this.#setFields(node, fields);
+    return this.#commit(slot);
+  }
+
+  /** Adds a hard link to `target`, which is not a directory; a link to a link is one to what that stands for. */
+  addLink(parent: number, name: ByteString, target: number): number {
+    const final = this.#resolve(target);
+    const slot = this.#freeSlot(parent, name);
+    if (isDirectory(this.columns.mode[final] as number)) {
+      throw new FormatError(this.#where(parent, name), 'hard link to a directory', {
+        got: this.displayPath(final),
+      });
+    }
+    this.columns.link[this.#count] = final;
+    return this.#commit(slot);
+  }
+
+  /** The fields of a node; of a hard link those of its target. */
+  fields(node: number): TreeNode {
+    const at = this.#resolve(node);
+    const c = this.columns;
+    const flags = c.flags[at] as number;
+    const data = (c.bytes[at] as number) + (c.nameLength[at] as number);
+    const dataEnd = data + (c.dataLength[at] as number);
+    this.#halves[0] = c.mtimeLow[at] as number;
+    this.#halves[1] = c.mtimeHigh[at] as number;
+    return {
+      mode: c.mode[at] as number,
+      nlink: c.nlink[at] as number,
+      uid: c.uid[at] as number,
+      gid: c.gid[at] as number,
+      rdev: c.rdev[at] as number,
+      size: c.size[at] as number,
+      mtimeSec: this.#seconds[0] as bigint,
+      mtimeNsec: c.mtimeNsec[at] as number,
+      xattrs: this.xattrSets[c.xattrs[at] as number] as Xattrs,
+      ...(flags & HAS_PAYLOAD ? { payload: bytesToString(c.arena, data, dataEnd) } : {}),
+      ...(flags & HAS_CONTENT ? { content: c.arena.subarray(data, dataEnd) } : {}),
+      ...(flags & HAS_DIGEST ? { digest: c.arena.subarray(dataEnd, dataEnd + DIGEST_SIZE) } : {}),
+    };
+  }
+
+  /** The name in its directory; empty for the root. */
+  name(node: number): ByteString {
+    this.#check(node);
+    const start = this.columns.bytes[node] as number;
+    return bytesToString(this.columns.arena, start, start + (this.columns.nameLength[node] as number));
+  }
+
+  /** The directory a node is in; -1 for the root. */
+  parent(node: number): number {
+    this.#check(node);
+    return this.columns.parent[node] as number;
+  }
+
+  /** The node a hard link stands for, or -1. */
+  linkTarget(node: number): number {
+    this.#check(node);
+    return this.columns.link[node] as number;
+  }
+
+  /** `/` or `/a/b`. */
+  path(node: number): ByteString {
+    const names: ByteString[] = [];
+    for (let at = node; at > 0; at = this.parent(at)) names.push(this.name(at));
+    return `/${names.reverse().join('/')}` as ByteString;
+  }
+
+  displayPath(node: number): string {
+    return displayBytes(this.path(node));
+  }
+
+  /** The node of that name in a directory, or -1. */
+  childByName(node: number, name: ByteString): number {
+    this.#check(node);
+    const length = name.length;
+    if (length === 0 || length > Limit.nameLength) return -1;
+    const bytes = stringToBytes(name);
+    const found = this.#slots[this.#find(node, bytes, 0, length)] as number;
+    return found - 1;
+  }
+
+  /** The children in the order of their names as bytes. Add all nodes first: adding discards the order. */
+  *children(node: number): Generator<number, void> {
+    this.#check(node);
+    const { start, list } = this.order();
+    for (let i = start[node] as number; i < (start[node + 1] as number); i++) yield list[i] as number;
+  }
+
+  /** The sorted children of all directories; made once, until something is added. */
+  order(): ChildOrder {
+    this.#order ??= orderChildren(this.columns, this.#count);
+    return this.#order;
+  }
+
+  #check(node: number): void {
+    if (!(node >= 0 && node < this.#count)) throw new FormatError('tree', 'no such node', { got: node });
+  }
+
+  #resolve(node: number): number {
+    this.#check(node);
+    const target = this.columns.link[node] as number;
+    return target < 0 ? node : target;
+  }
+
+  #where(parent: number, name: ByteString): string {
+    return `${parent === 0 ? '' : this.displayPath(parent)}/${displayBytes(name)}`;
+  }
+
+  /** Opens row `count`: capacity, parent and name. */
+  #start(parent: number, name: ByteString): void {
+    if (this.#count === this.#capacity) this.#grow();
+    const node = this.#count;
+    const length = name.length;
+    this.#reserve(length);
+    const { arena } = this.columns;
+    const start = this.#arenaUsed;
+    for (let i = 0; i < length; i++) arena[start + i] = name.charCodeAt(i);
+    this.columns.parent[node] = parent;
+    this.columns.link[node] = -1;
+    this.columns.bytes[node] = start;
+    this.columns.nameLength[node] = length;
+    this.#arenaUsed = start + length;
+  }
+
+  /** Opens a row for a child and returns the slot that is free for it. */
+  #freeSlot(parent: number, name: ByteString): number {
+    this.#check(parent);
+    this.#checkName(parent, name);
+    if (!isDirectory(this.columns.mode[parent] as number) || (this.columns.link[parent] as number) >= 0)
+      throw new FormatError(this.#where(parent, name), 'its parent is not a directory');
+    // A refused row leaves bytes in the arena; the next one starts behind them.
+    this.#start(parent, name);
+    const start = this.columns.bytes[this.#count] as number;
+    const slot = this.#find(parent, this.columns.arena, start, name.length);
+    if (this.#slots[slot] !== 0) throw new FormatError(this.#where(parent, name), 'duplicate name');
+    return slot;
+  }
+
+  #commit(slot: number): number {
+    const node = this.#count++;
+    this.#slots[slot] = node + 1;
+    this.#order = undefined;
+    return node;
+  }
+
+  #checkName(parent: number, name: ByteString): void {
+    const length = name.length;
+    if (length === 0 || length > Limit.nameLength)
+      throw new FormatError(this.#where(parent, name), 'bad length of a name', {
+        got: length,
+        want: '1 to 255 bytes',
+      });
+    let bad = length <= 2 && name.charCodeAt(0) === DOT && (length === 1 || name.charCodeAt(1) === DOT);
+    for (let i = 0; i < length; i++) {
+      const c = name.charCodeAt(i);
+      if (c === 0 || c === SLASH || c > 0xff) bad = true;
+    }
+    if (bad) throw new FormatError(this.#where(parent, name), 'bad name');
+  }
+
+  /** The slot of (parent, name), or the free one where it would go. */
+  #find(parent: number, bytes: Uint8Array, start: number, length: number): number {
+    const { parent: parents, nameLength, bytes: starts, arena } = this.columns;
+    const mask = this.#slots.length - 1;
+    let slot = xxh32(bytes, (HASH_SEED + Math.imul(parent, 0x9e3779b1)) | 0, start, start + length) & mask;
+    search: for (;;) {
+      const entry = this.#slots[slot] as number;
+      if (entry === 0) return slot;
+      const node = entry - 1;
+      if (parents[node] === parent && nameLength[node] === length) {
+        const other = starts[node] as number;
+        for (let i = 0; i < length; i++) {
+          if (arena[other + i] !== bytes[start + i]) {
+            slot = (slot + 1) & mask;
+            continue search;
+          }
+        }
+        return slot;
+      }
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #setFields(node: number, fields: NodeFields): void {
+    const { mode } = fields;
+    const c = this.columns;
+    const fail = (what: string, got?: unknown, want?: unknown): never => {
+      const parent = c.parent[node] as number;
+      const start = c.bytes[node] as number;
+      const name = bytesToString(c.arena, start, start + (c.nameLength[node] as number));
+      const facts = { ...(got === undefined ? {} : { got }), ...(want === undefined ? {} : { want }) };
+      throw new FormatError(parent < 0 ? '/' : this.#where(parent, name), what, facts);
+    };
+    const u32 = (value: number | undefined, what: string, byDefault = 0): number => {
+      if (value === undefined) return byDefault;
+      if (!(Number.isInteger(value) && value >= 0 && value <= MAX_U32))
+        fail(`bad ${what}`, value, 'a 32-bit number');
+      return value;
+    };
+
+    if (!isKnownType(u32(mode, 'mode'))) fail('unknown file type', octal(mode));
+    const regular = isRegular(mode);
+    const symlink = isSymlink(mode);
+
+    const content = fields.content?.length ? fields.content : undefined;
+    if (fields.content !== undefined && !regular) fail('content outside a regular file');
+    if (content !== undefined && content.length > Limit.inlineContent)
+      fail('too much inline content', content.length, `at most ${Limit.inlineContent} bytes`);
+
+    const payload = regular || symlink ? (fields.payload ?? '') : '';
+    if (symlink && payload === '') fail('symlink without a target');
+    if (payload.length > Limit.payloadLength)
+      fail('path too long', payload.length, `at most ${Limit.payloadLength} bytes`);
+    if (payload.includes('\0')) fail('NUL in a path');
+    const digest = fields.digest;
+    if (digest !== undefined && digest.length !== DIGEST_SIZE)
+      fail('bad digest', digest.length, `${DIGEST_SIZE} bytes`);
+
+    const sizeByDefault = symlink ? payload.length : (content?.length ?? 0);
+    const size = isDirectory(mode) ? 0 : (fields.size ?? sizeByDefault);
+    if (!(Number.isInteger(size) && size >= 0 && size <= Limit.fileSize)) fail('bad size', size, '0 to 2^53');
+    if (fields.content !== undefined && size !== fields.content.length)
+      fail('size differs from the content', size, fields.content.length);
+
+    c.mode[node] = mode;
+    c.nlink[node] = u32(fields.nlink, 'nlink', 1);
+    c.uid[node] = u32(fields.uid, 'uid');
+    c.gid[node] = u32(fields.gid, 'gid');
+    c.rdev[node] = isDevice(mode) ? u32(fields.rdev, 'rdev') : 0;
+    c.size[node] = size;
+    c.mtimeNsec[node] = u32(fields.mtimeNsec, 'mtime nanoseconds');
+    const seconds = fields.mtimeSec ?? 0n;
+    if (seconds === 0n) {
+      c.mtimeLow[node] = 0;
+      c.mtimeHigh[node] = 0;
+    } else {
+      this.#seconds[0] = seconds;
+      if (this.#seconds[0] !== seconds) fail('bad mtime', seconds, 'signed 64-bit seconds');
+      c.mtimeLow[node] = this.#halves[0] as number;
+      c.mtimeHigh[node] = this.#halves[1] as number;
+    }
+    c.xattrs[node] = this.#xattrSet(fields.xattrs ?? NO_XATTRS, fail);
+
+    let flags = 0;
+    let dataLength = 0;
+    if (content !== undefined) {
+      this.#reserve(content.length);
+      c.arena.set(content, this.#arenaUsed);
+      dataLength = content.length;
+      flags |= HAS_CONTENT;
+    } else if (payload !== '') {
+      this.#reserve(payload.length);
+      c.arena.latin1Write(payload, this.#arenaUsed, payload.length);
+      dataLength = payload.length;
+      flags |= HAS_PAYLOAD;
+    }
+    c.dataLength[node] = dataLength;
+    this.#arenaUsed += dataLength;
+    if (digest !== undefined && regular) {
+      this.#reserve(DIGEST_SIZE);
+      c.arena.set(digest, this.#arenaUsed);
+      this.#arenaUsed += DIGEST_SIZE;
+      flags |= HAS_DIGEST;
+    }
+    c.flags[node] = flags;
+  }
+
+  #xattrSet(xattrs: Xattrs, fail: (what: string, got?: unknown, want?: unknown) => never): number {
+    if (xattrs.length === 0) return 0;
+    if (xattrs === this.#lastXattrs) return this.#lastXattrsId;
+    let key = '';
+    // Names have no NUL, so this cannot be read in two ways.
+    for (const [name, value] of xattrs) key += `${name}\0${value.length}\0${value}`;
+    let id = this.#xattrSetIds.get(key);
+    if (id === undefined) {
+      const set = sortedXattrs(xattrs);
+      let cost: number = XATTR_AREA_COST;
+      for (const [name, value] of set) {
+        if (name.length === 0 || name.length > Limit.xattrNameLength || name.includes('\0'))
+          fail('bad xattr name', displayBytes(name));
+        if (value.length > Limit.xattrValueLength)
+          fail(
+            `xattr ${displayBytes(name)} is too long`,
+            value.length,
+            `at most ${Limit.xattrValueLength} bytes`,
+          );
+        cost += XATTR_COST + name.length + value.length;
+      }
+      if (cost > Limit.xattrBudget) fail('too many xattrs', cost, `at most ${Limit.xattrBudget} bytes`);
+      id = this.xattrSets.length;
+      this.xattrSets.push(set);
+      this.#xattrSetIds.set(key, id);
+    }
+    this.#lastXattrs = xattrs;
+    this.#lastXattrsId = id;
+    return id;
+  }
+
+  #reserve(bytes: number): void {
+    const want = this.#arenaUsed + bytes;
+    if (want <= this.columns.arena.length) return;
+    if (want > MAX_U32) throw new FormatError('tree', 'names, targets and contents exceed 4 GiB');
+    const arena = Buffer.alloc(Math.min(MAX_U32, Math.max(want, this.columns.arena.length * 2)));
+    arena.set(this.columns.arena.subarray(0, this.#arenaUsed));
+    this.columns.arena = arena;
+  }
+
+  #grow(): void {
+    const capacity = (this.#capacity *= 2);
+    const c = this.columns;
+    c.parent = grown(c.parent, capacity);
+    c.link = grown(c.link, capacity);
+    c.bytes = grown(c.bytes, capacity);
+    c.nameLength = grown(c.nameLength, capacity);
+    c.dataLength = grown(c.dataLength, capacity);
+    c.flags = grown(c.flags, capacity);
+    c.mode = grown(c.mode, capacity);
+    c.nlink = grown(c.nlink, capacity);
+    c.uid = grown(c.uid, capacity);
+    c.gid = grown(c.gid, capacity);
+    c.rdev = grown(c.rdev, capacity);
+    c.size = grown(c.size, capacity);
+    c.mtimeHigh = grown(c.mtimeHigh, capacity);
+    c.mtimeLow = grown(c.mtimeLow, capacity);
+    c.mtimeNsec = grown(c.mtimeNsec, capacity);
+    c.xattrs = grown(c.xattrs, capacity);
+    this.#slots = new Int32Array(2 * capacity);
+    for (let node = 1; node < this.#count; node++) {
+      const slot = this.#find(
+        c.parent[node] as number,
+        c.arena,
+        c.bytes[node] as number,
+        c.nameLength[node] as number,
+      );
+      this.#slots[slot] = node + 1;
+    }
+  }
+}
+
+const octal = (mode: number): string => `0${mode.toString(8)}`;
+
+/** Counting sort by parent, then each directory by name. */
+function orderChildren(columns: TreeColumns, count: number): ChildOrder {
+  const { parent, bytes, nameLength, arena } = columns;
+  const start = new Uint32Array(count + 1);
+  const list = new Int32Array(Math.max(0, count - 1));
+  for (let node = 1; node < count; node++) start[(parent[node] as number) + 1]!++;
+  for (let node = 0; node < count; node++) start[node + 1]! += start[node] as number;
+  const next = start.slice(0, count);
+  for (let node = 1; node < count; node++) list[next[parent[node] as number]!++] = node;
+
+  const compare = (a: number, b: number): number => {
+    const startA = bytes[a] as number;
+    const startB = bytes[b] as number;
+    const lengthA = nameLength[a] as number;
+    const lengthB = nameLength[b] as number;
+    const common = Math.min(lengthA, lengthB);
+    for (let i = 0; i < common; i++) {
+      const difference = (arena[startA + i] as number) - (arena[startB + i] as number);
+      if (difference !== 0) return difference;
+    }
+    return lengthA - lengthB;
+  };
+  for (let node = 0; node < count; node++) {
+    const from = start[node] as number;
+    const to = start[node + 1] as number;
+    for (let i = from + 1; i < to; i++) {
+      if (compare(list[i - 1] as number, list[i] as number) > 0) {
+        list.subarray(from, to).sort(compare);
+        break;
+      }
+    }
+  }
+  return { start, list };
+}

@@ -65,7 +65,7 @@ export const nativeEngine: DigestEngine = {
   name: 'node:crypto',
   sha256: (bytes) => hash('sha256', bytes, 'buffer'),
   // A string of 32 characters costs far less than a Buffer: a third more blocks per second.
-  sha256Into: (bytes, target, offset) => void target.latin1Write(hash('sha256', bytes, 'latin1'), offset),
+  sha256Into: (bytes, target, offset) => void target.write(hash('sha256', bytes, 'binary'), offset, 'latin1'),
   create() {
     const hasher = createHash('sha256');
     return { update: (bytes) => void hasher.update(bytes), digest: () => hasher.digest() };

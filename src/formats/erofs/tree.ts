@@ -16,31 +16,31 @@ import { Limit, XATTR_AREA_COST, XATTR_COST } from './layout.ts';
 /** What is known of a node besides its name. */
 export interface NodeFields {
   /** The full st_mode: type and permissions. */
-  readonly mode: number;
+  mode: number;
   /** Default 1; of a directory it follows from the tree and is ignored here. */
-  readonly nlink?: number;
-  readonly uid?: number;
-  readonly gid?: number;
+  nlink?: number;
+  uid?: number;
+  gid?: number;
   /** Linux dev_t of a device, 32 bits. */
-  readonly rdev?: number;
+  rdev?: number;
   /**
    * Bytes, at most 2^53. Of a regular file: its size (that of `content` where there is some). Of a symlink: by
    * default the target's length; libostree gives 0, which shows only where the target does not fit inline. Of
    * devices, fifos and sockets: not stored, but 2^32 or more makes the inode an extended one. Of directories:
    * ignored.
    */
-  readonly size?: number;
+  size?: number;
   /** Signed 64-bit seconds. */
-  readonly mtimeSec?: bigint;
-  readonly mtimeNsec?: number;
+  mtimeSec?: bigint;
+  mtimeNsec?: number;
   /** The target of a symlink; of a regular file the path of the backing file, from the objects folder. */
-  readonly payload?: ByteString;
+  payload?: ByteString;
   /** The content of a small regular file, to be stored in the image itself. */
-  readonly content?: Uint8Array;
+  content?: Uint8Array;
   /** The fs-verity digest of the backing file, 32 bytes. */
-  readonly digest?: Uint8Array;
+  digest?: Uint8Array;
   /** Sorted by name. */
-  readonly xattrs?: Xattrs;
+  xattrs?: Xattrs;
 }
 
 /** A node read back from a tree: the numbers are all there. */
@@ -419,7 +419,7 @@ export class ImageTree {
       flags |= HAS_CONTENT;
     } else if (payload !== '') {
       this.#reserve(payload.length);
-      c.arena.latin1Write(payload, this.#arenaUsed, payload.length);
+      c.arena.write(payload, this.#arenaUsed, 'latin1');
       dataLength = payload.length;
       flags |= HAS_PAYLOAD;
     }
@@ -475,7 +475,8 @@ export class ImageTree {
   }
 
   #grow(): void {
-    const capacity = (this.#capacity *= 2);
+    const capacity = 2 * this.#capacity;
+    this.#capacity = capacity;
     const c = this.columns;
     c.parent = grown(c.parent, capacity);
     c.link = grown(c.link, capacity);

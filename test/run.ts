@@ -1,0 +1,56 @@
+/**
+ * Runs the tests: `node test/run.ts` all that need nothing but Node, `node test/run.ts system` those that need
+ * root and the oracles. Further words pick the files whose path contains one of them. Prints why tests were
+ * skipped; fails when one failed or none ran.
+ */
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type EventData, run } from 'node:test';
+import { dot, spec } from 'node:test/reporters';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const [suite, words] =
+  process.argv[2] === 'system' ? ['system', process.argv.slice(3)] : ['plain', process.argv.slice(2)];
+
+/** Not part of `npm test`: what needs root and oracles, and measurements. */
+const APART = ['test/system/', 'test/bench/'];
+
+const files = globSync(suite === 'system' ? 'test/system/**/*.test.ts' : 'test/**/*.test.ts', { cwd: root })
+  .filter((file) => suite === 'system' || !APART.some((folder) => file.startsWith(folder)))
+  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+  .sort();
+
+if (files.length === 0) {
+  console.error('no test file found');
+  process.exit(1);
+}
+
+let passed = 0;
+let failed = 0;
+const skipped: string[] = [];
+
+const events = run({
+  cwd: root,
+  files: files.map((file) => join(root, file)),
+  // System tests share the machine's mounts, loop devices and locks.
+  concurrency: suite === 'system' ? 1 : availableParallelism(),
+});
+events.on('test:pass', (event: EventData.TestPass) => {
+  if (event.skip !== undefined && event.skip !== false) {
+    const reason = typeof event.skip === 'string' && event.skip !== '' ? event.skip : 'NO REASON GIVEN';
+    skipped.push(`${event.name}: ${reason}`);
+    if (reason === 'NO REASON GIVEN') failed++;
+  } else if (event.details.type !== 'suite') passed++;
+});
+events.on('test:fail', () => {
+  failed++;
+});
+events.on('end', () => {
+  const skips = skipped.length === 0 ? '' : `\n${skipped.map((line) => `  ${line}`).join('\n')}`;
+  console.log(`\n${passed} passed, ${failed} failed, ${skipped.length} skipped${skips}`);
+  if (passed === 0) console.error('no test ran');
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+});
+events.compose(process.stdout.isTTY || process.env.CI ? spec : dot).pipe(process.stdout);

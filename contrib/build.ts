@@ -1,0 +1,46 @@
+/**
+ * Bundles the program into `dist/`: one entry, `sealtree.js`, and chunks that are loaded when needed. Only koffi
+ * stays outside (its binary is a package of its own). `node contrib/build.ts [--metafile FILE]`.
+ */
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Metafile } from 'esbuild';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Writes the bundle into `outdir`; returns esbuild's account of what went where. */
+export async function buildProgram(outdir: string): Promise<Metafile> {
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  rmSync(outdir, { recursive: true, force: true });
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: { sealtree: 'src/main.ts' },
+    outdir,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    // The entry must parse on the old Nodes it sends away; top-level await is the newest thing it has.
+    target: 'node18',
+    // Names in stack traces are worth more than the few milliseconds that minified code saves.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    external: ['koffi'],
+    define: { SEALTREE_VERSION: JSON.stringify(manifest.version) },
+    chunkNames: 'chunks/[name]-[hash]',
+    legalComments: 'linked',
+    metafile: true,
+    logLevel: 'warning',
+  });
+  const entry = join(outdir, 'sealtree.js');
+  writeFileSync(entry, `#!/usr/bin/env node\n${readFileSync(entry, 'utf8')}`);
+  chmodSync(entry, 0o755);
+  return result.metafile;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const metafile = await buildProgram(join(root, 'dist'));
+  const at = process.argv.indexOf('--metafile');
+  if (at !== -1) writeFileSync(process.argv[at + 1] ?? 'metafile.json', JSON.stringify(metafile));
+}

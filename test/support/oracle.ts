@@ -83,6 +83,8 @@ const environment: Readonly<Record<string, string>> = {
 /** ROOT, CWD, then binds up to `--`, then the command. */
 const ENTER = `set -eu
 root=$1 cwd=$2; shift 2
+# A mount point, as the root of a running system is.
+mount --bind "$root" "$root"
 mount --rbind /proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs -o mode=0755 tmpfs "$root/run"

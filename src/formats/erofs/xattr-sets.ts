@@ -1,0 +1,483 @@
+/**
+ * The xattrs of an image's inodes: overlayfs' own added, the tree's own overlay xattrs escaped, and equal
+ * (name, value) pairs of different inodes stored once in a shared table.
+ *
+ * Nearly every inode's set is one of a few, so sets and their pairs are interned. The exceptions are the two
+ * values of each backed file, `trusted.overlay.metacopy` and `.redirect`: a set only says that they are there,
+ * and the values are compared where they lie, in the tree's arena.
+ */
+import { randomInt } from 'node:crypto';
+import { type ByteString, roundUp, stringToBytes } from '../../base/bytes.ts';
+import type { Xattrs } from '../../base/xattrs.ts';
+import { xxh32 } from '../xxh32.ts';
+import {
+  Limit,
+  METACOPY_HEAD,
+  METACOPY_SIZE,
+  Overlay,
+  SELINUX_XATTR,
+  XATTR_ACL_ACCESS,
+  XATTR_ACL_DEFAULT,
+  XATTR_FILTER_SEED,
+  XATTR_PREFIXES,
+  XATTR_UNIT,
+  XattrArea,
+  XattrEntry,
+} from './layout.ts';
+import { DIGEST_SIZE, HAS_DIGEST, type ImageTree, type TreeColumns } from './tree.ts';
+
+/** What an inode's xattrs gain over the tree's; bits. */
+export const Variant = {
+  metacopy: 1,
+  redirect: 2,
+  whiteout: 4,
+  whiteoutParent: 8,
+  root: 16,
+  /** One of the root's own whiteouts: it has the root's SELinux label and nothing else. */
+  rootWhiteout: 32,
+} as const;
+
+const VARIANTS = 64;
+
+/** In place of a pair's number: the value that belongs to the file. */
+const METACOPY = -1;
+const REDIRECT = -2;
+
+const EMPTY = '' as ByteString;
+
+interface Name {
+  readonly index: number;
+  /** The name without its prefix. */
+  readonly suffix: ByteString;
+  /** The bit of the filter that it clears. */
+  readonly filterBit: number;
+}
+
+interface Pair {
+  readonly name: ByteString;
+  readonly value: ByteString;
+  readonly encoded: Buffer;
+  uses: number;
+  /** Where it is in the shared table, or -1. */
+  offset: number;
+}
+
+interface XattrSet {
+  /** Sorted by name: numbers of pairs, {@link METACOPY}, {@link REDIRECT}. */
+  readonly pairs: readonly number[];
+  readonly filter: number;
+  readonly hasAcl: boolean;
+}
+
+/** How a name is stored: the index of its prefix and the rest. */
+export function splitName(name: ByteString): { index: number; suffix: ByteString } {
+  for (const [index, prefix] of XATTR_PREFIXES) {
+    if (name.startsWith(prefix)) return { index, suffix: name.slice(prefix.length) as ByteString };
+  }
+  return { index: 0, suffix: name };
+}
+
+/** The bit of the name filter that a stored name stands for. */
+export const filterBit = (index: number, suffix: ByteString): number =>
+  xxh32(stringToBytes(suffix), (XATTR_FILTER_SEED + index) >>> 0) & 31;
+
+const entrySize = (suffixLength: number, valueLength: number): number =>
+  roundUp(XattrEntry.size + suffixLength + valueLength, XATTR_UNIT);
+
+/** An entry without the value's bytes (which follow where `value` is shorter than `valueLength`). */
+function encodeEntry({ index, suffix }: Name, value: ByteString, valueLength = value.length): Buffer {
+  const bytes = Buffer.alloc(entrySize(suffix.length, valueLength));
+  bytes[XattrEntry.nameLength] = suffix.length;
+  bytes[XattrEntry.nameIndex] = index;
+  bytes.writeUInt16LE(valueLength, XattrEntry.valueSize);
+  bytes.write(suffix, XattrEntry.size, 'latin1');
+  bytes.write(value, XattrEntry.size + suffix.length, 'latin1');
+  return bytes;
+}
+
+function nameOf(name: ByteString): Name {
+  const { index, suffix } = splitName(name);
+  return { index, suffix, filterBit: filterBit(index, suffix) };
+}
+
+const METACOPY_NAME = nameOf(Overlay.metacopy as ByteString);
+const REDIRECT_NAME = nameOf(Overlay.redirect as ByteString);
+/** Entries of the two, up to the part that differs from file to file. */
+const METACOPY_ENTRY = encodeEntry(
+  METACOPY_NAME,
+  String.fromCharCode(...METACOPY_HEAD) as ByteString,
+  METACOPY_SIZE,
+);
+const METACOPY_DIGEST = XattrEntry.size + METACOPY_NAME.suffix.length + METACOPY_HEAD.length;
+const EMPTY_METACOPY_ENTRY = encodeEntry(METACOPY_NAME, EMPTY);
+const REDIRECT_ENTRY = encodeEntry(REDIRECT_NAME, '/' as ByteString);
+const REDIRECT_PATH = XattrEntry.size + REDIRECT_NAME.suffix.length + 1;
+
+export class XattrSets {
+  /** Size of the shared table in bytes. */
+  sharedSize = 0;
+  /** Whether some inode has a POSIX ACL. */
+  hasAcl = false;
+
+  readonly #columns: TreeColumns;
+  readonly #treeSets: readonly Xattrs[];
+  readonly #version: number;
+  readonly #sets: XattrSet[] = [];
+  readonly #setUses: number[] = [];
+  /** Tree set and variant → set. */
+  readonly #setIds = new Map<number, number>();
+  #lastKey = -1;
+  #lastId = -1;
+  readonly #pairs: Pair[] = [];
+  readonly #pairIds = new Map<string, number>();
+  readonly #names = new Map<ByteString, Name>();
+  readonly #metacopies: FileValues;
+  readonly #redirects: FileValues;
+  /** The shared table's parts in order: numbers of pairs, or first files with a value. */
+  #shared: readonly { kind: 'pair' | 'metacopy' | 'redirect'; ids: readonly number[] }[] = [];
+
+  constructor(tree: ImageTree, version: number) {
+    const columns = tree.columns;
+    this.#columns = columns;
+    this.#treeSets = tree.xattrSets;
+    this.#version = version;
+    this.#metacopies = new FileValues(
+      columns.arena,
+      tree.count,
+      (node) => this.#digestStart(node),
+      (node) => ((columns.flags[node] as number) & HAS_DIGEST ? DIGEST_SIZE : 0),
+    );
+    this.#redirects = new FileValues(
+      columns.arena,
+      tree.count,
+      (node) => this.#payloadStart(node),
+      (node) => columns.dataLength[node] as number,
+    );
+  }
+
+  /** The set an inode gets from its set in the tree and its {@link Variant}s. */
+  setId(treeSet: number, variant: number): number {
+    const key = treeSet * VARIANTS + variant;
+    if (key === this.#lastKey) return this.#lastId;
+    let id = this.#setIds.get(key);
+    if (id === undefined) {
+      id = this.#sets.length;
+      this.#sets.push(this.#makeSet(this.#treeSets[treeSet] as Xattrs, variant));
+      this.#setUses.push(0);
+      this.#setIds.set(key, id);
+    }
+    this.#lastKey = key;
+    this.#lastId = id;
+    return id;
+  }
+
+  /** Counts an inode that has a set. */
+  use(node: number, setId: number): void {
+    this.#setUses[setId]!++;
+    for (const pair of (this.#sets[setId] as XattrSet).pairs) {
+      if (pair === METACOPY) this.#metacopies.add(node);
+      else if (pair === REDIRECT) this.#redirects.add(node);
+    }
+  }
+
+  /** After all uses: lays out the table of what more than one inode has, by descending name, length, value. */
+  share(): void {
+    this.#sets.forEach((set, id) => {
+      const uses = this.#setUses[id] as number;
+      if (uses > 0 && set.hasAcl) this.hasAcl = true;
+      for (const pair of set.pairs) if (pair >= 0) (this.#pairs[pair] as Pair).uses += uses;
+    });
+    const pairs = [...this.#pairs.keys()].filter((id) => (this.#pairs[id] as Pair).uses > 1);
+    pairs.sort((a, b) => comparePairs(this.#pairs[b] as Pair, this.#pairs[a] as Pair));
+    const above = (name: string) => pairs.findIndex((id) => (this.#pairs[id] as Pair).name < name);
+    const split = (at: number) => (at < 0 ? pairs.length : at);
+    // The tree's own pairs never have these two names, which are escaped.
+    const redirects = split(above(Overlay.redirect));
+    const metacopies = split(above(Overlay.metacopy));
+    this.#shared = [
+      { kind: 'pair', ids: pairs.slice(0, redirects) },
+      { kind: 'redirect', ids: this.#redirects.sharedDescending() },
+      { kind: 'pair', ids: pairs.slice(redirects, metacopies) },
+      { kind: 'metacopy', ids: this.#metacopies.sharedDescending() },
+      { kind: 'pair', ids: pairs.slice(metacopies) },
+    ];
+    let offset = 0;
+    for (const { kind, ids } of this.#shared) {
+      for (const id of ids) {
+        if (kind === 'pair') {
+          const pair = this.#pairs[id] as Pair;
+          pair.offset = offset;
+          offset += pair.encoded.length;
+        } else if (kind === 'redirect') {
+          this.#redirects.setOffset(id, offset);
+          offset += this.#entrySize(REDIRECT, id);
+        } else {
+          this.#metacopies.setOffset(id, offset);
+          offset += this.#entrySize(METACOPY, id);
+        }
+      }
+    }
+    this.sharedSize = offset;
+  }
+
+  /** Bytes of an inode's xattr area. */
+  areaSize(node: number, setId: number): number {
+    const { pairs } = this.#sets[setId] as XattrSet;
+    if (pairs.length === 0) return 0;
+    let size: number = XattrArea.size;
+    let shared = 0;
+    for (const pair of pairs) {
+      if (shared < Limit.sharedXattrs && this.#offset(pair, node) >= 0) {
+        shared++;
+        size += XATTR_UNIT;
+      } else {
+        size += this.#entrySize(pair, node);
+      }
+    }
+    return size;
+  }
+
+  /** Writes an inode's xattr area at `at`; ids of shared xattrs count from `idBase`. */
+  writeArea(out: Buffer, at: number, node: number, setId: number, idBase: number): void {
+    const { pairs, filter } = this.#sets[setId] as XattrSet;
+    if (pairs.length === 0) return;
+    out.writeUInt32LE(filter, at + XattrArea.filter);
+    let to = at + XattrArea.size;
+    let shared = 0;
+    for (const pair of pairs) {
+      const offset = this.#offset(pair, node);
+      if (offset < 0) continue;
+      if (shared === Limit.sharedXattrs) break;
+      shared++;
+      out.writeUInt32LE(idBase + offset / XATTR_UNIT, to);
+      to += XATTR_UNIT;
+    }
+    out[at + XattrArea.sharedCount] = shared;
+    for (const pair of pairs) {
+      if (shared > 0 && this.#offset(pair, node) >= 0) shared--;
+      else to += this.#writeEntry(out, to, pair, node);
+    }
+  }
+
+  /** Writes the table of shared xattrs. */
+  writeShared(out: Buffer, at: number): void {
+    let to = at;
+    for (const { kind, ids } of this.#shared) {
+      for (const id of ids) {
+        if (kind === 'pair') to += this.#writeEntry(out, to, id, 0);
+        else to += this.#writeEntry(out, to, kind === 'redirect' ? REDIRECT : METACOPY, id);
+      }
+    }
+  }
+
+  #payloadStart(node: number): number {
+    return (this.#columns.bytes[node] as number) + (this.#columns.nameLength[node] as number);
+  }
+
+  #digestStart(node: number): number {
+    return this.#payloadStart(node) + (this.#columns.dataLength[node] as number);
+  }
+
+  /** The place in the shared table of a node's pair, or -1. */
+  #offset(pair: number, node: number): number {
+    if (pair >= 0) return (this.#pairs[pair] as Pair).offset;
+    return pair === METACOPY ? this.#metacopies.offset(node) : this.#redirects.offset(node);
+  }
+
+  #entrySize(pair: number, node: number): number {
+    if (pair >= 0) return (this.#pairs[pair] as Pair).encoded.length;
+    if (pair === REDIRECT)
+      return roundUp(REDIRECT_PATH + (this.#columns.dataLength[node] as number), XATTR_UNIT);
+    return (this.#columns.flags[node] as number) & HAS_DIGEST
+      ? METACOPY_ENTRY.length
+      : EMPTY_METACOPY_ENTRY.length;
+  }
+
+  /** Writes one entry and returns its size. */
+  #writeEntry(out: Buffer, to: number, pair: number, node: number): number {
+    const { arena, dataLength, flags } = this.#columns;
+    if (pair >= 0) {
+      out.set((this.#pairs[pair] as Pair).encoded, to);
+    } else if (pair === REDIRECT) {
+      const start = this.#payloadStart(node);
+      const length = dataLength[node] as number;
+      out.set(REDIRECT_ENTRY, to);
+      out.writeUInt16LE(1 + length, to + XattrEntry.valueSize);
+      arena.copy(out, to + REDIRECT_PATH, start, start + length);
+    } else if ((flags[node] as number) & HAS_DIGEST) {
+      const start = this.#digestStart(node);
+      out.set(METACOPY_ENTRY, to);
+      arena.copy(out, to + METACOPY_DIGEST, start, start + DIGEST_SIZE);
+    } else {
+      out.set(EMPTY_METACOPY_ENTRY, to);
+    }
+    return this.#entrySize(pair, node);
+  }
+
+  #makeSet(xattrs: Xattrs, variant: number): XattrSet {
+    const values = new Map<string, ByteString>();
+    if (variant & Variant.rootWhiteout) {
+      for (const [name, value] of xattrs) if (name === SELINUX_XATTR) values.set(name, value);
+    } else {
+      for (const [name, value] of xattrs) values.set(escapeOverlay(name), value);
+    }
+    // The two values of backed files are looked up per file.
+    if (variant & Variant.metacopy) values.set(Overlay.metacopy, EMPTY);
+    if (variant & Variant.redirect) values.set(Overlay.redirect, EMPTY);
+    if (variant & Variant.whiteout) {
+      values.set(Overlay.whiteout, EMPTY);
+      values.set(Overlay.userWhiteout, EMPTY);
+    }
+    if (variant & Variant.whiteoutParent) {
+      values.set(Overlay.whiteouts, EMPTY);
+      values.set(Overlay.userWhiteouts, EMPTY);
+      if (this.#version >= 1) {
+        values.set(Overlay.escapedOpaque, 'x' as ByteString);
+        values.set(Overlay.userOpaque, 'x' as ByteString);
+      }
+    }
+    if (variant & Variant.root) values.set(Overlay.opaque, 'y' as ByteString);
+
+    let filter = -1;
+    const pairs: number[] = [];
+    const sorted = [...values].sort(([a], [b]) => (a < b ? -1 : 1)) as [ByteString, ByteString][];
+    for (const [name, value] of sorted) {
+      filter &= ~(1 << this.#name(name).filterBit);
+      if (name === Overlay.metacopy) pairs.push(METACOPY);
+      else if (name === Overlay.redirect) pairs.push(REDIRECT);
+      else pairs.push(this.#pair(name, value));
+    }
+    const hasAcl = values.has(XATTR_ACL_ACCESS) || values.has(XATTR_ACL_DEFAULT);
+    return { pairs, filter: filter >>> 0, hasAcl };
+  }
+
+  #pair(name: ByteString, value: ByteString): number {
+    const key = `${name}\0${value}`;
+    let id = this.#pairIds.get(key);
+    if (id === undefined) {
+      id = this.#pairs.length;
+      this.#pairs.push({ name, value, encoded: encodeEntry(this.#name(name), value), uses: 0, offset: -1 });
+      this.#pairIds.set(key, id);
+    }
+    return id;
+  }
+
+  #name(name: ByteString): Name {
+    let known = this.#names.get(name);
+    if (known === undefined) {
+      known = nameOf(name);
+      this.#names.set(name, known);
+    }
+    return known;
+  }
+}
+
+/** A tree's own overlay xattr, hidden from overlayfs by one more level of prefix. */
+const escapeOverlay = (name: ByteString): ByteString =>
+  name.startsWith(Overlay.prefix)
+    ? ((Overlay.escapedPrefix + name.slice(Overlay.prefix.length)) as ByteString)
+    : name;
+
+function comparePairs(a: Pair, b: Pair): number {
+  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
+  if (a.value.length !== b.value.length) return a.value.length - b.value.length;
+  return a.value < b.value ? -1 : 1;
+}
+
+/** The values of one xattr that every file has its own of: finds equal ones and keeps their shared place. */
+class FileValues {
+  readonly #arena: Buffer;
+  readonly #start: (node: number) => number;
+  readonly #length: (node: number) => number;
+  readonly #seed = randomInt(2 ** 32);
+  /** By node: the first node with the same value. */
+  readonly #first: Int32Array;
+  /** By first node: 0 = the only one, 1 = shared, then 2 + its offset in units. */
+  readonly #place: Uint32Array;
+  readonly #shared: number[] = [];
+  /** Open addressing over values: first node + 1, or 0. At most half full. */
+  #slots = new Int32Array(1024);
+  #used = 0;
+
+  constructor(
+    arena: Buffer,
+    nodes: number,
+    start: (node: number) => number,
+    length: (node: number) => number,
+  ) {
+    this.#arena = arena;
+    this.#start = start;
+    this.#length = length;
+    this.#first = new Int32Array(nodes);
+    this.#place = new Uint32Array(nodes);
+  }
+
+  add(node: number): void {
+    if (2 * this.#used >= this.#slots.length) this.#grow();
+    const slot = this.#find(node);
+    const entry = this.#slots[slot] as number;
+    if (entry === 0) {
+      this.#slots[slot] = node + 1;
+      this.#used++;
+      this.#first[node] = node;
+      return;
+    }
+    const first = entry - 1;
+    this.#first[node] = first;
+    if (this.#place[first] === 0) {
+      this.#place[first] = 1;
+      this.#shared.push(first);
+    }
+  }
+
+  /** First nodes of shared values, by descending length, then descending value. */
+  sharedDescending(): readonly number[] {
+    return this.#shared.sort((a, b) => {
+      const lengthA = this.#length(a);
+      const lengthB = this.#length(b);
+      if (lengthA !== lengthB) return lengthB - lengthA;
+      const startA = this.#start(a);
+      const startB = this.#start(b);
+      return this.#arena.compare(this.#arena, startA, startA + lengthA, startB, startB + lengthB);
+    });
+  }
+
+  setOffset(first: number, offset: number): void {
+    this.#place[first] = 2 + offset / XATTR_UNIT;
+  }
+
+  /** The shared place of a node's value in bytes, or -1. */
+  offset(node: number): number {
+    const place = this.#place[this.#first[node] as number] as number;
+    return place < 2 ? -1 : (place - 2) * XATTR_UNIT;
+  }
+
+  #find(node: number): number {
+    const arena = this.#arena;
+    const mask = this.#slots.length - 1;
+    const start = this.#start(node);
+    const length = this.#length(node);
+    let slot = xxh32(arena, this.#seed, start, start + length) & mask;
+    search: for (;;) {
+      const entry = this.#slots[slot] as number;
+      if (entry === 0) return slot;
+      if (this.#length(entry - 1) === length) {
+        const other = this.#start(entry - 1);
+        for (let i = 0; i < length; i++) {
+          if (arena[other + i] !== arena[start + i]) {
+            slot = (slot + 1) & mask;
+            continue search;
+          }
+        }
+        return slot;
+      }
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #grow(): void {
+    const old = this.#slots;
+    this.#slots = new Int32Array(2 * old.length);
+    for (const entry of old) if (entry !== 0) this.#slots[this.#find(entry - 1)] = entry;
+  }
+}

@@ -11,11 +11,12 @@
  * Lines come by the million, so fields are found in one pass over the bytes and strings are made only of what
  * the tree keeps.
  */
-import { asBuffer, type ByteString, bytesToString, stringToBytes } from '../../base/bytes.ts';
+import { asBuffer, type ByteString, bytesToString, displayBytes, stringToBytes } from '../../base/bytes.ts';
 import { FormatError } from '../../base/errors.ts';
 import { isDevice, isDirectory, isKnownType, isRegular, isSymlink } from '../../base/mode.ts';
 import { sortedXattrs, type Xattr, type Xattrs } from '../../base/xattrs.ts';
-import { ImageTree, type NodeFields } from './tree.ts';
+import { Limit } from './layout.ts';
+import { DIGEST_SIZE, ImageTree, type NodeFields } from './tree.ts';
 
 export interface ParseDumpOptions {
   /** The C tool's CFS_PARSE_STRICT: a final newline, RDEV 0 on non-devices, exact symlink sizes. */
@@ -66,22 +67,14 @@ const NEWLINE = 0x0a;
 const SPACE = 0x20;
 const DASH = 0x2d;
 const DOT = 0x2e;
-const EQUALS = 0x3d;
 const AT = 0x40;
 const BACKSLASH = 0x5c;
 
-/** PATH_MAX - 1: the longest payload. */
-const MAX_PAYLOAD = 4095;
-const MAX_NAME = 255;
-const MAX_INLINE_CONTENT = 5000;
-/** 1024 chunks of 2^43 bytes. */
-const MAX_FILE_SIZE = 2 ** 53;
+/** The C tool refuses more xattr text on one line. */
 const MAX_XATTR_TEXT = 0xffff;
-const MAX_XATTR_VALUE = 0xffff;
-/** What one inode's xattrs may take: 12 bytes, and for each 7 bytes, its name and its value. */
-const XATTR_BUDGET = 0x7fff;
-const XATTR_BASE_COST = 12;
-const XATTR_COST = 7;
+/** Real trees repeat a few xattr sets: so many short texts are kept with what they mean. */
+const REMEMBERED_XATTR_TEXTS = 4096;
+const REMEMBERED_XATTR_LENGTH = 256;
 
 interface PendingLink {
   readonly parent: number;
@@ -114,6 +107,8 @@ export class DumpParser {
   #lastSeconds = 0;
   #lastMtime = 0n;
 
+  readonly #xattrsByText = new Map<string, Xattrs>();
+  readonly #digestBytes = Buffer.alloc(DIGEST_SIZE);
   readonly #links: PendingLink[] = [];
 
   constructor(where: string, options: ParseDumpOptions = {}) {
@@ -188,67 +183,74 @@ export class DumpParser {
 
   #parseNode(path: ByteString, mode: number, xattrsAt: number, end: number): void {
     const size = this.#integer(SIZE, 10);
-    const nlink = this.#u32(NLINK, 10);
-    const uid = this.#u32(UID, 10);
-    const gid = this.#u32(GID, 10);
-    const rdev = this.#u32(RDEV, 10);
-    const fields: NodeFields = { mode, nlink, uid, gid, ...this.#mtime() };
-    const payload = this.#payload(mode);
+    const fields: NodeFields = {
+      mode,
+      nlink: this.#u32(NLINK, 10),
+      uid: this.#u32(UID, 10),
+      gid: this.#u32(GID, 10),
+      rdev: this.#u32(RDEV, 10),
+    };
+    this.#readMtime(fields);
+    const payload = this.#optional(PAYLOAD);
+    if (payload !== undefined) fields.payload = cut(payload);
     const content = this.#content(size);
 
-    if (isDevice(mode)) fields.rdev = rdev;
-    else if (this.#strict && this.#integer(RDEV, 10) !== 0)
+    if (this.#strict && !isDevice(mode) && fields.rdev !== 0)
       throw this.#error('RDEV must be 0 on what is no device');
-
     if (isSymlink(mode)) {
-      if (payload === undefined || payload === '') throw this.#error('a symlink needs a target as PAYLOAD');
-      if (this.#strict && Number(size) !== payload.length)
-        throw this.#error(`SIZE of a symlink: got ${size}, want ${payload.length}`);
+      const target = fields.payload ?? '';
+      if (this.#strict && Number(size) !== target.length)
+        throw this.#error(`SIZE of a symlink: got ${size}, want ${target.length}`);
       if (this.#strict && content !== undefined && content.length > 0)
         throw this.#error('a symlink has no CONTENT');
-      fields.payload = payload;
-      fields.size = payload.length;
+    } else if (isRegular(mode)) {
+      if (size > Limit.fileSize) throw this.#error(`SIZE: got ${size}, want <= 2^53`);
+      fields.size = Number(size);
+      if (content !== undefined && content.length > 0) fields.content = content;
+      else if (fields.size > 0) this.#readDigest(fields);
     } else if (!isDirectory(mode)) {
-      // A device's size is never stored, but it decides between the two inode layouts.
-      fields.size = size <= Number.MAX_SAFE_INTEGER ? Number(size) : MAX_FILE_SIZE;
-      if (isRegular(mode)) {
-        if (payload !== undefined && payload !== '') fields.payload = payload;
-        if (content !== undefined && content.length > 0) fields.content = content;
-        else if (size > MAX_FILE_SIZE) throw this.#error(`SIZE of a file: got ${size}, want <= 2^53`);
-        else if (size > 0) this.#digest(fields);
-      }
+      // Not stored, but from 2^32 on it makes the inode an extended one.
+      fields.size = size > Limit.fileSize ? Limit.fileSize : Number(size);
     }
     if (xattrsAt < end) fields.xattrs = this.#xattrs(xattrsAt, end);
-    this.#add(path, mode, fields);
+    this.#add(path, fields);
   }
 
-  #add(path: ByteString, mode: number, fields: NodeFields): void {
+  #add(path: ByteString, fields: NodeFields): void {
     if (path === '/') {
-      if (!isDirectory(mode)) throw this.#error('the root must be a directory');
       if (this.#hasRoot) throw this.#error('a second root');
-      this.#tree.addRoot(fields);
+      this.#inTree(() => this.#tree.addRoot(fields));
       this.#hasRoot = true;
       this.#directories.set('', 0);
       return;
     }
     const name = nameOf(path);
-    const node = this.#tree.add(this.#parentOf(path, name), name, fields);
-    if (isDirectory(mode)) this.#directories.set(canonical(path), node);
+    const parent = this.#parentOf(path, name);
+    const node = this.#inTree(() => this.#tree.add(parent, name, fields));
+    if (isDirectory(fields.mode)) this.#directories.set(canonical(path), node);
+  }
+
+  /** What the tree refuses gets the line's number. */
+  #inTree(add: () => number): number {
+    try {
+      return add();
+    } catch (error) {
+      if (error instanceof FormatError) throw this.#error(error.message);
+      throw error;
+    }
   }
 
   /** The directory that `path` lies in. Refuses names that cannot be entries. */
   #parentOf(path: ByteString, name: ByteString): number {
     if (!this.#hasRoot) throw this.#error('the root must come first');
-    if (name.length === 0) throw this.#error(`${path}: empty name`);
-    if (name.length > MAX_NAME) throw this.#error(`a name of ${name.length} bytes, want <= ${MAX_NAME}`);
-    if (name === '.' || name === '..') throw this.#error(`${path}: . and .. cannot be entries`);
     const slash = path.length - name.length - 1;
     if (slash === this.#lastParentPath.length && path.startsWith(this.#lastParentPath))
       return this.#lastParent;
     const parentPath = slash < 0 ? '' : path.slice(0, slash);
     const parent =
       this.#directories.get(parentPath) ?? this.#directories.get(canonical(parentPath as ByteString));
-    if (parent === undefined) throw this.#error(`${path}: its parent is missing or no directory`);
+    if (parent === undefined)
+      throw this.#error(`${displayBytes(path)}: its parent is missing or no directory`);
     this.#lastParentPath = parentPath;
     this.#lastParent = parent;
     return parent;
@@ -256,41 +258,28 @@ export class DumpParser {
 
   /** Hard links may name a target that comes later, or another link: they are added last. */
   #addLinks(): void {
-    if (this.#links.length === 0) return;
-    const byPlace = new Map<string, PendingLink>();
-    for (const link of this.#links) {
-      const place = `${link.parent}/${link.name}`;
-      if (byPlace.has(place)) {
-        this.#line = link.line;
-        throw this.#error(`${link.name}: already there`);
-      }
-      byPlace.set(place, link);
-    }
+    const byPlace = new Map(this.#links.map((link) => [placeOf(link.parent, link.name), link]));
     for (const link of this.#links) {
       this.#line = link.line;
-      this.#tree.addLink(link.parent, link.name, this.#resolve(link, byPlace));
+      const target = this.#resolve(link, byPlace);
+      this.#inTree(() => this.#tree.addLink(link.parent, link.name, target));
     }
   }
 
   /** The node a link leads to in the end. */
   #resolve(first: PendingLink, byPlace: ReadonlyMap<string, PendingLink>): number {
     const seen = new Set<PendingLink>();
-    let link = first;
-    for (;;) {
-      if (seen.has(link)) throw this.#error(`hard link ${first.target} leads back to itself`);
+    for (let link = first; ; ) {
+      if (seen.has(link)) throw this.#error(`the hard link leads back to itself`);
       seen.add(link);
       const target = canonical(link.target);
-      if (target === '') throw this.#error('a hard link to the root');
-      const slash = target.lastIndexOf('/');
-      const parent = this.#directories.get(target.slice(0, slash));
-      if (parent === undefined) throw this.#error(`no hard link target at ${first.target}`);
-      const name = target.slice(slash + 1) as ByteString;
-      const next = byPlace.get(`${parent}/${name}`);
+      const name = nameOf(target);
+      const parent = this.#directories.get(target.slice(0, Math.max(0, target.length - name.length - 1)));
+      if (target === '') return 0;
+      const next = parent === undefined ? undefined : byPlace.get(placeOf(parent, name));
       if (next === undefined) {
-        const node = this.#tree.childByName(parent, name);
-        if (node === -1) throw this.#error(`no hard link target at ${first.target}`);
-        if (this.#directories.get(target) !== undefined)
-          throw this.#error(`hard link to directory ${first.target}`);
+        const node = parent === undefined ? -1 : this.#tree.childByName(parent, name);
+        if (node === -1) throw this.#error(`no hard link target at ${displayBytes(first.target)}`);
         return node;
       }
       link = next;
@@ -330,43 +319,27 @@ export class DumpParser {
     if (end - start > MAX_XATTR_TEXT)
       throw this.#error(`xattrs of ${end - start} bytes of text, want <= ${MAX_XATTR_TEXT}`);
     const bytes = this.#bytes;
-    if (bytes.subarray(start, end).includes(0)) throw this.#error('a NUL byte in the xattrs');
+    const text = bytesToString(bytes, start, end);
+    const known = this.#xattrsByText.get(text);
+    if (known !== undefined) return known;
+    if (text.includes('\0')) throw this.#error('a NUL byte in the xattrs');
+
     const list: Xattr[] = [];
-    const values = new Map<ByteString, number>();
-    let cost = XATTR_BASE_COST;
-    let sorted = true;
-    for (let at = start; at < end; ) {
-      let stop = bytes.indexOf(SPACE, at);
-      if (stop === -1 || stop > end) stop = end;
-      const equals = bytes.indexOf(EQUALS, at);
-      if (equals === -1 || equals >= stop) throw this.#error('an xattr without =');
-      const name = cut(this.#unescape(bytesToString(bytes, at, equals)));
-      const value = this.#unescape(bytesToString(bytes, equals + 1, stop));
-      if (name === '' || name.length > MAX_NAME)
-        throw this.#error(`an xattr name of ${name.length} bytes, want 1..${MAX_NAME}`);
-      if (value.length > MAX_XATTR_VALUE)
-        throw this.#error(`xattr ${name}: a value of ${value.length} bytes, want <= ${MAX_XATTR_VALUE}`);
-      const before = values.get(name);
-      cost += value.length - (before ?? -(XATTR_COST + name.length));
-      if (cost > XATTR_BUDGET) throw this.#error(`xattrs take ${cost} bytes, want <= ${XATTR_BUDGET}`);
-      values.set(name, value.length);
-      const last = list.at(-1);
-      if (last !== undefined && last[0] >= name) sorted = false;
-      list.push([name, value]);
+    for (let at = 0; at < text.length; ) {
+      let stop = text.indexOf(' ', at);
+      if (stop === -1) stop = text.length;
+      const equals = text.indexOf('=', at);
+      if (equals === -1 || equals > stop) throw this.#error('an xattr without =');
+      const name = cut(this.#unescape(text.slice(at, equals) as ByteString));
+      list.push([name, this.#unescape(text.slice(equals + 1, stop) as ByteString)]);
       at = stop + 1;
     }
-    return sorted ? list : sortedXattrs(list);
-  }
-
-  #payload(mode: number): ByteString | undefined {
-    const payload = this.#optional(PAYLOAD);
-    if (payload === undefined) return undefined;
-    const text = cut(payload);
-    if (text.length > MAX_PAYLOAD)
-      throw this.#error(
-        `${isSymlink(mode) ? 'target' : 'PAYLOAD'} of ${text.length} bytes, want <= ${MAX_PAYLOAD}`,
-      );
-    return text;
+    const xattrs = sortedXattrs(list);
+    if (text.length <= REMEMBERED_XATTR_LENGTH) {
+      if (this.#xattrsByText.size >= REMEMBERED_XATTR_TEXTS) this.#xattrsByText.clear();
+      this.#xattrsByText.set(text, xattrs);
+    }
+    return xattrs;
   }
 
   #content(size: number | bigint): Buffer | undefined {
@@ -374,21 +347,22 @@ export class DumpParser {
     if (text === undefined) return undefined;
     if (BigInt(text.length) !== BigInt(size))
       throw this.#error(`CONTENT of ${text.length} bytes, want SIZE ${size}`);
-    if (text.length > MAX_INLINE_CONTENT)
-      throw this.#error(`CONTENT of ${text.length} bytes, want <= ${MAX_INLINE_CONTENT}`);
+    if (text.length > Limit.inlineContent)
+      throw this.#error(`CONTENT of ${text.length} bytes, want <= ${Limit.inlineContent}`);
     return stringToBytes(text);
   }
 
   /** Only files with an object have a digest; what others have there is not looked at. */
-  #digest(fields: NodeFields): void {
+  #readDigest(fields: NodeFields): void {
     const text = this.#optional(DIGEST);
     if (text === undefined) return;
     if (!/^[0-9a-fA-F]{64}$/.test(text))
       throw this.#error(`DIGEST ${JSON.stringify(text)}, want 64 hex digits`);
-    fields.digest = Buffer.from(text, 'hex');
+    this.#digestBytes.write(text, 'hex');
+    fields.digest = this.#digestBytes;
   }
 
-  #mtime(): { mtimeSec: bigint; mtimeNsec: number } {
+  #readMtime(fields: NodeFields): void {
     const bytes = this.#bytes;
     const start = this.#starts[MTIME]!;
     const end = this.#ends[MTIME]!;
@@ -396,13 +370,15 @@ export class DumpParser {
     while (dot < end && bytes[dot] !== DOT) dot++;
     if (dot === end) throw this.#error('MTIME: want SECONDS.NANOSECONDS');
     const seconds = this.#integer(MTIME, 10, start, dot);
-    const nanoseconds = this.#u32(MTIME, 10, dot + 1);
-    if (typeof seconds === 'bigint') return { mtimeSec: BigInt.asIntN(64, seconds), mtimeNsec: nanoseconds };
-    if (seconds !== this.#lastSeconds) {
+    if (typeof seconds === 'bigint') {
+      this.#lastSeconds = -1;
+      this.#lastMtime = BigInt.asIntN(64, seconds);
+    } else if (seconds !== this.#lastSeconds) {
       this.#lastSeconds = seconds;
       this.#lastMtime = BigInt(seconds);
     }
-    return { mtimeSec: this.#lastMtime, mtimeNsec: nanoseconds };
+    fields.mtimeSec = this.#lastMtime;
+    fields.mtimeNsec = this.#u32(MTIME, 10, dot + 1);
   }
 
   /** A field as unsigned 32 bits; larger ones are cut, as by the C tool's types. */
@@ -489,6 +465,11 @@ export class DumpParser {
 
 function nameOf(path: ByteString): ByteString {
   return path.slice(path.lastIndexOf('/') + 1) as ByteString;
+}
+
+/** A place in the tree as a key. */
+function placeOf(parent: number, name: ByteString): string {
+  return `${parent}/${name}`;
 }
 
 /** C strings end at a NUL. */

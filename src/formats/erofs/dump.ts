@@ -73,7 +73,7 @@ function* formatTree(tree: ImageTree, only: ReadonlySet<ByteString> | undefined)
 function formatLine(path: ByteString, node: NodeFields, linkOf: ByteString | undefined): ByteString {
   const { mode, nlink = 1, uid = 0, gid = 0, rdev = 0, size = 0, mtimeSec = 0n, mtimeNsec = 0 } = node;
   const { content, digest, xattrs = [] } = node;
-  let line = `${escape(path === '' ? '/' : path)} ${size} ${linkOf === undefined ? '' : '@'}${mode.toString(8)}`;
+  let line = `${escapeBytes(path === '' ? '/' : path)} ${size} ${linkOf === undefined ? '' : '@'}${mode.toString(8)}`;
   line += ` ${nlink} ${uid} ${gid} ${rdev} ${mtimeSec}.${mtimeNsec}`;
   line += ` ${escapeOptional(linkOf ?? node.payload)}`;
   line += ` ${escapeOptional(content === undefined ? undefined : bytesToString(content))}`;
@@ -100,26 +100,26 @@ const ESCAPES: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
 const escapeCharacter = (c: string): string => ESCAPES[c.charCodeAt(0)]!;
 
 /** Escapes a path, payload or content. */
-function escape(text: string): string {
+function escapeBytes(text: string): string {
   return text.replace(/[^\x21-\x5b\x5d-\x7e]/g, escapeCharacter);
 }
 
-/** A path for a person, as `composefs-info ls` writes it: {@link escape}, but spaces stay. */
+/** A path for a person, as `composefs-info ls` writes it: {@link escapeBytes}, but spaces stay. */
 export function escapePathForListing(path: ByteString): string {
   return path.replace(/[^\x20-\x5b\x5d-\x7e]/g, escapeCharacter);
 }
 
 /** A payload as `composefs-info ls` writes it. */
 export function escapePayload(payload: ByteString): string {
-  return escape(payload);
+  return escapeBytes(payload);
 }
 
 function escapeOptional(text: ByteString | undefined): string {
   if (text === undefined) return '-';
-  return text === '-' ? '\\x2d' : escape(text);
+  return text === '-' ? '\\x2d' : escapeBytes(text);
 }
 
 /** `=` ends an xattr's name, so it is escaped in names and, likewise, in values. */
 function escapeXattr(text: ByteString): string {
-  return escape(text).replaceAll('=', '\\x3d');
+  return escapeBytes(text).replaceAll('=', '\\x3d');
 }

@@ -54,6 +54,7 @@ export const linuxSystem: System = {
   lstat: (path) => attempt('lstat', path, () => lstatSync(path)),
   lstatIfExists: (path) => attempt('lstat', path, () => lstatSync(path, MISSING_IS_FINE)),
   fstat: (fd) => attempt('fstat', fd, () => fstatSync(fd)),
+  realpath: (path) => attempt('find', path, () => realpathSync(path)),
   readdir: (path) => attempt('read the folder', path, () => readdirSync(path, 'latin1') as ByteString[]),
   readlink: (path) => attempt('read the link', path, () => readlinkSync(path, 'latin1') as ByteString),
   readFile: (path) => attempt('read', path, () => readFileSync(path)),

@@ -55,6 +55,8 @@ export interface SystemReads {
   fstat(fd: number): Stats;
   /** {@link lstat}, or undefined where nothing has that name (ENOENT, ENOTDIR): cheaper than catching. */
   lstatIfExists(path: Path): Stats | undefined;
+  /** The absolute path without symlinks. */
+  realpath(path: Path): string;
   /** Names, unsorted. */
   readdir(path: Path): ByteString[];
   readlink(path: Path): ByteString;

@@ -1,0 +1,73 @@
+/**
+ * Where a repository keeps what sealtree adds to it: folders in `REPO/extensions/sealtree`, which is the place
+ * ostree leaves to other programs (its cleanup, prune, fsck and deploy do not touch it).
+ */
+import { randomBytes } from 'node:crypto';
+import type { Digest } from '../base/digest.ts';
+import { OperationError } from '../base/errors.ts';
+import { isDirectory } from '../base/mode.ts';
+import type { System } from '../base/system.ts';
+
+/** A deployment's image (libostree's OSTREE_COMPOSEFS_NAME). */
+export const DEPLOYMENT_IMAGE = '.ostree.cfs';
+
+/** What a file of ours is called until it is whole; the rest is random. What a killed run left is removed by the next. */
+export const TEMPORARY_PREFIX = '.sealtree-tmp-';
+
+/** `images`: the published images, DIGEST.cfs; `commits`: which image was made of a commit. */
+export type StoreFolder = 'images' | 'commits';
+
+const ABOVE = ['extensions', 'sealtree'] as const;
+
+const FOLDER_MODE = 0o755;
+
+/** The folder, whether it exists or not. */
+export const storeFolder = (repositoryPath: string, folder: StoreFolder): string =>
+  [repositoryPath, ...ABOVE, folder].join('/');
+
+/** The published image of that digest, whether it exists or not. */
+export const imagePath = (repositoryPath: string, digest: Digest): string =>
+  `${storeFolder(repositoryPath, 'images')}/${digest}.cfs`;
+
+/** A fresh temporary name. */
+export const temporaryName = (): string => `${TEMPORARY_PREFIX}${randomBytes(6).toString('hex')}`;
+
+/**
+ * Makes the folder where it is missing, durably and readable for everybody whatever the umask: `status` needs no
+ * rights. Returns its path.
+ */
+export function makeStoreFolder(repositoryPath: string, folder: StoreFolder, system: System): string {
+  let path = repositoryPath;
+  for (const name of [...ABOVE, folder]) {
+    const parent = path;
+    path = `${parent}/${name}`;
+    const stats = system.lstatIfExists(path);
+    if (stats === undefined) makeFolder(path, parent, system);
+    else if (!isDirectory(stats.mode)) throw new OperationError('publish', `${path}: not a folder`);
+  }
+  return path;
+}
+
+function makeFolder(path: string, parent: string, system: System): void {
+  system.mkdir(path, FOLDER_MODE);
+  const fd = system.openRead(path);
+  try {
+    system.fchmod(fd, FOLDER_MODE);
+    system.fsync(fd);
+  } finally {
+    system.close(fd);
+  }
+  system.fsyncDirectory(parent);
+}
+
+/** Writes a new file of that mode and syncs it, whatever the umask. Whoever fails leaves it to the caller to remove. */
+export function writeSynced(path: string, bytes: Uint8Array, mode: number, system: System): void {
+  const fd = system.create(path, 0o600);
+  try {
+    system.write(fd, bytes);
+    system.fchmod(fd, mode);
+    system.fsync(fd);
+  } finally {
+    system.close(fd);
+  }
+}

@@ -1,0 +1,298 @@
+/**
+ * Content objects in the five modes of a repository: metadata without the content, and the content as a stream.
+ *
+ * | mode | owner and mode | xattrs | link target |
+ * |---|---|---|---|
+ * | bare | inode | inode | symlink |
+ * | bare-split-xattrs | inode | `.file-xattrs-link` object | symlink |
+ * | bare-user | xattr user.ostreemeta | xattr user.ostreemeta | content of a regular file |
+ * | bare-user-only | 0:0, inode's mode | none | symlink |
+ * | archive | `.filez` header | `.filez` header | `.filez` header |
+ *
+ * As in libostree's ostree-repo.c (`_ostree_repo_load_file_bare`, `repo_load_file_archive`).
+ */
+import type { Stats } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createInflateRaw, inflateRawSync } from 'node:zlib';
+import { type ByteString, bytesToString, stringToBytes } from '../base/bytes.ts';
+import type { Checksum } from '../base/digest.ts';
+import { FormatError, IoError } from '../base/errors.ts';
+import { isRegular, isSymlink } from '../base/mode.ts';
+import type { System } from '../base/system.ts';
+import { NO_XATTRS, type Xattr, type Xattrs } from '../base/xattrs.ts';
+import {
+  FILEZ_PREFIX,
+  type FileHeader,
+  type FilezHeader,
+  filezHeaderLength,
+  parseFilezHeader,
+  parseOstreemeta,
+  parseXattrs,
+  validateFileMode,
+} from '../formats/objects.ts';
+import { type ObjectStore, openIfExists } from './objects.ts';
+
+export interface ContentInfo extends FileHeader {
+  /** Bytes of content; 0 for symlinks. */
+  readonly size: number;
+}
+
+/** Gets the content piece by piece; the memory of a piece is reused after the call. */
+export type ContentSink = (chunk: Buffer) => void;
+
+const OSTREEMETA = 'user.ostreemeta' as ByteString;
+
+/** Longest link target the kernel makes, in bytes (PATH_MAX). */
+const MAX_TARGET = 4096;
+
+const CHUNK_SIZE = 1024 * 1024;
+
+/** Up to this size content is inflated by one call, without a turn of the event loop. */
+const INFLATE_AT_ONCE = 4 * 1024 * 1024;
+
+export class ContentReader {
+  readonly #store: ObjectStore;
+  readonly #system: System;
+  readonly #ignoresXattrs: boolean;
+  #spare: Buffer | undefined;
+  readonly #small = Buffer.allocUnsafeSlow(MAX_TARGET + 1);
+
+  /** @param ignoresXattrs - repository setting core.disable-xattrs */
+  constructor(store: ObjectStore, ignoresXattrs: boolean) {
+    this.#store = store;
+    this.#system = store.system;
+    this.#ignoresXattrs = ignoresXattrs;
+  }
+
+  /** Metadata of a content object without reading its content; undefined when it is missing. */
+  info(checksum: Checksum): ContentInfo | undefined {
+    const path = this.#store.path(checksum, 'file');
+    if (this.#store.mode === 'archive') return this.#archiveInfo(path);
+    const stat = this.#system.lstatIfExists(path);
+    if (stat === undefined) return undefined;
+    if (!stat.isFile() && !stat.isSymbolicLink())
+      throw new FormatError(path, 'neither a regular file nor a symlink');
+    switch (this.#store.mode) {
+      case 'bare-user':
+        return this.#bareUserInfo(path, stat);
+      case 'bare-user-only':
+        return this.#inodeInfo(path, stat, 0, 0, NO_XATTRS);
+      case 'bare-split-xattrs':
+        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#splitXattrs(checksum));
+      default:
+        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#inodeXattrs(path));
+    }
+  }
+
+  /**
+   * Streams the content (nothing for symlinks); false when the object is missing. A promise only where content is
+   * too large to be inflated at once.
+   */
+  read(checksum: Checksum, sink: ContentSink): boolean | Promise<boolean> {
+    const path = this.#store.path(checksum, 'file');
+    if (this.#store.mode === 'archive') return this.#readArchive(path, sink);
+    const stat = this.#system.lstatIfExists(path);
+    if (stat === undefined) return false;
+    if (stat.isSymbolicLink()) return true;
+    if (this.#store.mode === 'bare-user' && isSymlink(this.#ostreemeta(path).mode)) return true;
+    const fd = openIfExists(this.#system, path);
+    if (fd === undefined) return false;
+    try {
+      this.#pump(fd, sink);
+      return true;
+    } finally {
+      this.#system.close(fd);
+    }
+  }
+
+  #inodeInfo(path: string, stat: Stats, uid: number, gid: number, xattrs: Xattrs): ContentInfo {
+    const { mode } = stat;
+    validateFileMode(mode, path);
+    if (isSymlink(mode)) return { uid, gid, mode, target: this.#system.readlink(path), xattrs, size: 0 };
+    return { uid, gid, mode, target: '' as ByteString, xattrs, size: stat.size };
+  }
+
+  #inodeXattrs(path: string): Xattrs {
+    if (this.#ignoresXattrs) return NO_XATTRS;
+    const names = this.#system.listxattr(path);
+    if (names.length === 0) return NO_XATTRS;
+    const xattrs: Xattr[] = [];
+    for (const name of names) {
+      const value = this.#system.getxattr(path, name);
+      if (value !== undefined) xattrs.push([name, value]);
+    }
+    return xattrs;
+  }
+
+  #splitXattrs(checksum: Checksum): Xattrs {
+    const xattrs = this.#store.read(checksum, 'file-xattrs-link', parseXattrs);
+    if (xattrs === undefined)
+      throw new FormatError(
+        this.#store.path(checksum, 'file-xattrs-link'),
+        'xattrs of a content object are missing',
+      );
+    return xattrs;
+  }
+
+  #ostreemeta(path: string): Omit<FileHeader, 'target'> {
+    const value = this.#system.getxattr(path, OSTREEMETA);
+    if (value === undefined) throw new FormatError(path, 'xattr user.ostreemeta is missing');
+    return parseOstreemeta(stringToBytes(value), `${path}: user.ostreemeta`);
+  }
+
+  #bareUserInfo(path: string, stat: Stats): ContentInfo {
+    const meta = this.#ostreemeta(path);
+    if (isRegular(meta.mode)) return { ...meta, target: '' as ByteString, size: stat.size };
+    const fd = this.#system.openRead(path, { noFollow: true });
+    try {
+      const length = this.#system.read(fd, this.#small, 0);
+      return { ...meta, target: storedTarget(this.#small.subarray(0, length), path), size: 0 };
+    } finally {
+      this.#system.close(fd);
+    }
+  }
+
+  #archiveInfo(path: string): ContentInfo | undefined {
+    const fd = openIfExists(this.#system, path);
+    if (fd === undefined) return undefined;
+    try {
+      const { header, size } = this.#filezHeader(fd, path);
+      return { ...header, size };
+    } finally {
+      this.#system.close(fd);
+    }
+  }
+
+  #filezHeader(fd: number, path: string): FilezHeader & { readonly end: number } {
+    const first = this.#small.subarray(0, this.#system.read(fd, this.#small, 0));
+    const end = FILEZ_PREFIX + filezHeaderLength(first, path);
+    let bytes = first;
+    if (end > first.length) {
+      const { size } = this.#system.fstat(fd);
+      if (end > size)
+        throw new FormatError(path, 'header runs past the end', { got: size, want: `at least ${end}` });
+      bytes = Buffer.allocUnsafe(end);
+      if (this.#system.read(fd, bytes, 0) !== end)
+        throw new FormatError(path, 'file changed while it was read');
+    }
+    return { ...parseFilezHeader(bytes.subarray(FILEZ_PREFIX, end), path), end };
+  }
+
+  #readArchive(path: string, sink: ContentSink): boolean | Promise<boolean> {
+    const fd = openIfExists(this.#system, path);
+    if (fd === undefined) return false;
+    let keep = false;
+    try {
+      const { header, size, end } = this.#filezHeader(fd, path);
+      if (isSymlink(header.mode)) return true;
+      const compressed = this.#system.fstat(fd).size - end;
+      if (size <= INFLATE_AT_ONCE && compressed <= INFLATE_AT_ONCE) {
+        const input = Buffer.allocUnsafe(Math.max(0, compressed));
+        const length = this.#system.read(fd, input, end);
+        inflateAtOnce(input.subarray(0, length), size, path, sink);
+        return true;
+      }
+      keep = true;
+      return this.#inflateStreaming(fd, end, size, path, sink);
+    } finally {
+      if (!keep) this.#system.close(fd);
+    }
+  }
+
+  async #inflateStreaming(
+    fd: number,
+    start: number,
+    size: number,
+    path: string,
+    sink: ContentSink,
+  ): Promise<boolean> {
+    let total = 0;
+    try {
+      await pipeline(
+        Readable.from(this.#chunks(fd, start), { objectMode: false }),
+        createInflateRaw({ chunkSize: CHUNK_SIZE }),
+        async (inflated: AsyncIterable<Buffer>) => {
+          for await (const chunk of inflated) {
+            total += chunk.length;
+            if (total > size) throw wrongSize(path, `more than ${size}`, size);
+            sink(chunk);
+          }
+        },
+      );
+    } catch (error) {
+      throw inflateError(error, path);
+    } finally {
+      this.#system.close(fd);
+    }
+    if (total !== size) throw wrongSize(path, total, size);
+    return true;
+  }
+
+  *#chunks(fd: number, start: number): Generator<Buffer> {
+    for (let position = start; ; ) {
+      const chunk = Buffer.allocUnsafe(CHUNK_SIZE);
+      const length = this.#system.read(fd, chunk, position);
+      if (length === 0) return;
+      yield chunk.subarray(0, length);
+      position += length;
+    }
+  }
+
+  /** Reads a file through one reused buffer; a sink that reads another object meanwhile gets its own. */
+  #pump(fd: number, sink: ContentSink): void {
+    const buffer = this.#spare ?? Buffer.allocUnsafeSlow(CHUNK_SIZE);
+    this.#spare = undefined;
+    try {
+      for (let position = 0; ; ) {
+        const length = this.#system.read(fd, buffer, position);
+        if (length === 0) return;
+        sink(buffer.subarray(0, length));
+        if (length < buffer.length) return;
+        position += length;
+      }
+    } finally {
+      this.#spare = buffer;
+    }
+  }
+}
+
+/** A link target as bare-user stores it: with a final NUL, which readers have never insisted on. */
+function storedTarget(bytes: Buffer, path: string): ByteString {
+  const nul = bytes.indexOf(0);
+  const length = nul === bytes.length - 1 ? nul : bytes.length;
+  if (length < 1 || length >= MAX_TARGET || (nul !== -1 && nul < length))
+    throw new FormatError(path, 'not a link target', { got: `${bytes.length} bytes` });
+  return bytesToString(bytes, 0, length);
+}
+
+function inflateAtOnce(input: Buffer, size: number, path: string, sink: ContentSink): void {
+  let content: Buffer;
+  try {
+    content = inflateRawSync(input, { maxOutputLength: size + 1 });
+  } catch (error) {
+    throw inflateError(error, path);
+  }
+  if (content.length !== size) throw wrongSize(path, content.length, size);
+  if (size > 0) sink(content);
+}
+
+function wrongSize(path: string, got: unknown, want: number): FormatError {
+  return new FormatError(path, 'content does not have the size its header says', { got, want });
+}
+
+/** zlib's own errors become typed ones; all others pass. */
+function inflateError(error: unknown, path: string): unknown {
+  if (
+    error instanceof FormatError ||
+    error instanceof IoError ||
+    !(error instanceof Error) ||
+    !('code' in error)
+  )
+    return error;
+  if (error.code === 'ERR_BUFFER_TOO_LARGE')
+    return new FormatError(path, 'content is larger than its header says', { cause: error });
+  if (typeof error.code === 'string' && error.code.startsWith('Z_'))
+    return new FormatError(path, 'content cannot be inflated', { got: error.message, cause: error });
+  return error;
+}

@@ -1,0 +1,165 @@
+/**
+ * The tree of a commit, opened only where one looks: a lookup loads the dirtrees on its way, a walk those it
+ * passes. Nothing recurses, so depth costs memory only.
+ */
+import { type ByteString, displayBytes } from '../base/bytes.ts';
+import type { Checksum } from '../base/digest.ts';
+import { FormatError, NotFoundError } from '../base/errors.ts';
+import type { Dirtree } from '../formats/objects.ts';
+import type { Repository } from './repository.ts';
+
+export interface DirectoryNode {
+  readonly kind: 'directory';
+  /** Absolute in the tree; `/` is the root. */
+  readonly path: ByteString;
+  /** Last component; empty for the root. */
+  readonly name: ByteString;
+  readonly tree: Checksum;
+  readonly meta: Checksum;
+}
+
+/** A regular file or symlink: which of them only its content object knows. */
+export interface FileNode {
+  readonly kind: 'file';
+  readonly path: ByteString;
+  readonly name: ByteString;
+  readonly checksum: Checksum;
+}
+
+export type TreeNode = DirectoryNode | FileNode;
+
+/** A path longer than this is not walked: whoever nests so deep wants the walk to end in memory, not in files. */
+const MAX_PATH = 1024 * 1024;
+
+/** Root folder of a commit. @throws NotFoundError */
+export function rootOf(repository: Repository, commit: Checksum): DirectoryNode {
+  const { rootTree, rootMeta } = repository.commit(commit);
+  return {
+    kind: 'directory',
+    path: '/' as ByteString,
+    name: '' as ByteString,
+    tree: rootTree,
+    meta: rootMeta,
+  };
+}
+
+/** Children of a folder: files first, then folders, each sorted by name, as ostree lists them. */
+export function* children(repository: Repository, folder: DirectoryNode): Generator<TreeNode, void> {
+  const { files, dirs } = repository.dirtree(folder.tree);
+  const base = folder.path === '/' ? '/' : `${folder.path}/`;
+  if (base.length > MAX_PATH)
+    throw new FormatError(`dirtree ${folder.tree}`, 'path is too long', {
+      got: base.length,
+      want: `at most ${MAX_PATH}`,
+    });
+  for (const { name, checksum } of files)
+    yield { kind: 'file', path: (base + name) as ByteString, name, checksum };
+  for (const { name, tree, meta } of dirs)
+    yield { kind: 'directory', path: (base + name) as ByteString, name, tree, meta };
+}
+
+/**
+ * The node at a path below `from`. Repeated and final slashes and `.` are ignored; symlinks are not followed, and
+ * `..` is not a name.
+ * @throws NotFoundError
+ */
+export function lookup(repository: Repository, from: DirectoryNode, path: ByteString): TreeNode {
+  let node: TreeNode = from;
+  for (const name of path.split('/') as ByteString[]) {
+    if (name === '' || name === '.') continue;
+    if (node.kind === 'file') throw notFound(path, `${displayBytes(node.path)} is not a directory`);
+    const found: TreeNode | undefined = child(repository, node, name);
+    if (found === undefined) throw notFound(path, 'no such file or directory');
+    node = found;
+  }
+  return node;
+}
+
+/** One child by name. */
+export function child(repository: Repository, folder: DirectoryNode, name: ByteString): TreeNode | undefined {
+  const { files, dirs } = repository.dirtree(folder.tree);
+  const path = (folder.path === '/' ? `/${name}` : `${folder.path}/${name}`) as ByteString;
+  const file = find(files, name);
+  if (file !== undefined) return { kind: 'file', path, name, checksum: file.checksum };
+  const dir = find(dirs, name);
+  if (dir !== undefined) return { kind: 'directory', path, name, tree: dir.tree, meta: dir.meta };
+  return undefined;
+}
+
+/** The node itself, then everything below it, depth-first in the order of {@link children}. */
+export function* walk(repository: Repository, node: TreeNode): Generator<TreeNode, void> {
+  yield node;
+  if (node.kind === 'file') return;
+  const stack = [children(repository, node)];
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const next = top.next();
+    if (next.done) {
+      stack.pop();
+      continue;
+    }
+    yield next.value;
+    if (next.value.kind === 'directory') stack.push(children(repository, next.value));
+  }
+}
+
+export interface TreeSize {
+  /** Regular files and symlinks, each as often as it occurs. */
+  readonly files: number;
+  /** Folders without the top one, each as often as it occurs. */
+  readonly directories: number;
+}
+
+/**
+ * Counts what a walk would pass without making it: every dirtree is loaded once, however often it occurs. A tree
+ * of few objects can have more entries than any machine can walk; then the counts are Infinity.
+ */
+export function treeSize(repository: Repository, tree: Checksum): TreeSize {
+  const sizes = new Map<Checksum, TreeSize>();
+  const stack: Checksum[] = [tree];
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    if (sizes.has(top)) {
+      stack.pop();
+      continue;
+    }
+    const dirtree = repository.dirtree(top);
+    const open = dirtree.dirs.filter((dir) => !sizes.has(dir.tree));
+    if (open.length > 0) {
+      for (const dir of open) stack.push(dir.tree);
+      continue;
+    }
+    sizes.set(top, sumOf(dirtree, sizes));
+    stack.pop();
+  }
+  return sizes.get(tree)!;
+}
+
+function sumOf({ files, dirs }: Dirtree, sizes: ReadonlyMap<Checksum, TreeSize>): TreeSize {
+  let fileCount = files.length;
+  let directoryCount = dirs.length;
+  for (const { tree } of dirs) {
+    const size = sizes.get(tree)!;
+    fileCount += size.files;
+    directoryCount += size.directories;
+  }
+  return { files: fileCount, directories: directoryCount };
+}
+
+/** Binary search in a list sorted by name. */
+function find<T extends { readonly name: ByteString }>(
+  entries: readonly T[],
+  name: ByteString,
+): T | undefined {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (entries[middle]!.name < name) low = middle + 1;
+    else high = middle;
+  }
+  const found = entries[low];
+  return found?.name === name ? found : undefined;
+}
+
+function notFound(path: ByteString, why: string): NotFoundError {
+  return new NotFoundError(`${displayBytes(path)}: ${why}`, { details: { path: displayBytes(path) } });
+}

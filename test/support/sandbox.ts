@@ -59,7 +59,11 @@ function removeLeftovers(): void {
   }
 }
 
+let isWatching = false;
+
 function watchTheEnd(): void {
+  if (isWatching) return;
+  isWatching = true;
   process.on('exit', () => {
     for (const path of live) remove(path);
   });

@@ -51,7 +51,7 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
 function tryLock(path: string, options: LockOptions): Lock | undefined {
   const system = libc(`lock ${path}`);
   for (;;) {
-    const fd = openLockFile(path, options.exclusive);
+    const fd = openLockFile(path, options);
     let taken = false;
     try {
       if (system.fcntl(fd, F_OFD_SETLK, wholeFileLock(options.exclusive)) === -1) {
@@ -69,18 +69,17 @@ function tryLock(path: string, options: LockOptions): Lock | undefined {
   }
 }
 
-function openLockFile(path: string, exclusive: boolean): number {
+function openLockFile(path: string, options: LockOptions): number {
+  // The modes libglnx and libostree give these files.
+  const mode = options.mayBeUnlinked ? 0o600 : 0o644;
   try {
-    return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, mode);
   } catch (error) {
     const errno = errnoOf(error) ?? 'EIO';
     // A shared lock needs no more than reading.
-    if (!exclusive && (errno === 'EACCES' || errno === 'EROFS' || errno === 'EPERM')) {
-      try {
-        return openSync(path, constants.O_RDONLY);
-      } catch (second) {
-        throw new IoError('open the lock file', path, errnoOf(second) ?? errno, { cause: second });
-      }
+    if (!options.exclusive && (errno === 'EACCES' || errno === 'EROFS' || errno === 'EPERM')) {
+      const fd = attempt(() => openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+      if (fd !== undefined) return fd;
     }
     throw new IoError('open the lock file', path, errno, { cause: error });
   }

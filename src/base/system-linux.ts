@@ -174,6 +174,7 @@ function statfs(path: Path): FileSystemFacts {
     readOnly: mount !== undefined && isReadOnlyMount(mount),
     mountPoint: mount?.mountPoint ?? '',
     source: mount?.source ?? '',
+    mount,
   };
 }
 

@@ -8,6 +8,7 @@
  */
 import type { Stats } from 'node:fs';
 import type { ByteString } from './bytes.ts';
+import type { Mount } from './mountinfo.ts';
 
 export type Path = string | Buffer;
 
@@ -20,9 +21,12 @@ export interface FileSystemFacts {
   /** Bytes a non-root user may still write. */
   readonly availableBytes: number;
   readonly readOnly: boolean;
-  /** The mount's options and source from /proc/self/mountinfo. */
+  /** '' where the mount cannot be seen. */
   readonly mountPoint: string;
+  /** The device, or what the mount says instead. */
   readonly source: string;
+  /** From /proc/self/mountinfo; undefined where the mount cannot be seen from here. */
+  readonly mount: Mount | undefined;
 }
 
 /** What FS_IOC_MEASURE_VERITY says of an open file. */

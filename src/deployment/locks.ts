@@ -1,0 +1,159 @@
+/**
+ * The locks that keep two runs apart, and both apart from ostree: SYSROOT/ostree/lock first, then REPO/.lock, the
+ * files and the kind of lock (OFD) of libostree. There is none of our own. Whoever publishes into a repository or
+ * removes from it holds the sysroot's lock, or where the repository belongs to no sysroot the repository's
+ * exclusively; whoever only reads shares the repository's, so that nothing is pruned meanwhile.
+ */
+import { dirname } from 'node:path';
+import { ConfigError, errnoOf, PermissionError, UnsupportedError } from '../base/errors.ts';
+import { isDirectory } from '../base/mode.ts';
+import type { Lock, System, SystemReads } from '../base/system.ts';
+import { Keyfile } from '../formats/keyfile.ts';
+
+export interface LockTimes {
+  /** How long to wait in all; 0 = one try. Undefined: as long as the repository's `core.lock-timeout-secs` says. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What libostree takes where `core.lock-timeout-secs` is not set; -1 there means for ever. */
+const DEFAULT_TIMEOUT_SECONDS = 300;
+
+/**
+ * Runs `work` with a sysroot locked against changes: exclusively SYSROOT/ostree/lock, then its repository's lock
+ * shared, so that no object is pruned.
+ * @throws BusyError that names the holder, PermissionError, UnsupportedError (read-only file system)
+ */
+export async function withLocks<T>(
+  sysrootPath: string,
+  times: LockTimes,
+  system: System,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  return await holding(await lockSysroot(sysrootPath, times, system), work);
+}
+
+/**
+ * Runs `work` with a repository locked for publishing into it or removing from it. A repository that is a
+ * sysroot's gets that sysroot's locks, as {@link withLocks}.
+ */
+export async function withRepositoryLock<T>(
+  repositoryPath: string,
+  times: LockTimes,
+  system: System,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  const sysroot = sysrootOfRepository(repositoryPath, system);
+  if (sysroot !== undefined) return await withLocks(sysroot, times, system, work);
+  return await holding([await lockRepository(repositoryPath, true, times, system)], work);
+}
+
+/** Runs `work` with a repository's lock shared; without it where this user may not write there, as libostree does. */
+export async function withSharedRepositoryLock<T>(
+  repositoryPath: string,
+  times: LockTimes,
+  system: System,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  let lock: Lock | undefined;
+  try {
+    lock = await lockRepository(repositoryPath, false, times, system);
+  } catch (error) {
+    if (!(error instanceof PermissionError || error instanceof UnsupportedError)) throw error;
+  }
+  return await holding([lock], work);
+}
+
+/** The sysroot whose repository this is, judged by the layout around it; undefined for any other repository. */
+export function sysrootOfRepository(repositoryPath: string, system: SystemReads): string | undefined {
+  const real = system.realpath(repositoryPath);
+  if (!real.endsWith('/ostree/repo')) return undefined;
+  const ostree = dirname(real);
+  const isSysroot = isDirectory(system.lstatIfExists(`${ostree}/deploy`)?.mode ?? 0);
+  return isSysroot ? dirname(ostree) : undefined;
+}
+
+async function lockSysroot(sysrootPath: string, times: LockTimes, system: System): Promise<Lock[]> {
+  const ostree = `${sysrootPath.replace(/\/+$/, '')}/ostree`;
+  const deadline = performance.now() + (times.timeoutMs ?? 0);
+  const sysrootLock = await take(
+    `${ostree}/lock`,
+    { exclusive: true, mayBeUnlinked: true },
+    {
+      timeoutMs: times.timeoutMs ?? DEFAULT_TIMEOUT_SECONDS * 1000,
+      signal: times.signal,
+    },
+    system,
+  );
+  try {
+    const left =
+      times.timeoutMs === undefined
+        ? times
+        : { ...times, timeoutMs: Math.max(0, deadline - performance.now()) };
+    return [sysrootLock, ...present(await lockRepository(`${ostree}/repo`, false, left, system))];
+  } catch (error) {
+    sysrootLock.release();
+    throw error;
+  }
+}
+
+/** Undefined where the repository's configuration turns locking off. */
+async function lockRepository(
+  path: string,
+  exclusive: boolean,
+  times: LockTimes,
+  system: System,
+): Promise<Lock | undefined> {
+  const config = readLocking(path, system);
+  if (!config.enabled) return undefined;
+  const timeoutMs = times.timeoutMs ?? config.timeoutMs;
+  return await take(`${path}/.lock`, { exclusive }, { timeoutMs, signal: times.signal }, system);
+}
+
+async function take(
+  path: string,
+  options: { readonly exclusive: boolean; readonly mayBeUnlinked?: boolean },
+  times: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+  system: System,
+): Promise<Lock> {
+  try {
+    return await system.lock(path, options, times.timeoutMs, times.signal);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EACCES' || errno === 'EPERM') {
+      throw new PermissionError(`${path}: no permission to take the lock`, {
+        hint: 'run it as root',
+        cause: error,
+      });
+    }
+    if (errno === 'EROFS') {
+      throw new UnsupportedError(`${path}: cannot take the lock: the file system is mounted read-only`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+/** `core.locking` and `core.lock-timeout-secs` as in ostree.repo-config(5). */
+function readLocking(repositoryPath: string, system: SystemReads): { enabled: boolean; timeoutMs: number } {
+  const path = `${repositoryPath}/config`;
+  const config = Keyfile.parse(system.readFile(path), path);
+  const seconds = config.getInteger('core', 'lock-timeout-secs') ?? DEFAULT_TIMEOUT_SECONDS;
+  if (seconds < -1) throw new ConfigError(`${path}: core.lock-timeout-secs is ${seconds}, want -1 or more`);
+  return {
+    enabled: config.getBoolean('core', 'locking') ?? true,
+    timeoutMs: seconds === -1 ? Number.POSITIVE_INFINITY : seconds * 1000,
+  };
+}
+
+const present = (lock: Lock | undefined): Lock[] => (lock === undefined ? [] : [lock]);
+
+async function holding<T>(locks: readonly (Lock | undefined)[], work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    // The reverse of the order in which they were taken.
+    for (const lock of [...locks].reverse()) lock?.release();
+  }
+}

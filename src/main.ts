@@ -38,8 +38,11 @@ async function main(): Promise<number> {
     const { runRaw } = await import('./commands/raw.ts');
     return runRaw(args[0] as string, args.slice(1), surroundings);
   }
-  const { runProgram } = await import('./commands/program.ts');
-  return runProgram(args, surroundings, await version());
+  const [{ runProgram }, { COMMANDS }] = await Promise.all([
+    import('./commands/program.ts'),
+    import('./commands/registry.ts'),
+  ]);
+  return runProgram(args, surroundings, { version: await version(), commands: COMMANDS });
 }
 
 async function version(): Promise<string> {

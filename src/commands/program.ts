@@ -4,7 +4,6 @@ import { ExitCode, type SealtreeError, UsageError } from '../base/errors.ts';
 import { type Context, globalOptions, makeContext, type RawGlobalOptions } from './context.ts';
 import { reportFailure } from './failure.ts';
 import {
-  COMMANDS,
   type CommandEntry,
   type CommandModule,
   findCommand,
@@ -14,14 +13,19 @@ import {
 } from './registry.ts';
 import type { Surroundings } from './surroundings.ts';
 
+export interface Program {
+  readonly version: string;
+  readonly commands: readonly CommandEntry[];
+}
+
 /** Runs `sealtree ARGS`; returns the exit code. Never throws. */
 export async function runProgram(
   args: readonly string[],
   surroundings: Surroundings,
-  version: string,
+  program: Program,
 ): Promise<number> {
   try {
-    const exitCode = await dispatch(withJsonFormat(args), surroundings, version);
+    const exitCode = await dispatch(withJsonFormat(args), surroundings, program);
     surroundings.stdout.flush();
     return exitCode;
   } catch (error) {
@@ -32,36 +36,36 @@ export async function runProgram(
 function afterFailure(error: unknown, args: readonly string[], surroundings: Surroundings): number {
   const given = args.slice(0, args.includes('--') ? args.indexOf('--') : args.length);
   const has = (...flags: string[]): boolean => given.some((arg) => flags.includes(arg));
-  const exitCode = reportFailure(error, surroundings, {
+  return reportFailure(error, surroundings, {
     json: given.some((arg) => /^--json(=|$)/.test(arg)),
     quiet: has('-q', '--quiet'),
     verbose: has('-v', '--verbose'),
     color: has('--color=always') ? 'always' : has('--color=never') ? 'never' : 'auto',
   });
-  return exitCode;
 }
 
 async function dispatch(
   args: readonly string[],
   surroundings: Surroundings,
-  version: string,
+  program: Program,
 ): Promise<number> {
+  const { version, commands } = program;
   const { name, rest } = splitCommand(args);
   const wantsHelp = rest.includes('--help') || rest.includes('-h');
   if (name === 'help') {
     const topic = splitCommand(rest).name;
-    if (topic !== undefined) return dispatch([topic, '--help'], surroundings, version);
+    if (topic !== undefined) return dispatch([topic, '--help'], surroundings, program);
   }
   if (name === 'help' || (name === undefined && wantsHelp)) {
-    surroundings.stdout.write(`${helpText(version)}\n`);
+    surroundings.stdout.write(`${helpText(version, commands)}\n`);
     return ExitCode.ok;
   }
   if (name === undefined && rest.includes('--version')) {
     surroundings.stdout.write(`sealtree ${version}\n`);
     return ExitCode.ok;
   }
-  const entry = findCommand(name ?? 'status');
-  if (entry === undefined) throw unknownCommand(name ?? 'status');
+  const entry = findCommand(name ?? 'status', commands);
+  if (entry === undefined) throw unknownCommand(name ?? 'status', commands);
   if (entry.raw) {
     const { command } = await entry.load();
     return command.main(rest, surroundings);
@@ -130,24 +134,26 @@ export function buildCommand(module: CommandModule, run: Run, surroundings?: Sur
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
-  for (const [flags, description] of GLOBAL_OPTIONS)
-    command.addOption(new Option(flags, description).hideHelp());
+  for (const { flags, description, choices } of GLOBAL_OPTIONS) {
+    const option = new Option(flags, description).hideHelp();
+    command.addOption(choices === undefined ? option : option.choices(choices));
+  }
   module.define(command, run);
-  inherit(command);
+  addHelp(command, module.examples);
   return command;
 }
 
-/** Subcommands made by a module throw and write as their parent does. */
-function inherit(command: Command): void {
-  for (const child of command.commands) {
-    child.copyInheritedSettings(command);
-    inherit(child);
+/** The last line of each command's help; examples come before it. */
+function addHelp(command: Command, examples: CommandModule['examples'] = []): void {
+  if (examples.length > 0) {
+    const lines = examples.map(([line, does]) => `  sealtree ${line.padEnd(32)} ${does}`);
+    command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
   }
-  if (command.commands.length === 0)
-    command.addHelpText(
-      'after',
-      '\nGlobal options: --sysroot, --repo, --json, -n, -y, -q, -v, --color, --progress (sealtree --help).',
-    );
+  command.addHelpText(
+    'after',
+    '\nGlobal options: --sysroot, --repo, --json, -n, -y, -q, -v, --color, --progress (sealtree --help).',
+  );
+  for (const child of command.commands) addHelp(child);
 }
 
 /** A run for those who only want to look at a command's options. */
@@ -161,11 +167,12 @@ function usageError(error: CommanderError, command: Command): SealtreeError {
   return new UsageError(message, { hint: suggestion === '' ? seeHelp : suggestion });
 }
 
-function unknownCommand(name: string): UsageError {
-  const near = COMMANDS.map((entry: CommandEntry) => ({
-    name: entry.name,
-    distance: editDistance(entry.name, name),
-  }))
+function unknownCommand(name: string, commands: readonly CommandEntry[]): UsageError {
+  const near = commands
+    .map((entry) => ({
+      name: entry.name,
+      distance: editDistance(entry.name, name),
+    }))
     .filter(({ name: candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
     .sort((a, b) => a.distance - b.distance)[0];
   return new UsageError(`unknown command ${JSON.stringify(name)}`, {

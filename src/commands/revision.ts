@@ -1,0 +1,52 @@
+/** What a REV on the command line means: a revision of the repository, or a deployment of the sysroot. */
+import { resolve } from 'node:path';
+import type { Checksum } from '../base/digest.ts';
+import { NotFoundError, SealtreeError } from '../base/errors.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { Context } from './context.ts';
+
+/** Names a deployment could have; what else looks so is a ref first. */
+const DEPLOYMENT = /^(booted|pending|rollback|staged|[^/]+\/[0-9a-f]{4,64}(\.\d+)?|[0-9a-f]{4,64}\.\d+)$/;
+const INDEX = /^\d{1,3}$/;
+
+/**
+ * Resolves a ref, `REMOTE:REF`, a checksum or the start of one, or a deployment (an index, `OS/CHECKSUM.SERIAL`,
+ * `booted`, …), each with `^` for its parent. A small number is a deployment where the sysroot has it: nobody means
+ * a checksum by one digit.
+ *
+ * @throws NotFoundError
+ */
+export async function resolveRev(context: Context, repository: Repository, rev: string): Promise<Checksum> {
+  const [, name = rev, parents = ''] = /^(.*?)(\^*)$/.exec(rev) ?? [];
+  if (INDEX.test(name)) {
+    const found = await deploymentChecksum(context, repository, name);
+    if (found !== undefined) return repository.resolve(found + parents);
+  }
+  try {
+    return repository.resolve(rev);
+  } catch (error) {
+    if (!(error instanceof SealtreeError) || !DEPLOYMENT.test(name)) throw error;
+    const found = await deploymentChecksum(context, repository, name);
+    if (found === undefined) throw error;
+    return repository.resolve(found + parents);
+  }
+}
+
+/** The commit of a deployment; undefined where `repository` is not the sysroot's or has no such deployment. */
+async function deploymentChecksum(
+  context: Context,
+  repository: Repository,
+  name: string,
+): Promise<Checksum | undefined> {
+  const path = resolve(context.options.sysroot, 'ostree/repo');
+  const own = context.system.lstatIfExists(path);
+  const used = context.system.lstatIfExists(repository.path);
+  if (own === undefined || own.ino !== used?.ino || own.dev !== used.dev) return undefined;
+  try {
+    const sysroot = await context.openSysroot();
+    return sysroot.resolve(name).checksum;
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}

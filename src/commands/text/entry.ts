@@ -1,0 +1,60 @@
+/** An entry of a tree as `ostree ls` prints it, and as JSON. */
+import type { ByteString } from '../../base/bytes.ts';
+import { isRegular, isSymlink, S_IFMT, typeLetter, typeName } from '../../base/mode.ts';
+import type { Xattrs } from '../../base/xattrs.ts';
+import type { FileHeader } from '../../formats/objects.ts';
+import type { Repository } from '../../repository/repository.ts';
+import type { TreeNode } from '../../repository/tree.ts';
+import { jsonBytes } from '../output.ts';
+import { xattrsText } from './variant.ts';
+
+/** A node with what its dirmeta or content object says. */
+export interface Entry extends FileHeader {
+  readonly node: TreeNode;
+  /** Bytes of a regular file; 0 for others, as ostree has it. */
+  readonly size: number;
+}
+
+export function readEntry(repository: Repository, node: TreeNode): Entry {
+  if (node.kind === 'file') return { node, ...repository.content(node.checksum) };
+  return { node, ...repository.dirmeta(node.meta), target: '' as ByteString, size: 0 };
+}
+
+export interface EntryLineOptions {
+  readonly checksum?: boolean;
+  readonly xattrs?: boolean;
+}
+
+/** `-00644 0 0     12 /path`, with checksums and xattrs before the path where asked for. */
+export function entryLine(entry: Entry, path: ByteString, options: EntryLineOptions): ByteString {
+  const { node, mode, uid, gid, size, target } = entry;
+  const permissions = (mode & ~S_IFMT).toString(8).padStart(4, '0');
+  const words = [`${typeLetter(mode)}0${permissions}`, uid, gid, size.toString().padStart(6)];
+  if (options.checksum) words.push(...(node.kind === 'directory' ? [node.tree, node.meta] : [node.checksum]));
+  if (options.xattrs) words.push(`{ ${xattrsText(entry.xattrs)} }`);
+  words.push(isSymlink(mode) ? `${path} -> ${target}` : path);
+  return words.join(' ') as ByteString;
+}
+
+/** Keys in the order a person would ask; `size` only of regular files. */
+export function entryJson(entry: Entry): Record<string, unknown> {
+  const { node, mode, uid, gid, size, target, xattrs } = entry;
+  return {
+    path: jsonBytes(node.path),
+    type: typeName(mode),
+    mode: (mode & ~S_IFMT).toString(8).padStart(4, '0'),
+    uid,
+    gid,
+    ...(isRegular(mode) ? { size } : {}),
+    ...(isSymlink(mode) ? { target: jsonBytes(target) } : {}),
+    ...(node.kind === 'directory'
+      ? { treeChecksum: node.tree, metaChecksum: node.meta }
+      : { checksum: node.checksum }),
+    ...(xattrs.length === 0 ? {} : { xattrs: xattrsJson(xattrs) }),
+  };
+}
+
+/** Xattrs as pairs of name and value: names are bytes too, so an object will not do. */
+export function xattrsJson(xattrs: Xattrs): { name: unknown; value: unknown }[] {
+  return xattrs.map(([name, value]) => ({ name: jsonBytes(name), value: jsonBytes(value) }));
+}

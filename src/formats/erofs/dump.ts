@@ -3,9 +3,10 @@
  * garbage that libcomposefs up to 1.0.8 appends to some payloads. Reading is in {@link ./dump-parse.ts}.
  */
 import { type ByteString, bytesToString } from '../../base/bytes.ts';
-import { isDirectory } from '../../base/mode.ts';
-import type { Xattrs } from '../../base/xattrs.ts';
-import type { ErofsImage } from './read.ts';
+import type { Xattr, Xattrs } from '../../base/xattrs.ts';
+import { Overlay } from './layout.ts';
+import type { ErofsImage, WalkedEntry } from './read.ts';
+import type { StoredXattrs } from './read-xattrs.ts';
 import { ImageTree, type NodeFields } from './tree.ts';
 
 export { DumpParser, type ParseDumpOptions, parseDump } from './dump-parse.ts';
@@ -29,19 +30,48 @@ export function* formatDump(
 }
 
 function* formatImage(image: ErofsImage, only: ReadonlySet<ByteString> | undefined): Generator<ByteString> {
-  for (const { path, inode, linkOf } of image.walk(only === undefined ? {} : { only })) {
+  for (const { path, inode, linkOf } of only === undefined ? image.walk() : walkOnly(image, only)) {
     const node = image.node(inode);
     yield formatLine(
       path,
-      {
-        ...node,
-        size: isDirectory(node.mode) ? inode.size : (node.size ?? 0),
-        nlink: inode.nlink,
-        xattrs: image.storedXattrs(inode),
-      },
+      { ...node, xattrs: storedOrder(image.rawXattrs(inode), node.xattrs ?? []) },
       linkOf,
     );
   }
+}
+
+/**
+ * A walk of the root and some of its entries. Of a file that also has names elsewhere the first name in here
+ * counts as the first.
+ */
+export function* walkOnly(image: ErofsImage, only: ReadonlySet<ByteString>): Generator<WalkedEntry> {
+  const firstHere = new Map<ByteString, ByteString>();
+  for (const entry of image.walk()) {
+    if (entry.depth > 0 && !only.has(topName(entry.path))) continue;
+    const { path, linkOf } = entry;
+    if (linkOf === undefined || only.has(topName(linkOf))) yield entry;
+    else {
+      yield { ...entry, linkOf: firstHere.get(linkOf) };
+      if (!firstHere.has(linkOf)) firstHere.set(linkOf, path);
+    }
+  }
+}
+
+/** `a` of `/a/b`. */
+function topName(path: ByteString): ByteString {
+  const end = path.indexOf('/', 1);
+  return path.slice(1, end === -1 ? undefined : end) as ByteString;
+}
+
+/** Xattrs as the C reader meets them: unshared ones before shared ones, each by name. */
+function storedOrder({ unshared, shared }: StoredXattrs, xattrs: Xattrs): Xattrs {
+  if (shared.length === 0 || unshared.length === 0) return xattrs;
+  const sharedNames = new Set<string>(shared.map(([name]) => name));
+  const isShared = ([name]: Xattr): boolean =>
+    sharedNames.has(
+      name.startsWith(Overlay.prefix) ? Overlay.escapedPrefix + name.slice(Overlay.prefix.length) : name,
+    );
+  return [...xattrs.filter((xattr) => !isShared(xattr)), ...xattrs.filter(isShared)];
 }
 
 function* formatTree(tree: ImageTree, only: ReadonlySet<ByteString> | undefined): Generator<ByteString> {

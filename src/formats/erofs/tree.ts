@@ -112,6 +112,8 @@ export class ImageTree {
   /** The distinct xattr sets; set 0 is the empty one. */
   readonly xattrSets: Xattrs[] = [NO_XATTRS];
   readonly #xattrSetIds = new Map<string, number>([['', 0]]);
+  readonly #xattrIds = new Map<ByteString, Map<ByteString, number>>();
+  #xattrCount = 0;
   #lastXattrs: Xattrs = NO_XATTRS;
   #lastXattrsId = 0;
   #count = 0;
@@ -437,31 +439,44 @@ export class ImageTree {
   #xattrSet(xattrs: Xattrs, fail: (what: string, got?: unknown, want?: unknown) => never): number {
     if (xattrs.length === 0) return 0;
     if (xattrs === this.#lastXattrs) return this.#lastXattrsId;
+    let cost: number = XATTR_AREA_COST;
+    for (const [name, value] of xattrs) {
+      if (name.length === 0 || name.length > Limit.xattrNameLength || name.includes('\0'))
+        fail('bad xattr name', displayBytes(name));
+      if (value.length > Limit.xattrValueLength)
+        fail(
+          `xattr ${displayBytes(name)} is too long`,
+          value.length,
+          `at most ${Limit.xattrValueLength} bytes`,
+        );
+      cost += XATTR_COST + name.length + value.length;
+    }
+    if (cost > Limit.xattrBudget) fail('too many xattrs', cost, `at most ${Limit.xattrBudget} bytes`);
     let key = '';
-    // Names have no NUL, so this cannot be read in two ways.
-    for (const [name, value] of xattrs) key += `${name}\0${value.length}\0${value}`;
+    for (const [name, value] of xattrs) key += `${this.#xattrId(name, value)} `;
     let id = this.#xattrSetIds.get(key);
     if (id === undefined) {
-      const set = sortedXattrs(xattrs);
-      let cost: number = XATTR_AREA_COST;
-      for (const [name, value] of set) {
-        if (name.length === 0 || name.length > Limit.xattrNameLength || name.includes('\0'))
-          fail('bad xattr name', displayBytes(name));
-        if (value.length > Limit.xattrValueLength)
-          fail(
-            `xattr ${displayBytes(name)} is too long`,
-            value.length,
-            `at most ${Limit.xattrValueLength} bytes`,
-          );
-        cost += XATTR_COST + name.length + value.length;
-      }
-      if (cost > Limit.xattrBudget) fail('too many xattrs', cost, `at most ${Limit.xattrBudget} bytes`);
       id = this.xattrSets.length;
-      this.xattrSets.push(set);
+      this.xattrSets.push(sortedXattrs(xattrs));
       this.#xattrSetIds.set(key, id);
     }
     this.#lastXattrs = xattrs;
     this.#lastXattrsId = id;
+    return id;
+  }
+
+  /** A number for a name and value. Two maps: no key has to be made of what may be 64 KiB. */
+  #xattrId(name: ByteString, value: ByteString): number {
+    let values = this.#xattrIds.get(name);
+    if (values === undefined) {
+      values = new Map();
+      this.#xattrIds.set(name, values);
+    }
+    let id = values.get(value);
+    if (id === undefined) {
+      id = this.#xattrCount++;
+      values.set(value, id);
+    }
     return id;
   }
 

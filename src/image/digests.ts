@@ -100,6 +100,9 @@ export async function computeObjectDigest(
   });
   if (reading !== undefined) await reading;
   if (total !== sizeBytes)
-    throw new FormatError(`object ${checksum}.file`, 'content has another length', { got: total, want: sizeBytes });
+    throw new FormatError(`object ${checksum}.file`, 'content has another length', {
+      got: total,
+      want: sizeBytes,
+    });
   return hasher === undefined ? (whole ?? verityDigest(new Uint8Array(0))) : hasher.digest();
 }

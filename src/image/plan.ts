@@ -4,7 +4,7 @@
  * five directories a root needs added, each non-empty file pointing to its object.
  */
 import { type ByteString, textToBytes } from '../base/bytes.ts';
-import { type Checksum, digestOf, type Digest } from '../base/digest.ts';
+import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
 import { isRegular, isSymlink, S_IFDIR } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
 import { ImageTree, type NodeFields } from '../formats/erofs/tree.ts';
@@ -15,7 +15,9 @@ import type { ContentInfo, Repository } from '../repository/repository.ts';
 import { ObjectDigests, type VerityMode } from './digests.ts';
 
 /** Directories that a deployment's root must have so that the boot can mount there. */
-export const ROOT_DIRECTORIES: readonly ByteString[] = ['usr', 'etc', 'boot', 'var', 'sysroot'].map(textToBytes);
+export const ROOT_DIRECTORIES: readonly ByteString[] = ['usr', 'etc', 'boot', 'var', 'sysroot'].map(
+  textToBytes,
+);
 
 /** Where an object lies below `objects/` in a bare repository: the payload of an image's file. */
 export function objectPayload(checksum: Checksum): ByteString {

@@ -54,9 +54,13 @@ export async function validateImage(
   const digest = digestOf(verityDigest(bytes, nobleEngine));
   if (expected.digest !== undefined && digest !== expected.digest)
     wrong('image-digest', `the image's digest is ${digest}, expected ${expected.digest}`);
-  const recorded = expected.verity === 'yes' ? recordedDigest(expected.repository, expected.commit) : undefined;
+  const recorded =
+    expected.verity === 'yes' ? recordedDigest(expected.repository, expected.commit) : undefined;
   if (recorded !== undefined && recorded !== digest)
-    wrong('commit-digest', `the image's digest is ${digest}, but commit ${expected.commit} records ${recorded}`);
+    wrong(
+      'commit-digest',
+      `the image's digest is ${digest}, but commit ${expected.commit} records ${recorded}`,
+    );
   await progress.breathe();
 
   const walk = new TreeComparison(new ErofsImage(bytes, where), expected, wrong);
@@ -137,7 +141,10 @@ class TreeComparison {
           pending.push({ path, inode, directory: entry.directory, root });
       }
       for (const name of want.keys())
-        this.#wrong('entry-missing', `${next.path}/${displayBytes(name)} is in the commit but not in the image`);
+        this.#wrong(
+          'entry-missing',
+          `${next.path}/${displayBytes(name)} is in the commit but not in the image`,
+        );
       yield seen;
     }
   }
@@ -149,7 +156,8 @@ class TreeComparison {
     if (directory.tree !== undefined) {
       const { files, dirs } = repository.dirtree(directory.tree);
       for (const file of files) want.set(file.name, this.#fileOf(file.checksum));
-      for (const dir of dirs) want.set(dir.name, this.#directoryOf(dir.meta, { tree: dir.tree, isRoot: false }));
+      for (const dir of dirs)
+        want.set(dir.name, this.#directoryOf(dir.meta, { tree: dir.tree, isRoot: false }));
     }
     if (directory.isRoot) {
       for (const name of ['boot', 'etc', 'sysroot', 'usr', 'var'] as ByteString[]) {
@@ -190,8 +198,7 @@ class TreeComparison {
     if (isSymlink(mode)) return { ...common, target, xattrs: stored(xattrs, []) };
     if (size === 0) return { ...common, size, xattrs: stored(xattrs, []) };
     const digest = objectDigest(checksum);
-    const metacopy =
-      digest === undefined ? '' : `\x00\x24\x00\x01${Buffer.from(digest).toString('latin1')}`;
+    const metacopy = digest === undefined ? '' : `\x00\x24\x00\x01${Buffer.from(digest).toString('latin1')}`;
     const redirect = `/${checksum.slice(0, 2)}/${checksum.slice(2)}.file`;
     const overlay = [
       ['trusted.overlay.metacopy', metacopy],
@@ -221,7 +228,12 @@ class TreeComparison {
     }
     if (isSymlink(want.mode)) {
       const target = this.#image.node(inode).payload;
-      if (target !== want.target) differ('target', displayBytes(target ?? ('' as ByteString)), displayBytes(want.target ?? ('' as ByteString)));
+      if (target !== want.target)
+        differ(
+          'target',
+          displayBytes(target ?? ('' as ByteString)),
+          displayBytes(want.target ?? ('' as ByteString)),
+        );
     }
     return isDirectory(want.mode);
   }

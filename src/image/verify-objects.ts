@@ -112,7 +112,11 @@ export class ObjectVerifier {
       if (verity.state !== 'enabled') return undefined;
       if (expected.digest !== undefined && !bytesEqual(verity.digest, expected.digest)) {
         const got = verity.digest.toString('hex');
-        add('error', 'object-verity', `fs-verity measures ${got}, the image says ${digestOf(expected.digest)}`);
+        add(
+          'error',
+          'object-verity',
+          `fs-verity measures ${got}, the image says ${digestOf(expected.digest)}`,
+        );
       }
       return verity.digest;
     } finally {
@@ -127,8 +131,13 @@ export class ObjectVerifier {
     measured: Uint8Array | undefined,
     add: (severity: Severity, code: string, message: string) => void,
   ): Promise<void> {
-    const engines = this.#depth === 'paranoid' || this.#sample() ? [nativeEngine, nobleEngine] : [nativeEngine];
-    const passes = engines.map((engine) => ({ engine, content: engine.create(), verity: new VerityHasher(engine) }));
+    const engines =
+      this.#depth === 'paranoid' || this.#sample() ? [nativeEngine, nobleEngine] : [nativeEngine];
+    const passes = engines.map((engine) => ({
+      engine,
+      content: engine.create(),
+      verity: new VerityHasher(engine),
+    }));
     const header = contentHeader(info);
     for (const { content } of passes) content.update(header);
     this.read++;
@@ -151,9 +160,17 @@ export class ObjectVerifier {
       if (gotChecksum !== checksum)
         add('error', 'object-corrupt', `content and metadata hash to ${gotChecksum} (${engine.name})`);
       if (expected.digest !== undefined && !bytesEqual(gotDigest, expected.digest))
-        add('error', 'object-digest', `the content's digest is ${digestOf(gotDigest)}, the image says ${digestOf(expected.digest)} (${engine.name})`);
+        add(
+          'error',
+          'object-digest',
+          `the content's digest is ${digestOf(gotDigest)}, the image says ${digestOf(expected.digest)} (${engine.name})`,
+        );
       else if (measured !== undefined && !bytesEqual(gotDigest, measured))
-        add('error', 'object-verity', `fs-verity measures ${digestOf(measured)}, the bytes give ${digestOf(gotDigest)}`);
+        add(
+          'error',
+          'object-verity',
+          `fs-verity measures ${digestOf(measured)}, the bytes give ${digestOf(gotDigest)}`,
+        );
     }
   }
 }

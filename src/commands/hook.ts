@@ -1,0 +1,131 @@
+/**
+ * `sealtree hook EVENT`: what units and package hooks call. Seals what is new and is silent when nothing is; in
+ * that case it must cost next to nothing, so neither the option parser nor the kernel's calls are loaded before
+ * it is clear that there is work.
+ */
+import { readFileSync } from 'node:fs';
+import { ExitCode, errnoOf, UsageError } from '../base/errors.ts';
+import type { System } from '../base/system.ts';
+import { readImageState } from '../deployment/image-state.ts';
+import { readSysroot, type Sysroot } from '../deployment/sysroot.ts';
+import type { RawCommand } from './registry.ts';
+import type { Surroundings } from './surroundings.ts';
+
+const USAGE = 'usage: sealtree hook EVENT [--sysroot PATH] [--lock-timeout SECONDS]';
+
+/** Long enough for a deployment to be written by whoever holds the lock. */
+const DEFAULT_TIMEOUT_MS = 120_000;
+
+export const command: RawCommand = {
+  name: 'hook',
+  summary: 'Seal what is new, quietly; for units and package hooks',
+  async main(args, surroundings) {
+    const { event, sysrootPath, timeoutMs } = parse(args, surroundings);
+    const { system } = surroundings;
+    if (system.lstatIfExists(`${sysrootPath}/ostree/deploy`) === undefined) return ExitCode.ok;
+    if (unsealed(readSysroot(sysrootPath, system), system).length === 0) return ExitCode.ok;
+    return await sealNew(event, sysrootPath, timeoutMs, surroundings);
+  },
+};
+
+function parse(
+  args: readonly string[],
+  { env }: Surroundings,
+): { event: string; sysrootPath: string; timeoutMs: number } {
+  let event: string | undefined;
+  let sysrootPath = env.OSTREE_SYSROOT || '/';
+  let timeoutMs = DEFAULT_TIMEOUT_MS;
+  const rest = args.flatMap((arg) => (/^--[a-z-]+=/.test(arg) ? splitOption(arg) : [arg]));
+  for (let i = 0; i < rest.length; i++) {
+    const arg = rest[i] as string;
+    const value = () => {
+      const next = rest[++i];
+      if (next === undefined) throw new UsageError(`${arg} needs a value`, { hint: USAGE });
+      return next;
+    };
+    if (arg === '--sysroot') sysrootPath = value();
+    else if (arg === '--lock-timeout') timeoutMs = Number(value()) * 1000;
+    else if (arg.startsWith('-') || event !== undefined)
+      throw new UsageError(`unexpected ${JSON.stringify(arg)}`, { hint: USAGE });
+    else event = arg;
+  }
+  if (event === undefined) throw new UsageError('the event is missing', { hint: USAGE });
+  if (!/^[a-z][a-z0-9-]*$/.test(event))
+    throw new UsageError(`not an event: ${JSON.stringify(event)}`, { hint: USAGE });
+  if (!(timeoutMs >= 0 && timeoutMs <= 86_400_000))
+    throw new UsageError('--lock-timeout is a number of seconds', { hint: USAGE });
+  return { event, sysrootPath, timeoutMs };
+}
+
+function splitOption(arg: string): [string, string] {
+  const at = arg.indexOf('=');
+  return [arg.slice(0, at), arg.slice(at + 1)];
+}
+
+/** Deployments that sealing would change; unlocked ones are left as they are. */
+function unsealed(sysroot: Sysroot, system: System) {
+  return sysroot.deployments.filter(
+    (deployment) =>
+      deployment.unlocked === undefined &&
+      readImageState(deployment, sysroot.repositoryPath, system).kind !== 'sealed',
+  );
+}
+
+async function sealNew(
+  event: string,
+  sysrootPath: string,
+  timeoutMs: number,
+  surroundings: Surroundings,
+): Promise<number> {
+  const { system, stderr, stderrIsJournal } = surroundings;
+  const [{ ensureWritable }, { sealDeployments, failureOf }, { Progress }] = await Promise.all([
+    import('../deployment/writable.ts'),
+    import('../deployment/seal.ts'),
+    import('../base/progress.ts'),
+  ]);
+  const say = (level: 3 | 6, message: string) => {
+    stderr.write(`${stderrIsJournal ? `<${level}>` : 'sealtree: '}${message}\n`);
+  };
+  await ensureWritable([sysrootPath], system);
+  const results = await sealDeployments(
+    sysrootPath,
+    (sysroot) => unsealed(sysroot, system),
+    {
+      digests: 'yes',
+      verity: 'auto',
+      dryRun: false,
+      rebuild: false,
+      // Whoever runs inside ostree waits for its own parent's lock for ever.
+      lockTimeoutMs: runsInsideOstree() ? 0 : timeoutMs,
+      progress: new Progress({ signal: surroundings.signal }),
+    },
+    system,
+  );
+  for (const { deployment, action, digest, error } of results) {
+    if (error !== undefined) say(3, `${event}: ${deployment.id}: ${error.message}`);
+    else if (action !== 'skipped') say(6, `${event}: ${deployment.id}: sealed as ${digest}`);
+  }
+  stderr.flush();
+  return failureOf(results)?.exitCode ?? ExitCode.ok;
+}
+
+const OSTREE_PROGRAMS: readonly string[] = ['ostree', 'rpm-ostree', 'rpm-ostreed', 'bootc'];
+
+/** Whether one of the programs that hold the sysroot lock is an ancestor of this process. */
+function runsInsideOstree(): boolean {
+  for (let pid = process.ppid; pid > 1; ) {
+    let stat: string;
+    try {
+      stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    } catch (error) {
+      // The ancestor has ended meanwhile, or belongs to another namespace.
+      if (errnoOf(error) === undefined) throw error;
+      return false;
+    }
+    // proc_pid_stat(5): pid (comm) state ppid …; comm may hold any byte, so the last parenthesis counts.
+    const end = stat.lastIndexOf(')');
+    if (OSTREE_PROGRAMS.includes(stat.slice(stat.indexOf('(') + 1, end))) return true;
+    pid = Number(stat.slice(end + 2).split(' ')[1]);
+  }
+  return false;
+}

@@ -1,0 +1,152 @@
+/** `sealtree seal`: the main job. */
+import prettyBytes from 'pretty-bytes';
+import { ExitCode, UsageError } from '../base/errors.ts';
+import { failureOf, type SealResult, sealDeployments, selectDeployments } from '../deployment/seal.ts';
+import { ensureWritable } from '../deployment/writable.ts';
+import { VERITY_MODES } from '../image/digests.ts';
+import { type Context, oneOf } from './context.ts';
+import { lockTimeoutMs } from './lock-timeout.ts';
+import type { CommandModule } from './registry.ts';
+
+interface Options {
+  readonly all?: boolean;
+  readonly digests: string;
+  readonly fsverity: string;
+  readonly rebuild?: boolean;
+  readonly lockTimeout: string;
+}
+
+export const command: CommandModule = {
+  name: 'seal',
+  summary: 'Make, validate and place the image of deployments',
+  details: [
+    "Builds the image of each deployment's commit, compares it entry by entry with the commit, publishes it in REPO/extensions/sealtree/images and links it as .ostree.cfs into the deployment. What is sealed already is left alone; a failed validation publishes nothing and exits with 2.",
+  ],
+  examples: [
+    ['seal', 'all deployments'],
+    ['seal --dry-run pending', 'what sealing the pending deployment would do, with the digest'],
+    ['seal --fsverity require booted', 'fail where the kernel or file system has no fs-verity'],
+  ],
+  define(command, run) {
+    command
+      .argument(
+        '[deployment...]',
+        '0, booted, pending, rollback, staged, OS/CHECKSUM.SERIAL or the start of a checksum',
+      )
+      .option('--all', 'all deployments (also what no argument means)')
+      .option(
+        '--digests <mode>',
+        'object digests in the image: yes, maybe (only what the kernel measures) or no',
+        'yes',
+      )
+      .option('--fsverity <policy>', 'auto: where it can be had, require: or fail, off', 'auto')
+      .option('--rebuild', 'build and compare the image also where the deployment is sealed')
+      .option('--lock-timeout <seconds>', 'how long to wait for ostree or another run', '60')
+      .action(
+        run(async (context, specs: readonly string[], options: Options) => {
+          if (options.all && specs.length > 0) throw new UsageError('--all leaves nothing to name');
+          return await seal(context, specs, options);
+        }),
+      );
+  },
+};
+
+async function seal(context: Context, specs: readonly string[], options: Options): Promise<number> {
+  const { dryRun, sysroot } = context.options;
+  if (!dryRun) await ensureWritable([sysroot], context.system);
+  const results = await sealDeployments(
+    sysroot,
+    (found) => selectDeployments(found, specs),
+    {
+      digests: oneOf('--digests', options.digests, VERITY_MODES, 'yes'),
+      verity: oneOf('--fsverity', options.fsverity, ['auto', 'require', 'off'], 'auto'),
+      dryRun,
+      rebuild: options.rebuild ?? false,
+      lockTimeoutMs: lockTimeoutMs(options.lockTimeout),
+      progress: context.progress(),
+    },
+    context.system,
+  );
+  if (context.options.json) context.printJson('seal', { dryRun, deployments: results.map(toJson) });
+  else print(context, results);
+  for (const { error, deployment } of results) {
+    if (error === undefined || context.options.json) continue;
+    context.say('error', `${deployment.id}: ${error.message}`);
+    if (error.hint !== undefined) context.say('info', error.hint);
+  }
+  // Naming one deployment asks for that one: passing over it is a failure then.
+  const passedOver = specs.length > 0 && results.some(({ action }) => action === 'skipped');
+  return failureOf(results)?.exitCode ?? (passedOver ? ExitCode.failed : ExitCode.ok);
+}
+
+const VERBS = {
+  sealed: ['sealed', 'would seal'],
+  adopted: ["sealed with ostree's own image", "would take ostree's own image"],
+  linked: ['sealed with the image of another deployment', 'would link the image of another deployment'],
+  unchanged: ['already sealed', 'already sealed'],
+  skipped: ['not sealed', 'would not seal'],
+  failed: ['FAILED', 'would fail'],
+} as const;
+
+function print(context: Context, results: readonly SealResult[]): void {
+  const { dryRun, quiet } = context.options;
+  const { style } = context;
+  if (results.length === 0 && !quiet) context.print('There are no deployments.');
+  for (const result of results) {
+    const { deployment, action, digest, sizeBytes, steps = [], reason } = result;
+    if (quiet && action === 'unchanged') continue;
+    const paint = action === 'failed' ? style.red : action === 'skipped' ? style.yellow : style.green;
+    const size = sizeBytes === undefined ? '' : ` (${prettyBytes(sizeBytes)})`;
+    context.print(
+      `${deployment.id}: ${paint(VERBS[action][dryRun ? 1 : 0])}${reason === undefined ? '' : `: ${reason}`}`,
+    );
+    if (digest !== undefined) context.print(`    image ${digest}${size}`);
+    if (dryRun) for (const step of steps) context.print(`    would ${step}`);
+  }
+  if (!dryRun && !quiet) for (const line of protection(results)) context.print(line);
+}
+
+/** What the seal protects, and what it cannot: said once for all deployments. */
+function protection(results: readonly SealResult[]): string[] {
+  const sealed = results.filter(({ imageVerity }) => imageVerity !== undefined);
+  if (sealed.length === 0) return [];
+  const lacking = sealed.flatMap(({ imageVerity }) =>
+    imageVerity?.state === 'unsupported' ? [imageVerity.reason] : [],
+  );
+  if (sealed.every(({ imageVerity }) => imageVerity?.state === 'enabled'))
+    return ['Image and objects are under fs-verity: the kernel refuses a changed one when it is read.'];
+  if (lacking.length > 0)
+    return [
+      `No fs-verity: ${lacking[0]}.`,
+      'The images are right and complete, but nothing keeps image or objects from being changed afterwards;',
+      'sealtree verify --deep finds such changes. sealtree status says what stands in the way.',
+    ];
+  return ['fs-verity was not asked for: nothing keeps image or objects from being changed afterwards.'];
+}
+
+function toJson({
+  deployment,
+  action,
+  digest,
+  imagePath,
+  sizeBytes,
+  steps,
+  imageVerity,
+  objects,
+  reason,
+  error,
+}: SealResult): Record<string, unknown> {
+  return {
+    id: deployment.id,
+    checksum: deployment.checksum,
+    action,
+    imageDigest: digest ?? null,
+    imagePath: imagePath ?? null,
+    imageBytes: sizeBytes ?? null,
+    steps: steps ?? [],
+    verity: imageVerity?.state ?? null,
+    objects: objects ?? null,
+    ...(reason === undefined ? {} : { reason }),
+    ...(error === undefined ? {} : { error: error.toJSON() }),
+  };
+}

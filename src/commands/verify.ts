@@ -1,0 +1,73 @@
+/** `sealtree verify`: do the sealed deployments still hold what was sealed? */
+import { ExitCode, UsageError } from '../base/errors.ts';
+import { selectDeployments } from '../deployment/seal.ts';
+import { type VerifyReport, verifyDeployments } from '../deployment/verify.ts';
+import type { Depth } from '../image/verify-objects.ts';
+import { Repository } from '../repository/repository.ts';
+import type { Context } from './context.ts';
+import type { CommandModule } from './registry.ts';
+import { countFindings, renderFindings } from './text/findings.ts';
+
+interface Options {
+  readonly all?: boolean;
+  readonly deep?: boolean;
+  readonly paranoid?: boolean;
+  readonly requireVerity?: boolean;
+}
+
+export const command: CommandModule = {
+  name: 'verify',
+  summary: 'Check images and objects of deployments',
+  details: [
+    'Reads every image, compares it with its commit and looks at every object it points to. All findings are listed, each with the paths and deployments it touches and what mends it. Errors make the exit code 2; what could not be checked is listed with a question mark and never counts as right.',
+  ],
+  examples: [
+    ['verify', 'images, and the presence, length and fs-verity of their objects'],
+    ['verify --deep booted', 'also read and hash every object'],
+  ],
+  define(command, run) {
+    command
+      .argument('[deployment...]', 'deployments to check; all when none is named')
+      .option('--all', 'all deployments (also what no argument means)')
+      .option('--deep', 'recompute checksum and digest of every object, 1 % also with the second hash engine')
+      .option('--paranoid', 'recompute all with both hash engines')
+      .option('--require-verity', 'missing fs-verity is an error, also where it cannot be had')
+      .action(
+        run(async (context, specs: readonly string[], options: Options) => {
+          if (options.all && specs.length > 0) throw new UsageError('--all leaves nothing to name');
+          return await verify(context, specs, options);
+        }),
+      );
+  },
+};
+
+async function verify(context: Context, specs: readonly string[], options: Options): Promise<number> {
+  const sysroot = await context.openSysroot();
+  const repository = Repository.open(sysroot.repositoryPath, context.system);
+  const depth: Depth = options.paranoid ? 'paranoid' : options.deep ? 'deep' : 'metadata';
+  const report = await verifyDeployments(repository, selectDeployments(sysroot, specs), {
+    depth,
+    requireVerity: options.requireVerity ?? false,
+    progress: context.progress(),
+  });
+  const { findings, deployments, images, objects, objectsRead } = report;
+  if (context.options.json) {
+    context.printJson('verify', { depth, deployments, images, objects, objectsRead, findings });
+  } else {
+    for (const line of renderFindings(findings, context.style)) context.print(line);
+    if (!context.options.quiet || findings.length > 0) context.print(summary(report, depth));
+  }
+  return findings.some(({ severity }) => severity === 'error') ? ExitCode.findings : ExitCode.ok;
+}
+
+/** One line that says what was looked at, and never more than that. */
+function summary(
+  { findings, deployments, images, objects, objectsRead }: VerifyReport,
+  depth: Depth,
+): string {
+  const content =
+    depth === 'metadata'
+      ? `${objects} objects looked at, content not read (--deep reads it)`
+      : `${objectsRead} of ${objects} objects read and hashed`;
+  return `${images} of ${deployments} deployments have an image; ${content}: ${countFindings(findings)}`;
+}

@@ -1,0 +1,289 @@
+/**
+ * The seal: for each deployment the image of its commit, validated, published beside the repository's objects and
+ * linked as `.ostree.cfs`; objects and image under fs-verity where the file system can. Idempotent: what is
+ * sealed already is only read. One image serves all deployments of a commit.
+ */
+import { type Digest, digestOf } from '../base/digest.ts';
+import { ExitCode, OperationError, SealtreeError, UnsupportedError } from '../base/errors.ts';
+import type { Progress } from '../base/progress.ts';
+import type { System } from '../base/system.ts';
+import { verityDigest } from '../formats/verity.ts';
+import type { VerityMode } from '../image/digests.ts';
+import type { Finding } from '../image/findings.ts';
+import { type BuiltImage, buildImage } from '../image/plan.ts';
+import { type ObjectProtection, protectObjects } from '../image/protect-objects.ts';
+import {
+  describePublication,
+  type ImageVerity,
+  planPublication,
+  planRecovery,
+  publish,
+  recover,
+  type VerityPolicy,
+} from '../image/publish.ts';
+import { recordedImage, recordImage } from '../image/records.ts';
+import { validateImage } from '../image/validate.ts';
+import { Repository } from '../repository/repository.ts';
+import type { Deployment } from './deployment.ts';
+import { readImageState } from './image-state.ts';
+import { withLocks } from './locks.ts';
+import { readSysroot, type Sysroot } from './sysroot.ts';
+
+export interface SealOptions {
+  /** How object digests are found; `yes` unless there is a reason. */
+  readonly digests: VerityMode;
+  /** Whether to enable fs-verity. */
+  readonly verity: VerityPolicy;
+  readonly dryRun: boolean;
+  /** Build and compare the image also where the deployment is sealed already. */
+  readonly rebuild: boolean;
+  /** How long to wait for ostree or another run to finish. */
+  readonly lockTimeoutMs: number;
+  readonly progress: Progress;
+}
+
+/**
+ * - `sealed`: an image was written and linked;
+ * - `adopted`: the deployment's own image, made by ostree, was right and is now stored and recorded;
+ * - `linked`: the commit's stored image was linked into the deployment;
+ * - `unchanged`: it was sealed already;
+ * - `skipped`: it must not be sealed, `reason` says why;
+ * - `failed`: `error` says why; nothing was published for it.
+ */
+export type SealAction = 'sealed' | 'adopted' | 'linked' | 'unchanged' | 'skipped' | 'failed';
+
+export interface SealResult {
+  readonly deployment: Deployment;
+  readonly action: SealAction;
+  readonly digest?: Digest;
+  readonly imagePath?: string;
+  readonly sizeBytes?: number;
+  /** What was done, or with `dryRun` would be done, a sentence each. */
+  readonly steps?: readonly string[];
+  readonly imageVerity?: ImageVerity;
+  readonly objects?: ObjectProtection;
+  readonly reason?: string;
+  readonly error?: SealtreeError;
+}
+
+/**
+ * Seals deployments of a sysroot.
+ * @param select chooses among the deployments as they are once the locks are held
+ * @returns a result for each chosen deployment, in the sysroot's order
+ * @throws BusyError when the locks are not to be had; InterruptedError when told to stop: then nothing is half done
+ */
+export async function sealDeployments(
+  sysrootPath: string,
+  select: (sysroot: Sysroot) => readonly Deployment[],
+  options: SealOptions,
+  system: System,
+): Promise<SealResult[]> {
+  const work = async (): Promise<SealResult[]> => {
+    const sysroot = readSysroot(sysrootPath, system);
+    const run = new SealRun(sysroot, options, system);
+    if (!options.dryRun) run.recover();
+    return await run.seal(select(sysroot));
+  };
+  if (options.dryRun) return await work();
+  return await withLocks(
+    sysrootPath,
+    { timeoutMs: options.lockTimeoutMs, signal: options.progress.signal },
+    system,
+    work,
+  );
+}
+
+class SealRun {
+  readonly #sysroot: Sysroot;
+  readonly #repository: Repository;
+  readonly #options: SealOptions;
+  readonly #system: System;
+
+  constructor(sysroot: Sysroot, options: SealOptions, system: System) {
+    this.#sysroot = sysroot;
+    this.#repository = Repository.open(sysroot.repositoryPath, system);
+    this.#options = options;
+    this.#system = system;
+    if (this.#repository.mode === 'archive')
+      throw new UnsupportedError(
+        `${sysroot.repositoryPath}: objects of an archive repository are compressed and cannot back a root`,
+        {
+          hint: 'sealtree digest REV and sealtree image create REV work on archive repositories',
+        },
+      );
+  }
+
+  /** Puts right what a killed run left. */
+  recover(): void {
+    const folders = [...this.#sysroot.deployments, ...this.#sysroot.unlistedFolders].map(({ path }) => path);
+    recover(planRecovery(this.#repository.path, folders, this.#system), this.#system);
+  }
+
+  async seal(deployments: readonly Deployment[]): Promise<SealResult[]> {
+    const byCommit = Map.groupBy(deployments, ({ checksum }) => checksum);
+    const results = new Map<Deployment, SealResult>();
+    for (const group of byCommit.values()) {
+      for (const result of await this.#sealCommit(group)) results.set(result.deployment, result);
+    }
+    this.#options.progress.end();
+    return deployments.map((deployment) => results.get(deployment) as SealResult);
+  }
+
+  /** Seals the deployments of one commit; a failure concerns these alone. */
+  async #sealCommit(group: readonly Deployment[]): Promise<SealResult[]> {
+    const done: SealResult[] = [];
+    const open: Deployment[] = [];
+    for (const deployment of group) {
+      const result = this.#options.rebuild
+        ? this.#unsealable(deployment)
+        : (this.#unsealable(deployment) ?? this.#unchanged(deployment));
+      if (result === undefined) open.push(deployment);
+      else done.push(result);
+    }
+    if (open.length === 0) return done;
+    try {
+      return [...done, ...(await this.#build(open))];
+    } catch (error) {
+      if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
+      return [...done, ...open.map((deployment): SealResult => ({ deployment, action: 'failed', error }))];
+    }
+  }
+
+  #unsealable(deployment: Deployment): SealResult | undefined {
+    if (deployment.unlocked === undefined) return undefined;
+    const reason = `unlocked (${deployment.unlocked}): its files may differ from its commit`;
+    return { deployment, action: 'skipped', reason };
+  }
+
+  /**
+   * Whether there is nothing to do: the recorded image is linked, its bytes have its digest, and fs-verity is on
+   * it unless it cannot be or is not wanted.
+   */
+  #unchanged(deployment: Deployment): SealResult | undefined {
+    const state = readImageState(deployment, this.#repository.path, this.#system);
+    if (state.kind !== 'sealed' || state.recorded === undefined) return undefined;
+    const bytes = this.#system.readFile(state.path);
+    if (digestOf(verityDigest(bytes)) !== state.recorded) return undefined;
+    const imageVerity = this.#verityOf(state.path);
+    if (imageVerity === undefined) return undefined;
+    return {
+      deployment,
+      action: 'unchanged',
+      digest: state.recorded,
+      imagePath: state.path,
+      sizeBytes: bytes.length,
+      imageVerity,
+    };
+  }
+
+  /** What protects a sealed image; undefined where something could still be done. */
+  #verityOf(path: string): ImageVerity | undefined {
+    if (this.#options.verity === 'off') return { state: 'off' };
+    const fd = this.#system.openRead(path, { noFollow: true });
+    try {
+      const verity = this.#system.measureVerity(fd);
+      if (verity.state === 'enabled') return { state: 'enabled' };
+      if (verity.state === 'unsupported' && this.#options.verity === 'auto')
+        return {
+          state: 'unsupported',
+          reason: `the kernel or file system has no fs-verity (${verity.errno})`,
+        };
+      return undefined;
+    } finally {
+      this.#system.close(fd);
+    }
+  }
+
+  async #build(deployments: readonly Deployment[]): Promise<SealResult[]> {
+    const { digests, verity, dryRun, progress } = this.#options;
+    const commit = (deployments[0] as Deployment).checksum;
+    const image = await buildImage(this.#repository, commit, { verity: digests, progress });
+    const plan = planPublication(
+      {
+        repositoryPath: this.#repository.path,
+        digest: image.digest,
+        bytes: image.bytes,
+        deploymentPaths: deployments.map(({ path }) => path),
+        verity,
+      },
+      this.#system,
+    );
+    const steps = describePublication(plan);
+    const common = { digest: image.digest, imagePath: plan.imagePath, sizeBytes: image.bytes.length };
+    const recorded = recordedImage(this.#repository.path, commit, this.#system);
+    const actionOf = (deployment: Deployment): SealAction => {
+      const link = plan.links.find(({ deploymentPath }) => deploymentPath === deployment.path);
+      if (plan.store.kind === 'adopt' && link?.kind === 'keep') return 'adopted';
+      if (link?.kind === 'keep') return recorded === image.digest ? 'unchanged' : 'adopted';
+      return plan.store.kind === 'keep' ? 'linked' : 'sealed';
+    };
+    if (dryRun)
+      return deployments.map(
+        (deployment): SealResult => ({ deployment, action: actionOf(deployment), ...common, steps }),
+      );
+
+    const objects = await protectObjects(this.#repository, image.objects.backing.keys(), verity, progress);
+    const { verity: imageVerity } = await publish(
+      plan,
+      (bytes, path) => this.#validate(bytes, path, image),
+      this.#system,
+    );
+    recordImage(this.#repository.path, commit, image.digest, this.#system);
+    return deployments.map(
+      (deployment): SealResult => ({
+        deployment,
+        action: actionOf(deployment),
+        ...common,
+        steps,
+        imageVerity,
+        objects,
+      }),
+    );
+  }
+
+  async #validate(bytes: Buffer, path: string, image: BuiltImage): Promise<void> {
+    const findings = await validateImage(
+      bytes,
+      path,
+      {
+        repository: this.#repository,
+        commit: image.commit,
+        verity: this.#options.digests,
+        digest: image.digest,
+        objectDigest: (checksum) => image.digests.get(checksum),
+      },
+      this.#options.progress,
+    );
+    if (findings.length > 0) throw new ValidationError(path, findings);
+  }
+}
+
+/** An image that is not the image of its commit; it was not published. */
+export class ValidationError extends SealtreeError {
+  readonly findings: readonly Finding[];
+
+  constructor(path: string, findings: readonly Finding[]) {
+    const messages = findings.slice(0, 3).map(({ message }) => message);
+    const more = findings.length > 3 ? `; and ${findings.length - 3} more` : '';
+    super('validation-failed', ExitCode.findings, `${path}: not published: ${messages.join('; ')}${more}`, {
+      hint: 'sealtree verify --deep checks the repository this was built from',
+      details: { findings },
+    });
+    this.findings = findings;
+  }
+}
+
+/** The deployments that a person named, or all. @throws NotFoundError, UsageError */
+export function selectDeployments(sysroot: Sysroot, specs: readonly string[]): readonly Deployment[] {
+  if (specs.length === 0) return sysroot.deployments;
+  const chosen = new Set(specs.map((spec) => sysroot.resolve(spec)));
+  return sysroot.deployments.filter((deployment) => chosen.has(deployment));
+}
+
+/** The failures of a run as one error, or undefined without any: the exit code is theirs when they agree. */
+export function failureOf(results: readonly SealResult[]): SealtreeError | undefined {
+  const errors = results.flatMap(({ error }) => error ?? []);
+  const [first] = errors;
+  if (first === undefined || errors.every(({ exitCode }) => exitCode === first.exitCode)) return first;
+  return new OperationError('seal', `${errors.length} deployments could not be sealed: ${first.message}`);
+}

@@ -1,0 +1,90 @@
+/**
+ * `status`: what every deployment has for an image, and what sealing would take on this host. Reads each image
+ * once to recompute its digest; reads no object. Whatever could not be looked at is said to be unknown.
+ */
+import { type Digest, digestOf } from '../base/digest.ts';
+import { errnoOf, SealtreeError } from '../base/errors.ts';
+import type { System, VerityMeasurement } from '../base/system.ts';
+import { ErofsImage } from '../formats/erofs/read.ts';
+import { verityDigest } from '../formats/verity.ts';
+import type { Deployment } from './deployment.ts';
+import { type ImageStateKind, readImageState } from './image-state.ts';
+import type { Sysroot } from './sysroot.ts';
+
+export interface ImageReport {
+  readonly state: ImageStateKind;
+  readonly path: string;
+  /** Recomputed from the bytes; undefined when there is no image or it cannot be read. */
+  readonly digest: Digest | undefined;
+  /** What the seal recorded for the commit. */
+  readonly recorded: Digest | undefined;
+  /**
+   * Whether the bytes are those that were sealed; undefined where nothing was recorded to compare with, or the
+   * image could not be read.
+   */
+  readonly valid: boolean | undefined;
+  readonly sizeBytes: number | undefined;
+  /** When the image was made, seconds since 1970. */
+  readonly madeAt: number | undefined;
+  readonly verity: VerityMeasurement['state'] | 'unknown';
+  /** Why something is unknown or wrong. */
+  readonly problem: string | undefined;
+}
+
+export interface DeploymentReport {
+  readonly deployment: Deployment;
+  readonly image: ImageReport;
+}
+
+export function reportDeployments(sysroot: Sysroot, system: System): DeploymentReport[] {
+  return sysroot.deployments.map((deployment) => ({
+    deployment,
+    image: reportImage(deployment, sysroot.repositoryPath, system),
+  }));
+}
+
+function reportImage(deployment: Deployment, repositoryPath: string, system: System): ImageReport {
+  const state = readImageState(deployment, repositoryPath, system);
+  const common = {
+    state: state.kind,
+    path: state.path,
+    recorded: state.recorded,
+    sizeBytes: state.stats?.size,
+    madeAt: state.stats === undefined ? undefined : Math.floor(state.stats.mtimeMs / 1000),
+  };
+  const unread = { ...common, digest: undefined, valid: undefined, verity: 'unknown' as const };
+  if (state.stats === undefined) return { ...unread, problem: undefined };
+  try {
+    const bytes = system.readFile(state.path);
+    const digest = digestOf(verityDigest(bytes));
+    const valid = state.recorded === undefined ? undefined : state.recorded === digest;
+    const problem =
+      valid === false
+        ? `its digest is ${digest}, sealed was ${state.recorded}`
+        : headerProblem(bytes, state.path);
+    return { ...common, digest, valid, verity: measure(state.path, system), problem };
+  } catch (error) {
+    if (!(error instanceof SealtreeError)) throw error;
+    return { ...unread, problem: errnoOf(error) === 'EACCES' ? 'not readable for this user' : error.message };
+  }
+}
+
+/** What makes a file no composefs image at all; its inside is `verify`'s business. */
+function headerProblem(bytes: Uint8Array, path: string): string | undefined {
+  try {
+    new ErofsImage(bytes, path);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SealtreeError)) throw error;
+    return error.message;
+  }
+}
+
+function measure(path: string, system: System): VerityMeasurement['state'] {
+  const fd = system.openRead(path, { noFollow: true });
+  try {
+    return system.measureVerity(fd).state;
+  } finally {
+    system.close(fd);
+  }
+}

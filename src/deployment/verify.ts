@@ -1,0 +1,330 @@
+/**
+ * `verify`: do the sealed deployments still hold what was sealed? Collects every finding, names the paths and
+ * deployments each one touches and the commands that mend it. Throws only where nothing can be looked at.
+ */
+import { displayBytes } from '../base/bytes.ts';
+import { type Checksum, type Digest, digestOf, isHex64 } from '../base/digest.ts';
+import { errnoOf, SealtreeError } from '../base/errors.ts';
+import { isRegular } from '../base/mode.ts';
+import type { Progress } from '../base/progress.ts';
+import { ErofsImage } from '../formats/erofs/read.ts';
+import { verityDigest } from '../formats/verity.ts';
+import type { Finding, Severity } from '../image/findings.ts';
+import { validateImage } from '../image/validate.ts';
+import { type Depth, type ExpectedObject, ObjectVerifier } from '../image/verify-objects.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { Deployment } from './deployment.ts';
+import { type ImageState, readImageState } from './image-state.ts';
+
+export interface VerifyOptions {
+  readonly depth: Depth;
+  /** Missing fs-verity is an error, also where it cannot be had. */
+  readonly requireVerity: boolean;
+  readonly progress: Progress;
+}
+
+export interface VerifyReport {
+  readonly findings: readonly Finding[];
+  readonly deployments: number;
+  /** Images that were read whole. */
+  readonly images: number;
+  /** Objects that were looked at, and of those whose content was read. */
+  readonly objects: number;
+  readonly objectsRead: number;
+}
+
+/** Paths named in one finding; the rest is only counted. */
+const MOST_PATHS = 10;
+
+/** What one image says of an object, and who needs it. */
+interface NeededObject extends ExpectedObject {
+  readonly commits: Set<Checksum>;
+}
+
+export async function verifyDeployments(
+  repository: Repository,
+  deployments: readonly Deployment[],
+  options: VerifyOptions,
+): Promise<VerifyReport> {
+  return await new Verification(repository, deployments, options).run();
+}
+
+class Verification {
+  readonly #repository: Repository;
+  readonly #deployments: readonly Deployment[];
+  readonly #options: VerifyOptions;
+  readonly #findings: Finding[] = [];
+  readonly #objects = new Map<Checksum, NeededObject>();
+  #images = 0;
+
+  constructor(repository: Repository, deployments: readonly Deployment[], options: VerifyOptions) {
+    this.#repository = repository;
+    this.#deployments = deployments;
+    this.#options = options;
+  }
+
+  async run(): Promise<VerifyReport> {
+    for (const deployment of this.#deployments) await this.#verifyImage(deployment);
+    const verifier = new ObjectVerifier(this.#repository, this.#options.depth);
+    const wrong = new Map<Checksum, { severity: Severity; code: string; message: string }[]>();
+    for await (const { checksum, ...finding } of verifier.verify(this.#objects, this.#options.progress)) {
+      const list = wrong.get(checksum);
+      if (list === undefined) wrong.set(checksum, [finding]);
+      else list.push(finding);
+    }
+    this.#reportObjects(wrong, await this.#pathsOf(wrong.keys()));
+    this.#reportVerity(verifier);
+    this.#options.progress.end();
+    return {
+      findings: this.#findings,
+      deployments: this.#deployments.length,
+      images: this.#images,
+      objects: this.#objects.size,
+      objectsRead: verifier.read,
+    };
+  }
+
+  /** The image of one deployment: there, whole, protected, and the image of its commit. */
+  async #verifyImage(deployment: Deployment): Promise<void> {
+    const { system } = this.#repository;
+    const state = readImageState(deployment, this.#repository.path, system);
+    const add = (
+      severity: Severity,
+      code: string,
+      message: string,
+      remedy = [`sealtree seal ${deployment.id}`],
+    ) => {
+      this.#findings.push({
+        severity,
+        code,
+        where: state.path,
+        message,
+        deployments: [deployment.id],
+        remedy,
+      });
+    };
+    if (state.stats === undefined) {
+      if (state.recorded === undefined) add('unchecked', 'not-sealed', 'the deployment was never sealed');
+      else
+        add(
+          'error',
+          'image-missing',
+          `the deployment has no image; its commit was sealed as ${state.recorded}`,
+        );
+      return;
+    }
+    if (state.kind === 'lost')
+      add('error', 'image-not-stored', `the stored image ${state.storePath} is gone`);
+    let bytes: Buffer;
+    try {
+      bytes = system.readFile(state.path);
+    } catch (error) {
+      add(errnoOf(error) === 'EACCES' ? 'unchecked' : 'error', 'image-unreadable', messageOf(error));
+      return;
+    }
+    this.#images++;
+    const digest = digestOf(verityDigest(bytes));
+    if (state.recorded !== undefined && digest !== state.recorded) {
+      const shorter =
+        isHex64(digest) && bytes.length < (this.#storedSize(state) ?? 0) ? 'is cut short' : 'has changed';
+      add(
+        'error',
+        'image-digest',
+        `the image ${shorter}: its digest is ${digest}, sealed was ${state.recorded}`,
+      );
+    } else if (state.kind === 'unlinked') {
+      add('warning', 'image-not-shared', 'the image is right, but no longer the stored file itself');
+    } else if (state.kind === 'foreign') {
+      add('warning', 'image-not-ours', 'the image was not made by sealtree; it is checked as it is');
+    }
+    this.#verifyVerityOfImage(state, digest, add);
+    await this.#compareWithCommit(deployment, state, bytes, add);
+  }
+
+  #storedSize(state: ImageState): number | undefined {
+    if (state.storePath === undefined) return undefined;
+    return this.#repository.system.lstatIfExists(state.storePath)?.size;
+  }
+
+  #verifyVerityOfImage(
+    state: ImageState,
+    digest: Digest,
+    add: (severity: Severity, code: string, message: string) => void,
+  ): void {
+    const { system } = this.#repository;
+    const fd = system.openRead(state.path, { noFollow: true });
+    try {
+      const verity = system.measureVerity(fd);
+      const absent = this.#options.requireVerity
+        ? 'error'
+        : verity.state === 'disabled'
+          ? 'warning'
+          : 'unchecked';
+      if (verity.state === 'enabled' && digestOf(verity.digest) !== digest)
+        add(
+          'error',
+          'image-verity',
+          `fs-verity measures ${digestOf(verity.digest)}, the bytes give ${digest}`,
+        );
+      if (verity.state === 'disabled') add(absent, 'image-verity', 'fs-verity is off on the image');
+      if (verity.state === 'unsupported')
+        add(absent, 'image-verity', `the kernel or file system has no fs-verity (${verity.errno})`);
+    } finally {
+      system.close(fd);
+    }
+  }
+
+  async #compareWithCommit(
+    deployment: Deployment,
+    state: ImageState,
+    bytes: Buffer,
+    add: (severity: Severity, code: string, message: string, remedy?: string[]) => void,
+  ): Promise<void> {
+    const commit = deployment.checksum;
+    let listed: Map<Checksum, ExpectedObject>;
+    try {
+      listed = objectsOf(new ErofsImage(bytes, state.path));
+    } catch (error) {
+      if (!(error instanceof SealtreeError)) throw error;
+      add('error', 'image-damaged', error.message);
+      return;
+    }
+    const lists = [...listed.values()];
+    const verity = lists.every(({ digest }) => digest !== undefined) ? 'yes' : 'maybe';
+    try {
+      const expectation = {
+        repository: this.#repository,
+        commit,
+        // Only an image with every digest is the one that a commit's metadata records.
+        verity,
+        digest: undefined,
+        // Here the image's own word: whether it is true, the objects say below.
+        objectDigest: (checksum: Checksum) => listed.get(checksum)?.digest,
+      } as const;
+      for (const finding of await validateImage(bytes, state.path, expectation, this.#options.progress))
+        add(finding.severity, finding.code, finding.message);
+    } catch (error) {
+      if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
+      add('error', 'commit-damaged', error.message, this.#pullRemedy([deployment]));
+    }
+    for (const [checksum, object] of listed) {
+      const needed = this.#objects.get(checksum);
+      if (needed !== undefined) needed.commits.add(commit);
+      else this.#objects.set(checksum, { ...object, commits: new Set([commit]) });
+    }
+    const without = lists.filter(({ digest }) => digest === undefined).length;
+    if (without > 0)
+      add(
+        'warning',
+        'image-without-digests',
+        `${without} of ${lists.length} objects are listed without a digest: nothing protects them`,
+      );
+  }
+
+  /** Where in their trees the wrong objects are used. */
+  async #pathsOf(wrong: Iterable<Checksum>): Promise<Map<Checksum, { paths: string[]; count: number }>> {
+    const uses = new Map([...wrong].map((checksum) => [checksum, { paths: [] as string[], count: 0 }]));
+    if (uses.size === 0) return uses;
+    const commits = new Set(
+      [...uses.keys()].flatMap((checksum) => [...(this.#objects.get(checksum)?.commits ?? [])]),
+    );
+    for (const commit of commits) {
+      try {
+        const pending = [{ path: '', tree: this.#repository.commit(commit).rootTree }];
+        for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+          const { files, dirs } = this.#repository.dirtree(next.tree);
+          for (const { name, checksum } of files) {
+            const use = uses.get(checksum);
+            if (use === undefined) continue;
+            use.count++;
+            const path = `${next.path}/${displayBytes(name)}`;
+            if (use.paths.length < MOST_PATHS && !use.paths.includes(path)) use.paths.push(path);
+          }
+          for (const { name, tree } of dirs)
+            pending.push({ path: `${next.path}/${displayBytes(name)}`, tree });
+          await this.#options.progress.breathe();
+        }
+      } catch (error) {
+        // A broken tree has its own finding; the paths below it cannot be named.
+        if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
+      }
+    }
+    return uses;
+  }
+
+  #reportObjects(
+    wrong: ReadonlyMap<Checksum, readonly { severity: Severity; code: string; message: string }[]>,
+    uses: ReadonlyMap<Checksum, { paths: string[]; count: number }>,
+  ): void {
+    for (const [checksum, list] of wrong) {
+      const commits = this.#objects.get(checksum)?.commits ?? new Set();
+      const deployments = this.#deployments.filter((deployment) => commits.has(deployment.checksum));
+      const use = uses.get(checksum);
+      for (const { severity, code, message } of list) {
+        const isContent = severity === 'error' && code !== 'object-verity';
+        this.#findings.push({
+          severity,
+          code,
+          where: `object ${checksum}.file`,
+          message,
+          ...(use === undefined ? {} : { paths: use.paths, pathCount: use.count }),
+          deployments: deployments.map(({ id }) => id),
+          ...(isContent ? { remedy: this.#pullRemedy(deployments) } : {}),
+        });
+      }
+    }
+  }
+
+  /** Deletes what is damaged and fetches it again from where the deployments came from. */
+  #pullRemedy(deployments: readonly Deployment[]): string[] {
+    const repo = `--repo=${this.#repository.path}`;
+    const pulls = deployments.map(({ origin, checksum }) => {
+      const [remote, ref] = origin?.refspec?.split(':') ?? [];
+      const source = remote !== undefined && ref !== undefined ? remote : 'REMOTE';
+      return `ostree pull ${repo} ${source} ${checksum}`;
+    });
+    return [`ostree fsck ${repo} --delete`, ...new Set(pulls)];
+  }
+
+  /** Missing fs-verity is one finding, however many objects lack it. */
+  #reportVerity({ verity }: ObjectVerifier): void {
+    const { requireVerity } = this.#options;
+    const where = `${this.#repository.path}/objects`;
+    const total = verity.enabled + verity.disabled + verity.unsupported;
+    const ids = this.#deployments.map(({ id }) => id);
+    if (verity.disabled > 0)
+      this.#findings.push({
+        severity: requireVerity ? 'error' : 'warning',
+        code: 'objects-without-verity',
+        where,
+        message: `${verity.disabled} of ${total} objects have no fs-verity`,
+        deployments: ids,
+        remedy: ids.map((id) => `sealtree seal ${id}`),
+      });
+    if (verity.unsupported > 0)
+      this.#findings.push({
+        severity: requireVerity ? 'error' : 'unchecked',
+        code: 'objects-without-verity',
+        where,
+        message: `${verity.unsupported} of ${total} objects cannot have fs-verity: the kernel or file system lacks it`,
+        deployments: ids,
+      });
+  }
+}
+
+/** The objects an image points to, by checksum; a path that is no object's is found by the comparison. @throws FormatError */
+function objectsOf(image: ErofsImage): Map<Checksum, ExpectedObject> {
+  const objects = new Map<Checksum, ExpectedObject>();
+  for (const { inode } of image.walk()) {
+    if (!isRegular(inode.mode)) continue;
+    const { payload, digest } = image.node(inode);
+    const match = /^([0-9a-f]{2})\/([0-9a-f]{62})\.file$/.exec(payload ?? '');
+    if (match === null) continue;
+    objects.set(`${match[1]}${match[2]}` as Checksum, { sizeBytes: inode.size, digest });
+  }
+  return objects;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

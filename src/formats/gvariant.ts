@@ -22,7 +22,7 @@ export interface Variant {
  * `b` boolean; `y n q i u h d` number; `x t` bigint; `s o g` ByteString (UTF-8 bytes); `v` Variant;
  * `ay` Buffer (sharing memory with the input); other arrays, tuples and dict entries an array of values;
  * an array of dict entries with string keys (`a{s…}`) a Map in stored order, of repeated keys the first;
- * `m…` the value or null.
+ * `m…` the value or null (so of maybes within maybes only the innermost is told apart).
  */
 export type Value =
   | boolean

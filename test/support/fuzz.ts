@@ -80,7 +80,7 @@ async function readMutants(target: FuzzTarget): Promise<FuzzTally> {
 
   const tally = newTally();
   using watchdog = new Watchdog(target.name, seed);
-  const read1 = async (number: number, mutant: Mutant & { of: string }): Promise<void> => {
+  const readOne = async (number: number, mutant: Mutant & { of: string }): Promise<void> => {
     watchdog.at(number);
     const before = process.memoryUsage();
     const began = performance.now();
@@ -103,7 +103,7 @@ async function readMutants(target: FuzzTarget): Promise<FuzzTally> {
 
   if (process.env.SEALTREE_FUZZ_ONLY !== undefined) {
     const number = Number(process.env.SEALTREE_FUZZ_ONLY);
-    await read1(number, mutantOf(target, seed, number));
+    await readOne(number, mutantOf(target, seed, number));
     return tally;
   }
   const seen = new Set<string>();
@@ -113,7 +113,7 @@ async function readMutants(target: FuzzTarget): Promise<FuzzTally> {
     const key = hash('sha1', mutant.bytes, 'base64');
     if (seen.has(key)) continue;
     seen.add(key);
-    await read1(number, mutant);
+    await readOne(number, mutant);
   }
   return tally;
 }

@@ -272,7 +272,9 @@ export function filezHeader({ header, size }: FilezHeader): Buffer {
 /** Owner, mode and xattrs from the value of xattr `user.ostreemeta` (bare-user). */
 export function parseOstreemeta(bytes: Uint8Array, where: string): Omit<FileHeader, 'target'> {
   const [uid, gid, mode, xattrs] = readVariant(OBJECT_TYPES.ostreemeta, bytes, where) as MetaTuple;
-  const meta = { uid: swap32(uid), gid: swap32(gid), mode: swap32(mode), xattrs: checkXattrs(xattrs, where) };
+  // Older ostree left the xattrs unsorted here; libostree sorts them when it reads.
+  const sorted = [...xattrs].sort((a, b) => Buffer.compare(a[0], b[0]));
+  const meta = { uid: swap32(uid), gid: swap32(gid), mode: swap32(mode), xattrs: checkXattrs(sorted, where) };
   validateFileMode(meta.mode, where);
   return meta;
 }

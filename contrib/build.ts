@@ -1,6 +1,6 @@
 /**
  * Bundles the program into `dist/`: one entry, `sealtree.js`, and chunks that are loaded when needed. Only koffi
- * stays outside (its binary is a package of its own). `node contrib/build.ts [--metafile FILE]`.
+ * stays outside (its binary is a package of its own). Run by `npm run build`.
  */
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -40,7 +40,6 @@ export async function buildProgram(outdir: string): Promise<Metafile> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const metafile = await buildProgram(join(root, 'dist'));
-  const at = process.argv.indexOf('--metafile');
-  if (at !== -1) writeFileSync(process.argv[at + 1] ?? 'metafile.json', JSON.stringify(metafile));
+  // esbuild has printed what is wrong; a stack of its own says nothing more.
+  await buildProgram(join(root, 'dist')).catch(() => process.exit(1));
 }

@@ -151,7 +151,7 @@ function addHelp(command: Command, examples: CommandModule['examples'] = []): vo
   }
   command.addHelpText(
     'after',
-    '\nGlobal options: --sysroot, --repo, --json, -n, -y, -q, -v, --color, --progress (sealtree --help).',
+    '\nAlso --sysroot, --repo, --json, -n, -y, -q, -v, --color, --progress: see sealtree --help.',
   );
   for (const child of command.commands) addHelp(child);
 }

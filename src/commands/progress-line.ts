@@ -55,7 +55,7 @@ export function describeStage(stage: Stage, nowMs: number): string {
   const left = remainingMs(stage, nowMs);
   // An estimate after less than a second is noise, and at the end it says nothing.
   if (left !== undefined && elapsedMs >= 1000 && left >= 1000)
-    facts.push(`${prettyMilliseconds(left, { secondsDecimalDigits: 0 })} left`);
+    facts.push(`${prettyMilliseconds(Math.ceil(left / 1000) * 1000)} left`);
   return facts.length === 0 ? stage.name : `${stage.name}: ${facts.join(', ')}`;
 }
 

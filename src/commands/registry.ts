@@ -52,7 +52,8 @@ export type CommandEntry =
   | (EntryBase & { readonly raw?: false; readonly load: () => Promise<{ readonly command: CommandModule }> })
   | (EntryBase & { readonly raw: true; readonly load: () => Promise<{ readonly command: RawCommand }> });
 
-export const GROUPS = ['Commits', 'Images', 'Deployments', 'Other'] as const;
+/** Headings of the help. Stand-ins are listed by name only. */
+export const GROUPS = ['Commits', 'Images', 'Deployments', 'Other', 'Stand-ins'] as const;
 export type Group = (typeof GROUPS)[number];
 
 /** In the order of the help. */
@@ -92,6 +93,66 @@ export const COMMANDS: readonly CommandEntry[] = [
     group: 'Commits',
     load: () => import('./cat.ts'),
   },
+  {
+    name: 'digest',
+    usage: 'REV',
+    summary: "Print the digest of a commit's image",
+    group: 'Images',
+    load: () => import('./digest.ts'),
+  },
+  {
+    name: 'seal',
+    usage: '[DEPLOYMENT…]',
+    summary: 'Make, validate and place the image of deployments',
+    group: 'Deployments',
+    load: () => import('./seal.ts'),
+  },
+  {
+    name: 'verify',
+    usage: '[DEPLOYMENT…]',
+    summary: 'Check images and objects of deployments',
+    group: 'Deployments',
+    load: () => import('./verify.ts'),
+  },
+  {
+    name: 'gc',
+    usage: '',
+    summary: 'Remove images that no deployment uses',
+    group: 'Deployments',
+    load: () => import('./gc.ts'),
+  },
+  {
+    name: 'hook',
+    usage: 'EVENT',
+    summary: 'Seal what is new, quietly; for units and package hooks',
+    group: 'Other',
+    raw: true,
+    load: () => import('./hook.ts'),
+  },
+  {
+    name: 'mkcomposefs',
+    usage: '…',
+    summary: "Stand-in for libcomposefs' tool of that name",
+    group: 'Stand-ins',
+    raw: true,
+    load: () => import('./mkcomposefs.ts'),
+  },
+  {
+    name: 'composefs-info',
+    usage: '…',
+    summary: "Stand-in for libcomposefs' tool of that name",
+    group: 'Stand-ins',
+    raw: true,
+    load: () => import('./composefs-info.ts'),
+  },
+  {
+    name: 'composefs-dump',
+    usage: '…',
+    summary: "Stand-in for libcomposefs' tool of that name",
+    group: 'Stand-ins',
+    raw: true,
+    load: () => import('./composefs-dump.ts'),
+  },
 ];
 
 /** The entry of a command, or undefined. */
@@ -127,27 +188,40 @@ export const GLOBAL_OPTIONS: readonly OptionText[] = [
   },
 ];
 
-/** The text of `sealtree --help`. */
+/** The text of `sealtree --help`: one screen, so options that explain themselves share lines. */
 export function helpText(version: string, commands = COMMANDS): string {
-  const lines = [
-    'Usage: sealtree [OPTION…] COMMAND [ARGUMENT…]',
-    '',
-    `Seals OSTree deployments with validated composefs images. Version ${version}.`,
-  ];
+  const lines = ['Usage: sealtree [OPTION…] COMMAND [ARGUMENT…]', ''];
   for (const group of GROUPS) {
     const entries = commands.filter((entry) => entry.group === group);
-    if (entries.length === 0) continue;
-    lines.push('', `${group}:`);
-    for (const entry of entries)
-      lines.push(`  ${`${entry.name} ${entry.usage}`.padEnd(30)} ${entry.summary}`);
+    const rows =
+      group === 'Stand-ins'
+        ? [entries.map((entry) => entry.name).join(', ')]
+        : entries.map(({ name, usage, summary }) => `${`${name} ${usage}`.padEnd(21)} ${summary}`);
+    lines.push(...labelled(entries.length === 0 ? [] : rows, group));
   }
-  lines.push('', 'Options:');
-  for (const { flags, description } of GLOBAL_OPTIONS) lines.push(`  ${flags.padEnd(30)} ${description}`);
   lines.push(
-    '  --version',
     '',
-    'REV is a ref, REMOTE:REF, a checksum or the start of one, REV^, or a deployment (0, OS/CHECKSUM.SERIAL).',
+    ...labelled(
+      [
+        '--sysroot PATH        the system to work on (default $OSTREE_SYSROOT or /)',
+        '--repo PATH           default SYSROOT/ostree/repo, or . if it is one',
+        '--json[=lines]        print JSON; with =lines an item a line',
+        '-n, --dry-run         say what would be done',
+        '-y, --yes             do not ask',
+        '-q, --quiet  -v, --verbose  --version  -h, --help',
+        '--color=auto|always|never  --progress=auto|plain|json|none',
+      ],
+      'Options',
+    ),
+    '',
+    'REV is a ref, REMOTE:REF, a checksum or its start, REV^, or a deployment: an index',
+    'such as 0, or OS/CHECKSUM.SERIAL. sealtree COMMAND --help says more of a command.',
+    `This is version ${version}.`,
   );
-  lines.push('sealtree COMMAND --help says more about a command.');
   return lines.join('\n');
+}
+
+/** Rows with a label before the first. */
+function labelled(rows: readonly string[], label: string): string[] {
+  return rows.map((row, i) => `${(i === 0 ? label : '').padEnd(12)} ${row}`.trimEnd());
 }

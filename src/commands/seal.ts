@@ -92,6 +92,7 @@ function print(context: Context, results: readonly SealResult[]): void {
   const { dryRun, quiet } = context.options;
   const { style } = context;
   if (results.length === 0 && !quiet) context.print('There are no deployments.');
+  const shown = new Set<readonly string[]>();
   for (const result of results) {
     const { deployment, action, digest, sizeBytes, steps = [], reason } = result;
     if (quiet && action === 'unchanged') continue;
@@ -101,7 +102,9 @@ function print(context: Context, results: readonly SealResult[]): void {
       `${deployment.id}: ${paint(VERBS[action][dryRun ? 1 : 0])}${reason === undefined ? '' : `: ${reason}`}`,
     );
     if (digest !== undefined) context.print(`    image ${digest}${size}`);
-    if (dryRun) for (const step of steps) context.print(`    would ${step}`);
+    // Deployments of one commit share the steps.
+    if (dryRun && !shown.has(steps)) for (const step of steps) context.print(`    would ${step}`);
+    shown.add(steps);
   }
   if (!dryRun && !quiet) for (const line of protection(results)) context.print(line);
 }

@@ -186,7 +186,7 @@ class SealRun {
       if (verity.state === 'unsupported' && this.#options.verity === 'auto')
         return {
           state: 'unsupported',
-          reason: `the kernel or file system has no fs-verity (${verity.errno})`,
+          reason: `kernel or file system has no fs-verity (${verity.errno})`,
         };
       return undefined;
     } finally {

@@ -10,6 +10,7 @@ import type { Progress } from '../base/progress.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
 import { verityDigest } from '../formats/verity.ts';
 import type { Finding, Severity } from '../image/findings.ts';
+import { storeFolder } from '../image/store.ts';
 import { validateImage } from '../image/validate.ts';
 import { type Depth, type ExpectedObject, ObjectVerifier } from '../image/verify-objects.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -55,6 +56,8 @@ class Verification {
   readonly #options: VerifyOptions;
   readonly #findings: Finding[] = [];
   readonly #objects = new Map<Checksum, NeededObject>();
+  /** Deployments whose image cannot have fs-verity where it lies. */
+  readonly #imagesWithoutVerity: string[] = [];
   #images = 0;
 
   constructor(repository: Repository, deployments: readonly Deployment[], options: VerifyOptions) {
@@ -137,7 +140,7 @@ class Verification {
     } else if (state.kind === 'foreign') {
       add('warning', 'image-not-ours', 'the image was not made by sealtree; it is checked as it is');
     }
-    this.#verifyVerityOfImage(state, digest, add);
+    this.#verifyVerityOfImage(deployment, state, digest, add);
     await this.#compareWithCommit(deployment, state, bytes, add);
   }
 
@@ -147,6 +150,7 @@ class Verification {
   }
 
   #verifyVerityOfImage(
+    deployment: Deployment,
     state: ImageState,
     digest: Digest,
     add: (severity: Severity, code: string, message: string) => void,
@@ -155,20 +159,19 @@ class Verification {
     const fd = system.openRead(state.path, { noFollow: true });
     try {
       const verity = system.measureVerity(fd);
-      const absent = this.#options.requireVerity
-        ? 'error'
-        : verity.state === 'disabled'
-          ? 'warning'
-          : 'unchecked';
       if (verity.state === 'enabled' && digestOf(verity.digest) !== digest)
         add(
           'error',
           'image-verity',
           `fs-verity measures ${digestOf(verity.digest)}, the bytes give ${digest}`,
         );
-      if (verity.state === 'disabled') add(absent, 'image-verity', 'fs-verity is off on the image');
-      if (verity.state === 'unsupported')
-        add(absent, 'image-verity', `the kernel or file system has no fs-verity (${verity.errno})`);
+      if (verity.state === 'disabled')
+        add(
+          this.#options.requireVerity ? 'error' : 'warning',
+          'image-verity',
+          'fs-verity is off on the image',
+        );
+      if (verity.state === 'unsupported') this.#imagesWithoutVerity.push(deployment.id);
     } finally {
       system.close(fd);
     }
@@ -308,6 +311,14 @@ class Verification {
         where,
         message: `${verity.unsupported} of ${total} objects cannot have fs-verity: the kernel or file system lacks it`,
         deployments: ids,
+      });
+    if (this.#imagesWithoutVerity.length > 0)
+      this.#findings.push({
+        severity: requireVerity ? 'error' : 'unchecked',
+        code: 'image-verity',
+        where: storeFolder(this.#repository.path, 'images'),
+        message: 'the images cannot have fs-verity: the kernel or file system lacks it',
+        deployments: this.#imagesWithoutVerity,
       });
   }
 }

@@ -217,6 +217,8 @@ function protect(path: string, publication: Publication, system: System): ImageV
   const fd = system.openRead(path, { noFollow: true });
   try {
     let measured = system.measureVerity(fd);
+    if (measured.state === 'unsupported' && publication.verity === 'auto')
+      return { state: 'unsupported', reason: `kernel or file system has no fs-verity (${measured.errno})` };
     if (measured.state !== 'enabled') {
       system.enableVerity(fd);
       system.fsync(fd);

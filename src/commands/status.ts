@@ -1,0 +1,173 @@
+/** `sealtree status`: every deployment and its image, and what stands between this host and a seal. */
+import prettyBytes from 'pretty-bytes';
+import prettyMilliseconds from 'pretty-ms';
+import { ExitCode } from '../base/errors.ts';
+import { type SealOutlook, sealOutlook } from '../deployment/outlook.ts';
+import { type DeploymentReport, type ImageReport, reportDeployments } from '../deployment/status.ts';
+import type { Sysroot } from '../deployment/sysroot.ts';
+import type { Context } from './context.ts';
+import { fieldLines, rfc3339, type Style } from './output.ts';
+import type { CommandModule } from './registry.ts';
+import { renderFindings } from './text/findings.ts';
+
+export const command: CommandModule = {
+  name: 'status',
+  summary: 'Show every deployment and its image',
+  details: [
+    'Reads each image and recomputes its digest, but neither objects nor commits: verify does that. On a host that was never sealed it says what sealing would give and what stands in the way. Exits with 2 when an image is wrong or missing that should be there.',
+  ],
+  examples: [
+    ['status', 'this system'],
+    ['status --json --sysroot /mnt', 'another one, for programs'],
+  ],
+  define(command, run) {
+    command.action(run(status));
+  },
+};
+
+async function status(context: Context): Promise<number> {
+  const sysroot = await context.openSysroot();
+  const reports = reportDeployments(sysroot, context.system);
+  const outlook = sealOutlook(sysroot, context.system);
+  if (context.options.json) {
+    context.printJson('status', {
+      sysroot: sysroot.path,
+      deployments: reports.map(deploymentJson),
+      problems: sysroot.problems,
+      outlook,
+    });
+  } else {
+    for (const line of render(sysroot, reports, outlook, context)) context.print(line);
+  }
+  const isWrong = reports.some(
+    ({ image }) => image.valid === false || image.state === 'lost' || isMissing(image),
+  );
+  return isWrong ? ExitCode.findings : ExitCode.ok;
+}
+
+/** Sealed once, and the image is gone from the deployment. */
+const isMissing = (image: ImageReport): boolean =>
+  image.recorded !== undefined && image.sizeBytes === undefined;
+
+function deploymentJson({ deployment, image }: DeploymentReport): Record<string, unknown> {
+  const {
+    index,
+    checksum,
+    stateroot,
+    serial,
+    id,
+    booted,
+    pending,
+    rollback,
+    staged,
+    pinned,
+    unlocked,
+    origin,
+  } = deployment;
+  return {
+    index,
+    id,
+    checksum,
+    stateroot,
+    serial,
+    booted,
+    pending,
+    rollback,
+    staged,
+    pinned,
+    unlocked: unlocked ?? null,
+    refspec: origin?.refspec ?? null,
+    image: {
+      state: image.state,
+      valid: image.valid ?? null,
+      imageDigest: image.digest ?? null,
+      recordedDigest: image.recorded ?? null,
+      path: image.path,
+      bytes: image.sizeBytes ?? null,
+      made: image.madeAt === undefined ? null : rfc3339(image.madeAt),
+      verity: image.verity,
+      problem: image.problem ?? null,
+    },
+  };
+}
+
+function render(
+  sysroot: Sysroot,
+  reports: readonly DeploymentReport[],
+  outlook: SealOutlook,
+  context: Context,
+): string[] {
+  const { style } = context;
+  const lines: string[] = [];
+  if (reports.length === 0) lines.push(`${sysroot.path} has no deployments.`);
+  for (const report of reports) lines.push(...renderDeployment(report, style));
+  if (sysroot.problems.length > 0) lines.push('', ...renderFindings(sysroot.problems, style));
+  if (reports.some(({ image }) => image.state !== 'sealed'))
+    lines.push('', ...renderOutlook(outlook, reports, style));
+  return lines;
+}
+
+function renderDeployment({ deployment, image }: DeploymentReport, style: Style): string[] {
+  const { booted, pending, rollback, staged, pinned, unlocked, origin } = deployment;
+  const marks = Object.entries({ booted, staged, pending, rollback, pinned })
+    .filter(([, is]) => is)
+    .map(([name]) => name);
+  if (unlocked !== undefined) marks.push(`unlocked: ${unlocked}`);
+  const heading = `${booted ? '*' : ' '} ${deployment.index}  ${style.bold(deployment.id)}${marks.length === 0 ? '' : ` (${marks.join(', ')})`}`;
+  const fields: [string, string][] = [];
+  if (origin?.refspec !== undefined) fields.push(['ref', origin.refspec]);
+  fields.push(['image', imageText(image, style)]);
+  if (image.digest !== undefined) fields.push(['digest', image.digest]);
+  if (image.sizeBytes !== undefined) fields.push(['made', madeText(image)]);
+  if (image.sizeBytes !== undefined) fields.push(['fs-verity', verityText(image, style)]);
+  if (image.problem !== undefined) fields.push(['problem', style.red(image.problem)]);
+  return [heading, ...fieldLines(fields, '       ')];
+}
+
+function imageText({ state, valid, recorded, sizeBytes }: ImageReport, style: Style): string {
+  if (valid === false) return style.red('not what was sealed');
+  switch (state) {
+    case 'sealed':
+      return valid ? style.green('sealed') : style.yellow('sealed, but it could not be read');
+    case 'unlinked':
+      return sizeBytes === undefined
+        ? style.red(`missing; sealed was ${recorded}`)
+        : style.yellow('right, but a copy of the stored image');
+    case 'lost':
+      return style.red('the stored image is gone');
+    case 'foreign':
+      return style.yellow('made by ostree, not checked against the commit');
+    case 'none':
+      return style.yellow('not sealed');
+  }
+}
+
+function madeText({ madeAt = 0, sizeBytes = 0 }: ImageReport): string {
+  const ageMs = Math.max(0, Date.now() - madeAt * 1000);
+  return `${prettyMilliseconds(ageMs, { compact: true, verbose: true })} ago, ${prettyBytes(sizeBytes)}`;
+}
+
+function verityText({ verity }: ImageReport, style: Style): string {
+  const texts = {
+    enabled: style.green('on'),
+    disabled: style.yellow('off'),
+    unsupported: 'cannot be had here',
+    unknown: '?',
+  };
+  return texts[verity];
+}
+
+function renderOutlook(outlook: SealOutlook, reports: readonly DeploymentReport[], style: Style): string[] {
+  const unsealed = reports.filter(({ image }) => image.state !== 'sealed').length;
+  const lines = [
+    `${unsealed} of ${reports.length} deployments are not sealed. sealtree seal makes a composefs image of each beside the`,
+    "repository's objects: every file's name, owner, mode, xattrs and content digest in one file with one digest.",
+  ];
+  for (const { severity, message } of outlook.obstacles) {
+    const label = severity === 'error' ? style.red('in the way') : style.yellow('limit');
+    lines.push(`  ${label}: ${message}`);
+  }
+  if (!outlook.obstacles.some(({ severity }) => severity === 'error'))
+    lines.push(`  next: ${style.bold(outlook.next)}`);
+  return lines;
+}

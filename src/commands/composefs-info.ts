@@ -6,10 +6,11 @@ import { isDirectory, isRegular, isSymlink } from '../base/mode.ts';
 import type { System } from '../base/system.ts';
 import { escapePathForListing, escapePayload, formatDump, walkOnly } from '../formats/erofs/dump.ts';
 import { ErofsImage, type WalkedEntry } from '../formats/erofs/read.ts';
+import type { NodeFields } from '../formats/erofs/tree.ts';
 import { VerityHasher } from '../formats/verity.ts';
 import { parseLongOptions } from './getopt.ts';
 import type { OptionText, RawCommand } from './registry.ts';
-import { readChunks, runTool, ToolFailure } from './stand-in.ts';
+import { readChunks, runTool, ToolFailure, writeAll } from './stand-in.ts';
 import type { OutputStream, Surroundings } from './surroundings.ts';
 
 const NAME = 'composefs-info';
@@ -50,12 +51,15 @@ async function run(args: readonly string[], { stdout, system }: Surroundings): P
   const objects = new Set<ByteString>();
   for (const file of files) {
     const image = new ErofsImage(system.readFile(file), file);
-    if (verb === 'dump') for (const line of formatDump(image, only)) stdout.write(stringToBytes(line));
-    else if (verb === 'ls') for (const entry of walk(image, only)) stdout.write(listingLine(image, entry));
+    if (verb === 'dump') writeAll(formatDump(image, only), stdout);
+    else if (verb === 'ls') writeAll(listing(image, walk(image, only)), stdout);
     else collectObjects(image, walk(image, only), objects);
   }
   const wanted = [...objects].filter((path) => verb === 'objects' || !hasObject(basedir, path, system));
-  for (const path of wanted.sort()) stdout.write(stringToBytes(`${path}\n` as ByteString));
+  writeAll(
+    wanted.sort().map((path) => `${path}\n` as ByteString),
+    stdout,
+  );
 }
 
 type Only = { readonly only?: ReadonlySet<ByteString> };
@@ -96,15 +100,19 @@ function readArguments(args: readonly string[], stdout: OutputStream): Request {
   return { command, files, basedir, only: filters.length === 0 ? {} : { only: new Set(filters) } };
 }
 
-/** One line of `ls`. A hard link shows its path only, the root none at all. */
-function listingLine(image: ErofsImage, { path, depth, inode, linkOf }: WalkedEntry): string {
-  if (depth === 0) return '';
-  const line = escapePathForListing(path);
-  if (linkOf !== undefined) return `${line}\n`;
-  if (isDirectory(inode.mode)) return `${line}/\t\n`;
-  const { mode, payload } = image.node(inode);
-  if (payload === undefined) return `${line}\n`;
-  return `${line}\t${isSymlink(mode) ? '->' : '@'} ${escapePayload(payload)}\n`;
+/** The lines of `ls`. A hard link shows its path only, the root none at all. */
+function* listing(image: ErofsImage, entries: Iterable<WalkedEntry>): Generator<ByteString> {
+  for (const { path, depth, inode, linkOf } of entries) {
+    if (depth === 0) continue;
+    const suffix = linkOf === undefined ? listingSuffix(image.node(inode)) : '';
+    yield `${escapePathForListing(path)}${suffix}\n` as ByteString;
+  }
+}
+
+function listingSuffix({ mode, payload }: NodeFields): string {
+  if (isDirectory(mode)) return '/\t';
+  if (payload === undefined) return '';
+  return `\t${isSymlink(mode) ? '->' : '@'} ${escapePayload(payload)}`;
 }
 
 function collectObjects(image: ErofsImage, entries: Iterable<WalkedEntry>, objects: Set<ByteString>): void {

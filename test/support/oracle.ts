@@ -106,26 +106,34 @@ export class Oracle {
     this.root = join(ORACLES, suite);
   }
 
+  /** The host's command that runs a tool of this root: for what is to run beside the test. */
+  command(argv: readonly string[], options: Pick<RunOptions, 'cwd' | 'binds'> = {}): string[] {
+    return [
+      'unshare',
+      '--mount',
+      '--propagation',
+      'private',
+      'sh',
+      '-c',
+      ENTER,
+      'enter',
+      this.root,
+      options.cwd ?? '/',
+      WORK_BASE,
+      ...(options.binds ?? []),
+      '--',
+      ...argv,
+    ];
+  }
+
   /** Runs a tool of this root. Fails the test when it exits with another status than 0. */
   run(argv: readonly string[], options: RunOptions = {}): RunResult {
-    const { cwd, ...rest } = options;
-    const binds = [WORK_BASE, ...(options.binds ?? [])];
+    const { cwd, binds, ...rest } = options;
     return runHost(
-      [
-        'unshare',
-        '--mount',
-        '--propagation',
-        'private',
-        'sh',
-        '-c',
-        ENTER,
-        'enter',
-        this.root,
-        cwd ?? '/',
-        ...binds,
-        '--',
-        ...argv,
-      ],
+      this.command(argv, {
+        ...(cwd === undefined ? {} : { cwd }),
+        ...(binds === undefined ? {} : { binds }),
+      }),
       rest,
     );
   }

@@ -56,8 +56,7 @@ export async function ensureWritable(
       hint: 'run it as root',
     });
   }
-  // Before this process is given up for another one: does it work at all?
-  for (const mount of mounts) await run('unshare', [...UNSHARE, 'mount', ...remountArgs(mount)]);
+  for (const mount of mounts) await rehearse(mount);
   startAgain(invocation);
 }
 
@@ -84,6 +83,22 @@ function needWritableFileSystem(mount: Mount): void {
 
 async function remount(mount: Mount): Promise<void> {
   await run('mount', remountArgs(mount));
+}
+
+/** Before this process is given up for another one: does it work at all? */
+async function rehearse(mount: Mount): Promise<void> {
+  try {
+    await run('unshare', [...UNSHARE, 'mount', ...remountArgs(mount)]);
+  } catch (cause) {
+    if (!(cause instanceof OperationError)) throw cause;
+    throw new PermissionError(
+      `${mount.mountPoint}: mounted read-only, and it cannot be changed: ${cause.message}`,
+      {
+        hint: `where mounting is not allowed (a container, say), do it outside: mount -o remount,rw ${mount.mountPoint}`,
+        cause,
+      },
+    );
+  }
 }
 
 /** A bind remount sets all flags of the mount anew, so those it has are repeated. */

@@ -245,7 +245,7 @@ function protect(path: string, publication: Publication, system: System): ImageV
 function linkImage(deploymentPath: string, image: string, repositoryPath: string, system: System): void {
   const link = join(deploymentPath, DEPLOYMENT_IMAGE);
   const temporary = join(deploymentPath, temporaryName());
-  withoutImmutable(deploymentPath, repositoryPath, system, () => {
+  changeNames(deploymentPath, repositoryPath, system, () => {
     try {
       system.link(image, temporary);
       system.rename(temporary, link);
@@ -254,17 +254,20 @@ function linkImage(deploymentPath: string, image: string, repositoryPath: string
       throw error;
     }
   });
-  system.fsyncDirectory(deploymentPath);
 }
 
-/** Runs `change` with the folder's immutable flag lifted, if it has one, and puts the flag back whatever happens. */
-function withoutImmutable(path: string, repositoryPath: string, system: System, change: () => void): void {
+/**
+ * Changes names in a folder, durably. If the folder is immutable the flag is lifted for the change, and put back
+ * whatever happens.
+ */
+function changeNames(path: string, repositoryPath: string, system: System, change: () => void): void {
   if (system.isImmutable(path) !== true) {
     change();
+    system.fsyncDirectory(path);
     return;
   }
   const store = system.realpath(storeFolder(repositoryPath, 'images'));
-  const note = join(store, `${LIFTED_PREFIX}${randomName()}`);
+  const note = join(store, `${LIFTED_PREFIX}${randomBytes(6).toString('hex')}`);
   // Relative, so that it holds wherever the sysroot is mounted next.
   system.symlink(textToBytes(relative(store, system.realpath(path))), note);
   system.fsyncDirectory(store);
@@ -273,7 +276,7 @@ function withoutImmutable(path: string, repositoryPath: string, system: System, 
     change();
   } finally {
     system.setImmutable(path, true);
-    // The flag must be on disk before the note of it goes.
+    // Names and flag must be on disk before the note of it goes.
     system.fsyncDirectory(path);
     system.unlink(note);
   }
@@ -296,8 +299,6 @@ function removeQuietly(path: string, system: System): void {
     if (errnoOf(error) === undefined) throw error;
   }
 }
-
-const randomName = (): string => randomBytes(6).toString('hex');
 
 /** What a run that was killed left behind. */
 export interface RecoveryPlan {
@@ -347,10 +348,9 @@ function namesIn(folder: string, system: SystemReads): string[] {
 /** Carries {@link planRecovery} out. To be called with the lock held: temporary files of a living run look the same. */
 export function recover(plan: RecoveryPlan, system: System): void {
   for (const [folder, paths] of groupByFolder(plan.temporary)) {
-    withoutImmutable(folder, plan.repositoryPath, system, () => {
+    changeNames(folder, plan.repositoryPath, system, () => {
       for (const path of paths) system.unlink(path);
     });
-    system.fsyncDirectory(folder);
   }
   for (const { note, deploymentPath } of plan.lifted) {
     if (deploymentPath !== undefined) {

@@ -1,7 +1,7 @@
 /**
  * Inode flags and fs-verity played in memory over a real folder, so that tests without root or on a file system
  * without them see both: names in an immutable folder cannot change (EPERM), a file with fs-verity cannot be opened
- * for writing (EPERM) and measures as its content says.
+ * for writing (EPERM) and measures as its content says. Flushing does nothing: it would only cost time.
  */
 import { dirname } from 'node:path';
 import { IoError, UnsupportedError } from '../../src/base/errors.ts';
@@ -25,6 +25,11 @@ export function simulateInodes(base: System, options: { readonly verity: boolean
       if (immutable.has(dirname(path.toString()))) throw new IoError(operation, path.toString(), 'EPERM');
     }
   };
+  /** With its last name a file is gone, and its number free for another. */
+  const forget = (path: Path): void => {
+    const stats = base.lstatIfExists(path);
+    if (stats?.nlink === 1) verity.delete(stats.ino);
+  };
   const system: System = {
     ...base,
     create(path, mode) {
@@ -41,6 +46,7 @@ export function simulateInodes(base: System, options: { readonly verity: boolean
     },
     rename(from, to) {
       needMutable('rename', from, to);
+      forget(to);
       base.rename(from, to);
     },
     link(from, to) {
@@ -53,8 +59,12 @@ export function simulateInodes(base: System, options: { readonly verity: boolean
     },
     unlink(path) {
       needMutable('remove', path);
+      forget(path);
       base.unlink(path);
     },
+    fsync: () => undefined,
+    fsyncDirectory: () => undefined,
+    syncfs: () => undefined,
     isImmutable: (path) => immutable.has(path.toString()),
     setImmutable(path, wanted) {
       if (wanted) immutable.add(path.toString());

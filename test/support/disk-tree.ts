@@ -14,6 +14,8 @@ export interface DiskTreeOptions {
   readonly privileged?: boolean;
   /** The largest file in bytes; default 1 MiB + 1, which few files get. */
   readonly largest?: number;
+  /** Names `.ostree-wh.*`, which a deploy turns into device nodes (and fails on their xattrs); default true. */
+  readonly whiteouts?: boolean;
 }
 
 const SIZES = [
@@ -77,6 +79,11 @@ export function makeDiskTree(random: Random, path: string, options: DiskTreeOpti
   let left = options.entries ?? 60;
   let made = 0;
 
+  const drawName = (): string => {
+    const name = randomName(random);
+    return options.whiteouts === false && name.startsWith('.ostree-wh.') ? 'no whiteout' : name;
+  };
+
   const dress = (at: string, mode: number | undefined): void => {
     if (privileged && random.chance(0.5))
       lchownSync(
@@ -95,7 +102,7 @@ export function makeDiskTree(random: Random, path: string, options: DiskTreeOpti
     const count = Math.min(left, random.chance(0.1) ? random.between(40, 90) : random.between(0, 12));
     left -= count;
     for (let i = 0; i < count; i++) {
-      const name = randomName(random);
+      const name = drawName();
       if (taken.has(name)) continue;
       taken.add(name);
       made++;
@@ -129,7 +136,7 @@ export function makeDiskTree(random: Random, path: string, options: DiskTreeOpti
   mkdirSync(path);
   while (left > 0) {
     const before = made;
-    const folder = `${path}/${randomName(random)}`;
+    const folder = `${path}/${drawName()}`;
     mkdirSync(folder, { recursive: true });
     made++;
     fill(folder, 1);

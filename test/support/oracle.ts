@@ -48,6 +48,11 @@ export interface RunResult {
 
 /** Runs a command of the host; the same contract as {@link Oracle.run}. */
 export function runHost(argv: readonly string[], options: RunOptions = {}): RunResult {
+  return spawn(argv, options, argv.join(' '));
+}
+
+/** `title` is what a failure calls the command. */
+function spawn(argv: readonly string[], options: RunOptions, title: string): RunResult {
   const [file, ...rest] = argv;
   assert(file !== undefined, 'an empty command');
   const child = spawnSync(file, rest, {
@@ -67,7 +72,7 @@ export function runHost(argv: readonly string[], options: RunOptions = {}): RunR
   if (result.status !== 0 && options.allowFailure !== true) {
     const signal = child.signal === null ? '' : ` (${child.signal})`;
     assert.fail(
-      `${argv.join(' ').slice(0, 2000)}\nexit ${result.status}${signal}\n${result.stdout.slice(-4000)}${result.stderr.slice(-4000)}`,
+      `${title.slice(0, 2000)}\nexit ${result.status}${signal}\n${result.stdout.slice(-4000)}${result.stderr.slice(-4000)}`,
     );
   }
   return result;
@@ -128,14 +133,7 @@ export class Oracle {
 
   /** Runs a tool of this root. Fails the test when it exits with another status than 0. */
   run(argv: readonly string[], options: RunOptions = {}): RunResult {
-    const { cwd, binds, ...rest } = options;
-    return runHost(
-      this.command(argv, {
-        ...(cwd === undefined ? {} : { cwd }),
-        ...(binds === undefined ? {} : { binds }),
-      }),
-      rest,
-    );
+    return spawn(this.command(argv, options), { ...options, cwd: '/' }, `${this.suite}: ${argv.join(' ')}`);
   }
 
   /** Runs one sh script (under `set -eu`) in this root: much quicker than many runs. `$1`… are `args`. */

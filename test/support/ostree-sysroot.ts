@@ -1,5 +1,5 @@
 /** Sysroots that a real ostree made and deployed into, to be sealed and used further. */
-import { lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeDiskTree } from './disk-tree.ts';
 import { type Oracle, type RunOptions, type RunResult, runHost } from './oracle.ts';
@@ -35,7 +35,8 @@ export function makeOsTree(path: string, { version, seed, prepareRoot }: OsTreeO
     mkdirSync(join(path, name));
   symlinkSync('usr/bin', join(path, 'bin'));
   symlinkSync('sysroot/ostree', join(path, 'ostree'));
-  if (seed !== undefined) makeDiskTree(new Random(seed), join(path, 'usr/share/data'), { largest: 65_536 });
+  if (seed !== undefined)
+    makeDiskTree(new Random(seed), join(path, 'usr/share/data'), { largest: 65_536, whiteouts: false });
 }
 
 /** A sysroot in a work folder, and the ostree that works on it. */
@@ -105,6 +106,7 @@ export class OstreeSysroot {
     return readdirSync(deploy)
       .flatMap((stateroot) => {
         const folder = join(deploy, stateroot, 'deploy');
+        if (!existsSync(folder)) return [];
         return readdirSync(folder)
           .filter((name) => /^[0-9a-f]{64}\.\d+$/.test(name))
           .map((name) => join(folder, name));

@@ -1,0 +1,98 @@
+/** `sealtree image …`: images as files, wherever they come from. */
+import { VERITY_MODES } from '../image/digests.ts';
+import { diff, verify } from './image-compare.ts';
+import { createImage } from './image-create.ts';
+import { dump, info, ls, missingObjects, objects } from './image-inspect.ts';
+import { mount, umount } from './image-mount.ts';
+import type { CommandModule } from './registry.ts';
+
+const append = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+export const command: CommandModule = {
+  name: 'image',
+  summary: 'Make, look into, compare and mount images',
+  details: [
+    'Images are composefs images: EROFS files that hold names and attributes, and for each file the path and the fs-verity digest of the object with its content.',
+    'The digest of an image is its fs-verity digest, whether the file system it lies on has fs-verity or not.',
+  ],
+  examples: [
+    ['image create REV -o image.cfs', "a commit's image"],
+    [
+      'image create --from-dir /srv/tree --digest-store objects -o tree.cfs',
+      'an image of a folder, and its objects',
+    ],
+    ['image diff old.cfs new.cfs', 'what changed, and where the digests part'],
+    ['image verify image.cfs --objects /ostree/repo/objects', 'check an image and all it points to'],
+  ],
+  define(command, run) {
+    command
+      .command('create')
+      .description('Make an image; prints its digest')
+      .argument('[rev]', 'commit to make it of')
+      .requiredOption('-o, --output <file>', 'where to write it; - is standard output')
+      .option('--from-file <dump>', 'make it of a composefs-dump(5) file; - is standard input')
+      .option('--from-dir <folder>', 'make it of a folder, as mkcomposefs does')
+      .option('--digests <mode>', `object digests of a commit's image: ${VERITY_MODES.join(', ')}`, 'yes')
+      .option('--digest-store <folder>', 'with --from-dir: copy the content of files to this folder')
+      .option('--xattrs <which>', 'with --from-dir: all, user or none', 'all')
+      .option('--no-devices', 'with --from-dir: leave device nodes out')
+      .option('--epoch', 'with --from-dir: set all times to 0')
+      .option('--strict', 'with --from-file: insist on every detail of the format')
+      .option('--min-version <n>', 'with --from-…: least format version (default: 0)')
+      .option('--max-version <n>', 'with --from-…: greatest format version (default: 1)')
+      .action(run(createImage));
+    command
+      .command('info')
+      .description('Show header, figures and digest')
+      .argument('<image>')
+      .action(run(info));
+    command
+      .command('ls')
+      .description('List entries')
+      .argument('<image>')
+      .argument('[path]', 'only this entry and what is below it')
+      .action(run(ls));
+    command
+      .command('dump')
+      .description('Print composefs-dump(5) text')
+      .argument('<image>')
+      .option('--filter <name>', 'only this entry of the root; may be given more than once', append)
+      .action(run(dump));
+    command
+      .command('objects')
+      .description('List the objects it points to: digest, size, path')
+      .argument('<image>')
+      .action(run(objects));
+    command
+      .command('missing-objects')
+      .description('List the objects that are not there')
+      .argument('<image>')
+      .requiredOption('--objects <folder>', 'the folder of objects')
+      .action(run(missingObjects));
+    command
+      .command('verify')
+      .description('Check its structure and digest, and its objects')
+      .argument('<image>')
+      .option('--digest <digest>', 'the digest it should have')
+      .option('--objects <folder>', 'check presence, size and digest of the objects in this folder')
+      .option('--require-verity', 'missing fs-verity is an error, also where it cannot be had')
+      .action(run(verify));
+    command
+      .command('diff')
+      .description('Compare two images: entries, objects, bytes')
+      .argument('<a>')
+      .argument('<b>')
+      .option('--exit-code', 'exit 1 when they differ')
+      .action(run(diff));
+    command
+      .command('mount')
+      .description('Mount it read-only')
+      .argument('<image>')
+      .argument('<folder>')
+      .requiredOption('--objects <folder>', 'the folder of objects; may be given more than once', append)
+      .option('--digest <digest>', 'the kernel must measure this digest on the image; implies --verity')
+      .option('--verity', 'the kernel must check every object against the image')
+      .action(run(mount));
+    command.command('umount').description('Take a mount down').argument('<folder>').action(run(umount));
+  },
+};

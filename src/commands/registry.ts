@@ -94,6 +94,20 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./cat.ts'),
   },
   {
+    name: 'diff',
+    usage: '[A] B',
+    summary: 'Compare two commits, or commits with folders',
+    group: 'Commits',
+    load: () => import('./diff.ts'),
+  },
+  {
+    name: 'image',
+    usage: 'create|info|ls|dump|…',
+    summary: 'Make, look into, compare and mount images',
+    group: 'Images',
+    load: () => import('./image.ts'),
+  },
+  {
     name: 'digest',
     usage: 'REV',
     summary: "Print the digest of a commit's image",
@@ -106,6 +120,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Make, validate and place the image of deployments',
     group: 'Deployments',
     load: () => import('./seal.ts'),
+  },
+  {
+    name: 'status',
+    usage: '',
+    summary: 'Show every deployment and its image',
+    group: 'Deployments',
+    load: () => import('./status.ts'),
   },
   {
     name: 'verify',

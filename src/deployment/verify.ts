@@ -141,7 +141,7 @@ class Verification {
       add('warning', 'image-not-ours', 'the image was not made by sealtree; it is checked as it is');
     }
     this.#verifyVerityOfImage(deployment, state, digest, add);
-    await this.#compareWithCommit(deployment, state, bytes, add);
+    await this.#compareWithCommit(deployment, state, bytes, digest, add);
   }
 
   #storedSize(state: ImageState): number | undefined {
@@ -181,6 +181,7 @@ class Verification {
     deployment: Deployment,
     state: ImageState,
     bytes: Buffer,
+    digest: Digest,
     add: (severity: Severity, code: string, message: string, remedy?: string[]) => void,
   ): Promise<void> {
     const commit = deployment.checksum;
@@ -194,6 +195,8 @@ class Verification {
     }
     const lists = [...listed.values()];
     const verity = lists.every(({ digest }) => digest !== undefined) ? 'yes' : 'maybe';
+    // An image that is still as it was sealed is not what changed.
+    const remedy = digest === state.recorded ? this.#pullRemedy([deployment]) : undefined;
     try {
       const expectation = {
         repository: this.#repository,
@@ -205,7 +208,7 @@ class Verification {
         objectDigest: (checksum: Checksum) => listed.get(checksum)?.digest,
       } as const;
       for (const finding of await validateImage(bytes, state.path, expectation, this.#options.progress))
-        add(finding.severity, finding.code, finding.message);
+        add(finding.severity, finding.code, finding.message, remedy);
     } catch (error) {
       if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
       add('error', 'commit-damaged', error.message, this.#pullRemedy([deployment]));

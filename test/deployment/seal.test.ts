@@ -1,0 +1,417 @@
+/** The seal and its check over a whole sysroot, with inode flags and fs-verity played in memory. */
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  copyFileSync,
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { Checksum } from '../../src/base/digest.ts';
+import { silent } from '../../src/base/progress.ts';
+import type { System } from '../../src/base/system.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { sweep } from '../../src/deployment/gc.ts';
+import { readImageState } from '../../src/deployment/image-state.ts';
+import {
+  type SealOptions,
+  type SealResult,
+  sealDeployments,
+  selectDeployments,
+  ValidationError,
+} from '../../src/deployment/seal.ts';
+import { reportDeployments } from '../../src/deployment/status.ts';
+import { readSysroot } from '../../src/deployment/sysroot.ts';
+import { type VerifyOptions, verifyDeployments } from '../../src/deployment/verify.ts';
+import { Repository } from '../../src/repository/repository.ts';
+import { simulateInodes } from '../support/simulated-inodes.ts';
+import { makeSmallSysroot, type SmallSysroot } from '../support/small-sysroot.ts';
+
+let folder: string;
+let sysroot: SmallSysroot;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sealtree-seal-'));
+  sysroot = await makeSmallSysroot(join(folder, 'sysroot'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const OPTIONS: SealOptions = {
+  digests: 'yes',
+  verity: 'auto',
+  dryRun: false,
+  rebuild: false,
+  lockTimeoutMs: 0,
+  progress: silent(),
+};
+
+async function seal(
+  system: System,
+  options: Partial<SealOptions> = {},
+  specs: string[] = [],
+): Promise<SealResult[]> {
+  return await sealDeployments(
+    sysroot.path,
+    (found) => selectDeployments(found, specs),
+    { ...OPTIONS, ...options },
+    system,
+  );
+}
+
+async function verify(system: System, options: Partial<VerifyOptions> = {}) {
+  const found = readSysroot(sysroot.path, system);
+  const repository = Repository.open(found.repositoryPath, system);
+  const all = { depth: 'metadata', requireVerity: false, progress: silent(), ...options } as const;
+  return await verifyDeployments(repository, found.deployments, all);
+}
+
+const imageOf = (index: number): string => join(sysroot.deploymentPaths[index] as string, '.ostree.cfs');
+const store = (): string => join(sysroot.repositoryPath, 'extensions/sealtree/images');
+
+/** The path of the object of a file, of all commits the one with this content. */
+function objectWith(content: string): { path: string; checksum: Checksum } {
+  const objects = join(sysroot.repositoryPath, 'objects');
+  for (const prefix of readdirSync(objects)) {
+    for (const name of readdirSync(join(objects, prefix))) {
+      if (!name.endsWith('.file')) continue;
+      const path = join(objects, prefix, name);
+      if (lstatSync(path).isFile() && readFileSync(path, 'latin1').startsWith(content))
+        return { path, checksum: `${prefix}${name.slice(0, -'.file'.length)}` as Checksum };
+    }
+  }
+  throw new Error(`no object with ${content}`);
+}
+
+/** Puts other bytes in an object's place, whatever protects the file itself. */
+function replace(path: string, bytes: string | Buffer): void {
+  const { mode } = lstatSync(path);
+  unlinkSync(path);
+  writeFileSync(path, bytes);
+  chmodSync(path, mode);
+}
+
+test('every deployment is sealed, deployments of one commit with one file', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: true });
+  const results = await seal(system);
+  assert.deepEqual(
+    results.map(({ action, imageVerity }) => [action, imageVerity?.state]),
+    Array(3).fill(['sealed', 'enabled']),
+  );
+  assert.equal(readdirSync(store()).length, 2);
+  assert.equal(lstatSync(imageOf(1)).ino, lstatSync(imageOf(2)).ino);
+  assert.notEqual(lstatSync(imageOf(0)).ino, lstatSync(imageOf(1)).ino);
+  const report = await verify(system, { depth: 'paranoid' });
+  assert.deepEqual(report.findings, []);
+  assert.deepEqual(
+    [report.images, report.objectsRead === report.objects, report.objects > 3],
+    [3, true, true],
+  );
+});
+
+test('a second seal changes nothing', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: true });
+  await seal(system);
+  const before = sysroot.deploymentPaths.map((_, i) => lstatSync(imageOf(i)).ctimeMs);
+  const results = await seal(system);
+  assert.deepEqual(
+    results.map(({ action }) => action),
+    ['unchanged', 'unchanged', 'unchanged'],
+  );
+  assert.deepEqual(
+    sysroot.deploymentPaths.map((_, i) => lstatSync(imageOf(i)).ctimeMs),
+    before,
+  );
+});
+
+test('a dry run says the digest and writes nothing', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: true });
+  const planned = await seal(system, { dryRun: true });
+  assert.deepEqual(
+    sysroot.deploymentPaths.map((path) => readdirSync(path)),
+    [[], [], []],
+  );
+  assert.deepEqual(readdirSync(join(sysroot.repositoryPath, 'extensions')), []);
+  const done = await seal(system);
+  assert.deepEqual(
+    planned.map(({ digest, action }) => [digest, action]),
+    done.map(({ digest, action }) => [digest, action]),
+  );
+});
+
+test('fs-verity that came later is turned on by the next seal, on image and objects', async () => {
+  await seal(simulateInodes(linuxSystem, { verity: false }).system);
+  const { system, verity } = simulateInodes(linuxSystem, { verity: true });
+  const findings = (await verify(system)).findings.map(({ severity, code }) => `${severity} ${code}`);
+  assert.deepEqual([...new Set(findings)].sort(), ['warning image-verity', 'warning objects-without-verity']);
+  const results = await seal(system);
+  assert.deepEqual(
+    results.map(({ imageVerity }) => imageVerity?.state),
+    ['enabled', 'enabled', 'enabled'],
+  );
+  assert.ok(verity.has(lstatSync(imageOf(0)).ino));
+  assert.deepEqual((await verify(system)).findings, []);
+});
+
+test('what cannot have fs-verity is unchecked, and an error where it is required', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  await seal(system);
+  const severities = async (requireVerity: boolean) =>
+    (await verify(system, { requireVerity })).findings.map(({ severity, code }) => `${severity} ${code}`);
+  assert.deepEqual(await severities(false), ['unchecked objects-without-verity', 'unchecked image-verity']);
+  assert.deepEqual(await severities(true), ['error objects-without-verity', 'error image-verity']);
+  const refused = await seal(system, { verity: 'require', rebuild: true });
+  assert.deepEqual(
+    refused.map(({ error }) => error?.code),
+    ['unsupported', 'unsupported', 'unsupported'],
+  );
+});
+
+test("an image of ostree's own is adopted when it is right, and replaced when it is not", async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  await seal(system);
+  const ours = join(folder, 'image');
+  copyFileSync(imageOf(0), ours);
+  rmSync(join(sysroot.repositoryPath, 'extensions/sealtree'), { recursive: true });
+  for (let i = 0; i < 3; i++) unlinkSync(imageOf(i));
+  copyFileSync(ours, imageOf(0));
+  const inode = lstatSync(imageOf(0)).ino;
+  writeFileSync(imageOf(1), 'an image without digests');
+  const results = await seal(system);
+  assert.deepEqual(
+    results.map(({ action }) => action),
+    ['adopted', 'sealed', 'sealed'],
+  );
+  assert.equal(lstatSync(imageOf(0)).ino, inode);
+  assert.deepEqual(
+    (await verify(system)).findings.filter(({ severity }) => severity !== 'unchecked'),
+    [],
+  );
+});
+
+test('an image that is not the one of its commit is not published', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  // A disk that turns a bit of an inode's mode, and says nothing.
+  const lying: System = {
+    ...system,
+    readFile(path) {
+      const bytes = system.readFile(path);
+      if (path.toString().includes('.sealtree-tmp-')) bytes[1152 + 4] = (bytes[1152 + 4] as number) ^ 1;
+      return bytes;
+    },
+  };
+  const results = await seal(lying);
+  assert.ok(results.every(({ action }) => action === 'failed'));
+  assert.deepEqual(readdirSync(store()), []);
+  assert.ok(sysroot.deploymentPaths.every((path) => !readdirSync(path).includes('.ostree.cfs')));
+});
+
+test('a commit that records another digest is not published', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  const { RepositoryWriter } = await import('../../src/repository/write.ts');
+  const { writeCommitOf } = await import('../../src/repository/write-commit.ts');
+  const { sourceDirectory, sourceFile } = await import('../../src/repository/source.ts');
+  const writer = await RepositoryWriter.open(Repository.open(sysroot.repositoryPath, system), {
+    fsync: false,
+  });
+  const metadata = new Map([['ostree.composefs.digest.v0', { type: 'ay', value: Buffer.alloc(32, 1) }]]);
+  const commit = await writeCommitOf(writer, sourceDirectory({ f: sourceFile('x') }), {
+    timestamp: 3,
+    metadata,
+  });
+  writer.commit();
+  // In place of the first deployment's commit.
+  const found = readSysroot(sysroot.path, system);
+  const deployment = { ...(found.deployments[0] as (typeof found.deployments)[0]), checksum: commit };
+  const [result] = await sealDeployments(sysroot.path, () => [deployment], OPTIONS, system);
+  assert.ok(result?.error instanceof ValidationError);
+  assert.equal(result.error.findings[0]?.code, 'commit-digest');
+  assert.equal(result.error.exitCode, 2);
+  assert.deepEqual(readdirSync(store()), []);
+});
+
+test('one deployment whose objects are gone does not keep the others from being sealed', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  unlinkSync(objectWith('2222').path);
+  const results = await seal(system);
+  assert.deepEqual(
+    results.map(({ action, error }) => [action, error?.code]),
+    [
+      ['failed', 'not-found'],
+      ['sealed', undefined],
+      ['sealed', undefined],
+    ],
+  );
+});
+
+interface Damage {
+  readonly what: string;
+  readonly apply: () => void;
+  readonly depth?: VerifyOptions['depth'];
+  /** `code` of the errors it must lead to. */
+  readonly codes: readonly string[];
+  /** Deployments that the first error names, by index. */
+  readonly touches: readonly number[];
+  readonly path?: string;
+  readonly remedy: RegExp;
+}
+
+const DAMAGES: readonly Damage[] = [
+  {
+    what: 'missing image',
+    apply: () => unlinkSync(imageOf(0)),
+    codes: ['image-missing'],
+    touches: [0],
+    remedy: /^sealtree seal alpha\//,
+  },
+  {
+    what: 'cut image',
+    apply: () => {
+      copyFileSync(imageOf(0), join(folder, 'copy'));
+      truncateSync(join(folder, 'copy'), 8192);
+      replace(imageOf(0), readFileSync(join(folder, 'copy')));
+    },
+    codes: ['image-digest', 'image-damaged'],
+    touches: [0],
+    remedy: /^sealtree seal/,
+  },
+  {
+    what: 'changed image',
+    apply: () => {
+      const bytes = readFileSync(imageOf(0));
+      bytes[1152 + 4] = (bytes[1152 + 4] as number) ^ 1;
+      replace(imageOf(0), bytes);
+    },
+    codes: ['image-digest', 'entry-differs'],
+    touches: [0],
+    remedy: /^sealtree seal/,
+  },
+  {
+    what: 'image of another commit',
+    apply: () => {
+      unlinkSync(imageOf(0));
+      linkSync(imageOf(1), imageOf(0));
+    },
+    codes: ['image-digest', 'entry-differs'],
+    touches: [0],
+    remedy: /^sealtree seal/,
+  },
+  {
+    what: 'missing object',
+    apply: () => unlinkSync(objectWith('1111').path),
+    codes: ['commit-damaged', 'object-missing'],
+    touches: [1],
+    path: '/usr/bin/tool',
+    remedy: /ostree fsck --repo=.* --delete$/,
+  },
+  {
+    what: 'cut object',
+    apply: () => replace(objectWith('1111').path, '1111'),
+    codes: ['entry-differs', 'object-size'],
+    touches: [1, 2],
+    path: '/usr/bin/tool',
+    remedy: /ostree fsck --repo=.* --delete$/,
+  },
+  {
+    what: 'object of another content and the same length',
+    apply: () => replace(objectWith('in all').path, Buffer.alloc(5000, 'x')),
+    depth: 'deep',
+    codes: ['object-corrupt', 'object-digest'],
+    touches: [0, 1, 2],
+    path: '/usr/bin/same',
+    remedy: /ostree fsck --repo=.* --delete$/,
+  },
+];
+
+for (const { what, apply, depth = 'metadata', codes, touches, path, remedy } of DAMAGES) {
+  test(`verify finds: ${what}`, async () => {
+    const { system } = simulateInodes(linuxSystem, { verity: false });
+    await seal(system);
+    apply();
+    const errors = (await verify(system, { depth })).findings.filter(({ severity }) => severity === 'error');
+    const found = new Set(errors.map(({ code }) => code));
+    for (const code of codes) assert.ok(found.has(code), `${code} not in ${[...found].join(', ')}`);
+    assert.ok(errors.every((finding) => finding.remedy?.length && finding.deployments?.length));
+    assert.match(errors[0]?.remedy?.[0] ?? '', remedy);
+    const ids = readSysroot(sysroot.path, system).deployments.map(({ id }) => id);
+    const named = new Set(errors.flatMap(({ deployments = [] }) => deployments));
+    for (const index of touches) assert.ok(named.has(ids[index] as string));
+    if (path !== undefined) assert.ok(errors.some(({ paths }) => paths?.includes(path)));
+  });
+}
+
+test('fs-verity that measures something else is an error of the object and of the image', async () => {
+  const { system, verity } = simulateInodes(linuxSystem, { verity: true });
+  await seal(system);
+  // Replaced by a file of another content that has fs-verity as well.
+  const { path } = objectWith('in all');
+  replace(path, Buffer.alloc(5000, 'x'));
+  verity.add(lstatSync(path).ino);
+  const { findings } = await verify(system);
+  const object = findings.find(({ code }) => code === 'object-verity');
+  assert.equal(object?.severity, 'error');
+  assert.deepEqual(object.paths, ['/usr/bin/same']);
+  assert.equal(object.deployments?.length, 3);
+});
+
+test('an intact host has no findings that count, a host that was never sealed only unchecked ones', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  assert.deepEqual(
+    (await verify(system)).findings.map(({ severity, code }) => [severity, code]),
+    Array(3).fill(['unchecked', 'not-sealed']),
+  );
+});
+
+test('status tells each state of an image from the others', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  const states = () =>
+    reportDeployments(readSysroot(sysroot.path, system), system).map(
+      ({ image }) => `${image.state} ${image.valid}`,
+    );
+  assert.deepEqual(states(), Array(3).fill('none undefined'));
+  writeFileSync(imageOf(0), 'not made by us');
+  assert.equal(states()[0], 'foreign undefined');
+  await seal(system);
+  assert.deepEqual(states(), Array(3).fill('sealed true'));
+  copyFileSync(imageOf(0), join(folder, 'copy'));
+  replace(imageOf(0), readFileSync(join(folder, 'copy')));
+  assert.equal(states()[0], 'unlinked true');
+  replace(imageOf(0), 'rubbish');
+  assert.equal(states()[0], 'unlinked false');
+  const lost = readImageState(
+    { path: sysroot.deploymentPaths[1] as string, checksum: sysroot.commits[0] },
+    sysroot.repositoryPath,
+    system,
+  );
+  unlinkSync(lost.storePath as string);
+  assert.equal(states()[1], 'lost true');
+});
+
+test('gc removes what no deployment has, with its record, and never what one still has', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  await seal(system);
+  const options = { dryRun: false, lockTimeoutMs: 0, progress: silent() };
+  const kept = await sweep(sysroot.path, options, system);
+  assert.deepEqual([kept.images.kept.length, kept.images.removed.length, kept.records.length], [2, 0, 0]);
+  // As ostree does it: the folder goes, its boot entry too.
+  rmSync(sysroot.deploymentPaths[0] as string, { recursive: true });
+  rmSync(join(sysroot.path, 'boot/loader.0/entries/ostree-3.conf'));
+  const planned = await sweep(sysroot.path, { ...options, dryRun: true }, system);
+  assert.equal(readdirSync(store()).length, 2);
+  const swept = await sweep(sysroot.path, options, system);
+  assert.deepEqual(swept, planned);
+  assert.deepEqual([swept.images.kept.length, swept.images.removed.length, swept.records.length], [1, 1, 1]);
+  assert.deepEqual(
+    (await verify(system)).findings.filter(({ severity }) => severity === 'error'),
+    [],
+  );
+});

@@ -1,0 +1,180 @@
+/** An image that differs from its commit in anything at all is found out, whatever it is. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { textToBytes } from '../../src/base/bytes.ts';
+import type { Checksum } from '../../src/base/digest.ts';
+import { FormatError } from '../../src/base/errors.ts';
+import { silent } from '../../src/base/progress.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { ErofsImage } from '../../src/formats/erofs/read.ts';
+import { ImageTree, type NodeFields } from '../../src/formats/erofs/tree.ts';
+import { writeImage } from '../../src/formats/erofs/write.ts';
+import { type BuiltImage, buildImage } from '../../src/image/plan.ts';
+import { validateImage } from '../../src/image/validate.ts';
+import { Repository } from '../../src/repository/repository.ts';
+import { makeSmallSysroot } from '../support/small-sysroot.ts';
+
+let folder: string;
+let repository: Repository;
+let built: BuiltImage;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sealtree-validate-'));
+  const sysroot = await makeSmallSysroot(join(folder, 'sysroot'));
+  repository = Repository.open(sysroot.repositoryPath, linuxSystem);
+  built = await buildImage(repository, sysroot.commits[0], { progress: silent() });
+});
+
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const objectDigest = (checksum: Checksum) => built.digests.get(checksum);
+
+/** Validates without knowing the digest beforehand: only the comparison of the entries can find anything. */
+async function differences(bytes: Uint8Array): Promise<string[]> {
+  const expected = {
+    repository,
+    commit: built.commit,
+    verity: 'yes',
+    digest: undefined,
+    objectDigest,
+  } as const;
+  return (await validateImage(bytes, 'image', expected, silent())).map(({ message }) => message);
+}
+
+/** The image's tree with `change` applied to what is at `path`; undefined leaves the entry out. */
+function alteredTree(path: string, change: (fields: NodeFields) => NodeFields | undefined) {
+  const image = new ErofsImage(built.bytes, 'image');
+  const tree = new ImageTree();
+  const nodes = new Map<string, number>();
+  for (const entry of image.walk()) {
+    const original = image.node(entry.inode);
+    const fields = entry.path === path ? change(original) : original;
+    if (fields === undefined) continue;
+    if (entry.path === '/') {
+      nodes.set('', tree.addRoot(fields));
+      continue;
+    }
+    const parent = nodes.get(entry.path.slice(0, entry.path.lastIndexOf('/')));
+    if (parent !== undefined) nodes.set(entry.path, tree.add(parent, entry.name, fields));
+  }
+  return { tree, nodes };
+}
+
+const altered = (path: string, change: (fields: NodeFields) => NodeFields | undefined): Buffer =>
+  writeImage(alteredTree(path, change).tree).bytes;
+
+const unaltered = () => alteredTree('', (fields) => fields);
+
+test('the image that was built for a commit is its image', async () => {
+  assert.deepEqual(await differences(built.bytes), []);
+});
+
+test('writing it again unchanged gives the same bytes, so that what follows tests one change each', () => {
+  assert.deepEqual(writeImage(unaltered().tree).bytes, built.bytes);
+});
+
+const bytes = textToBytes;
+const CHANGES: readonly [
+  what: string,
+  path: string,
+  change: (fields: NodeFields) => NodeFields | undefined,
+  expected: RegExp,
+][] = [
+  [
+    'mode of a file',
+    '/usr/bin/tool',
+    (f) => ({ ...f, mode: f.mode | 0o4000 }),
+    /\/usr\/bin\/tool: mode is 104755/,
+  ],
+  ['mode of the root', '/', (f) => ({ ...f, mode: 0o40700 }), /^\/: mode is 40700/],
+  ['owner', '/usr/bin/tool', (f) => ({ ...f, uid: 1 }), /uid is 1, the commit says 0/],
+  ['group', '/usr/lib', (f) => ({ ...f, gid: 70000 }), /gid is 70000, the commit says 0/],
+  ['link count', '/usr/bin/tool', (f) => ({ ...f, nlink: 2 }), /link count is 2, the commit says 1/],
+  ['time', '/usr/bin/same', (f) => ({ ...f, mtimeSec: 1n }), /\/usr\/bin\/same: time is 1\.0/],
+  ['size', '/usr/bin/tool', (f) => ({ ...f, size: 9999 }), /size is 9999, the commit says 10000/],
+  ['object', '/usr/bin/tool', (f) => ({ ...f, payload: bytes('aa/bb.file') }), /xattrs is .*aa\/bb\.file/],
+  [
+    'no object',
+    '/usr/bin/tool',
+    ({ payload: _, ...f }) => f,
+    /xattrs is \{trusted\.overlay\.metacopy=[^}]*\}, the commit says .*redirect/,
+  ],
+  ['object digest', '/usr/bin/tool', (f) => ({ ...f, digest: Buffer.alloc(32, 7) }), /xattrs is .*metacopy/],
+  [
+    'no object digest',
+    '/usr/bin/tool',
+    ({ digest: _, ...f }) => f,
+    /xattrs is \{trusted\.overlay\.metacopy=, /,
+  ],
+  [
+    'content inline',
+    '/usr/lib/os-release',
+    ({ payload: _, digest: __, ...f }) => ({ ...f, size: 2, content: Buffer.from('ab') }),
+    /content is inline/,
+  ],
+  [
+    'target',
+    '/bin',
+    (f) => ({ ...f, payload: bytes('usr/sbin') }),
+    /\/bin: target is usr\/sbin, the commit says usr\/bin/,
+  ],
+  [
+    'an xattr more',
+    '/usr',
+    (f) => ({ ...f, xattrs: [[bytes('user.x'), bytes('1')]] }),
+    /\/usr: xattrs is \{user\.x=1\}/,
+  ],
+  [
+    'an entry less',
+    '/usr/bin/alias',
+    () => undefined,
+    /\/usr\/bin\/alias is in the commit but not in the image/,
+  ],
+  ['a folder less', '/usr/lib', () => undefined, /\/usr\/lib is in the commit but not in the image/],
+  ['a mount point less', '/sysroot', () => undefined, /\/sysroot is in the commit but not in the image/],
+  ['another kind', '/bin', () => ({ mode: 0o100644 }), /\/bin: mode is 100644/],
+];
+
+for (const [what, path, change, expected] of CHANGES) {
+  test(`found: ${what}`, async () => {
+    const found = await differences(altered(path, change));
+    assert.ok(
+      found.some((message) => expected.test(message)),
+      `${expected} not in ${JSON.stringify(found)}`,
+    );
+  });
+}
+
+test('found: an entry more', async () => {
+  const { tree, nodes } = unaltered();
+  tree.add(nodes.get('/usr/bin') as number, bytes('backdoor'), { mode: 0o104755 });
+  const found = await differences(writeImage(tree).bytes);
+  assert.deepEqual(found, ['/usr/bin/backdoor is in the image but not in the commit']);
+});
+
+test('found: format version 1', async () => {
+  const { bytes } = writeImage(unaltered().tree, { minVersion: 1, maxVersion: 1 });
+  assert.deepEqual(await differences(bytes), ['format version 1, want 0']);
+});
+
+test('a digest other than the one that was announced is found, even where every entry is right', async () => {
+  const expected = {
+    repository,
+    commit: built.commit,
+    verity: 'yes',
+    digest: 'a'.repeat(64) as typeof built.digest,
+    objectDigest,
+  } as const;
+  const findings = await validateImage(built.bytes, 'image', expected, silent());
+  assert.deepEqual(
+    findings.map(({ code }) => code),
+    ['image-digest'],
+  );
+});
+
+test('a cut image is no image', async () => {
+  await assert.rejects(differences(built.bytes.subarray(0, 8192)), FormatError);
+});

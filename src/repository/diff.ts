@@ -3,8 +3,7 @@
  * and not the size of the trees.
  */
 import type { ByteString } from '../base/bytes.ts';
-import type { Repository } from './repository.ts';
-import { children, type DirectoryNode, type TreeNode, walk } from './tree.ts';
+import { child, children, type DirectoryNode, type DirtreeSource, type TreeNode, walk } from './tree.ts';
 
 /**
  * One difference. `removed` and `added` name the top of what came or went: {@link expandChange} gives the rest.
@@ -31,40 +30,62 @@ export type Change =
       readonly after: TreeNode;
     };
 
-/** All changes from `before` to `after`, folder by folder, in the order of names. */
+/**
+ * All changes from `before` to `after`, in libostree's order: folder by folder and depth-first, in each what was
+ * removed and modified, files before folders, then what was added.
+ */
 export function* diffTrees(
-  repository: Repository,
+  source: DirtreeSource,
   before: DirectoryNode,
   after: DirectoryNode,
 ): Generator<Change, void> {
   if (before.meta !== after.meta) yield modified(before, after);
-  const stack: (readonly [DirectoryNode, DirectoryNode])[] = [[before, after]];
-  for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
-    const [a, b] = pair;
-    if (a.tree === b.tree) continue;
-    const common: (readonly [DirectoryNode, DirectoryNode])[] = [];
-    for (const [old, now] of byName(repository, a, b)) {
-      if (now === undefined) {
-        if (old !== undefined) yield { kind: 'removed', path: old.path, before: old, after: undefined };
-      } else if (old === undefined) yield { kind: 'added', path: now.path, before: undefined, after: now };
-      else if (old.kind === 'directory' && now.kind === 'directory') {
-        if (old.meta !== now.meta) yield modified(old, now);
-        if (old.tree !== now.tree) common.push([old, now]);
-      } else if (old.kind === 'file' && now.kind === 'file' ? old.checksum !== now.checksum : true)
-        yield modified(old, now);
+  if (before.tree === after.tree) return;
+  const stack = [compare(source, before, after)];
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const next = top.next();
+    if (next.done) stack.pop();
+    else if ('kind' in next.value) yield next.value;
+    else stack.push(compare(source, next.value.before, next.value.after));
+  }
+}
+
+interface ChangedFolder {
+  readonly before: DirectoryNode;
+  readonly after: DirectoryNode;
+}
+
+/** Changes in one folder; a folder in it whose entries differ is given to be compared at this point. */
+function* compare(
+  source: DirtreeSource,
+  before: DirectoryNode,
+  after: DirectoryNode,
+): Generator<Change | ChangedFolder, void> {
+  for (const old of children(source, before)) {
+    const now = child(source, after, old.name);
+    if (now === undefined) {
+      yield { kind: 'removed', path: old.path, before: old, after: undefined };
+    } else if (old.kind === 'directory' && now.kind === 'directory') {
+      if (old.meta !== now.meta) yield modified(old, now);
+      if (old.tree !== now.tree) yield { before: old, after: now };
+    } else if (old.kind === 'directory' || now.kind === 'directory' || old.checksum !== now.checksum) {
+      yield modified(old, now);
     }
-    stack.push(...common.reverse());
+  }
+  for (const now of children(source, after)) {
+    if (child(source, before, now.name) === undefined)
+      yield { kind: 'added', path: now.path, before: undefined, after: now };
   }
 }
 
 /** The change itself and, where a whole folder came or went, one change for each node below it. */
-export function* expandChange(repository: Repository, change: Change): Generator<Change, void> {
+export function* expandChange(source: DirtreeSource, change: Change): Generator<Change, void> {
   if (change.kind === 'modified') yield change;
   else if (change.kind === 'added') {
-    for (const node of walk(repository, change.after))
+    for (const node of walk(source, change.after))
       yield { kind: 'added', path: node.path, before: undefined, after: node };
   } else {
-    for (const node of walk(repository, change.before))
+    for (const node of walk(source, change.before))
       yield { kind: 'removed', path: node.path, before: node, after: undefined };
   }
 }
@@ -75,32 +96,3 @@ const modified = (before: TreeNode, after: TreeNode): Change => ({
   before,
   after,
 });
-
-/** Children of two folders, paired by name, in the order of names. */
-function* byName(
-  repository: Repository,
-  a: DirectoryNode,
-  b: DirectoryNode,
-): Generator<readonly [TreeNode | undefined, TreeNode | undefined], void> {
-  const left = sorted(repository, a);
-  const right = sorted(repository, b);
-  for (let i = 0, j = 0; i < left.length || j < right.length; ) {
-    const old = left[i];
-    const now = right[j];
-    if (now === undefined || (old !== undefined && old.name < now.name)) {
-      yield [old, undefined];
-      i++;
-    } else if (old === undefined || now.name < old.name) {
-      yield [undefined, now];
-      j++;
-    } else {
-      yield [old, now];
-      i++;
-      j++;
-    }
-  }
-}
-
-function sorted(repository: Repository, folder: DirectoryNode): TreeNode[] {
-  return [...children(repository, folder)].sort((a, b) => (a.name < b.name ? -1 : 1));
-}

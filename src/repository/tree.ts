@@ -28,6 +28,9 @@ export interface FileNode {
 
 export type TreeNode = DirectoryNode | FileNode;
 
+/** Where dirtrees come from: a repository, or a folder on disk that was hashed. */
+export type DirtreeSource = Pick<Repository, 'dirtree'>;
+
 /** A path longer than this is not walked: whoever nests so deep wants the walk to end in memory, not in files. */
 const MAX_PATH = 1024 * 1024;
 
@@ -44,8 +47,8 @@ export function rootOf(repository: Repository, commit: Checksum): DirectoryNode 
 }
 
 /** Children of a folder: files first, then folders, each sorted by name, as ostree lists them. */
-export function* children(repository: Repository, folder: DirectoryNode): Generator<TreeNode, void> {
-  const { files, dirs } = repository.dirtree(folder.tree);
+export function* children(source: DirtreeSource, folder: DirectoryNode): Generator<TreeNode, void> {
+  const { files, dirs } = source.dirtree(folder.tree);
   const base = folder.path === '/' ? '/' : `${folder.path}/`;
   if (base.length > MAX_PATH)
     throw new FormatError(`dirtree ${folder.tree}`, 'path is too long', {
@@ -63,12 +66,12 @@ export function* children(repository: Repository, folder: DirectoryNode): Genera
  * `..` is not a name.
  * @throws NotFoundError
  */
-export function lookup(repository: Repository, from: DirectoryNode, path: ByteString): TreeNode {
+export function lookup(source: DirtreeSource, from: DirectoryNode, path: ByteString): TreeNode {
   let node: TreeNode = from;
   for (const name of path.split('/') as ByteString[]) {
     if (name === '' || name === '.') continue;
     if (node.kind === 'file') throw notFound(path, `${displayBytes(node.path)} is not a directory`);
-    const found: TreeNode | undefined = child(repository, node, name);
+    const found: TreeNode | undefined = child(source, node, name);
     if (found === undefined) throw notFound(path, 'no such file or directory');
     node = found;
   }
@@ -76,8 +79,8 @@ export function lookup(repository: Repository, from: DirectoryNode, path: ByteSt
 }
 
 /** One child by name. */
-export function child(repository: Repository, folder: DirectoryNode, name: ByteString): TreeNode | undefined {
-  const { files, dirs } = repository.dirtree(folder.tree);
+export function child(source: DirtreeSource, folder: DirectoryNode, name: ByteString): TreeNode | undefined {
+  const { files, dirs } = source.dirtree(folder.tree);
   const path = (folder.path === '/' ? `/${name}` : `${folder.path}/${name}`) as ByteString;
   const file = find(files, name);
   if (file !== undefined) return { kind: 'file', path, name, checksum: file.checksum };
@@ -87,10 +90,10 @@ export function child(repository: Repository, folder: DirectoryNode, name: ByteS
 }
 
 /** The node itself, then everything below it, depth-first in the order of {@link children}. */
-export function* walk(repository: Repository, node: TreeNode): Generator<TreeNode, void> {
+export function* walk(source: DirtreeSource, node: TreeNode): Generator<TreeNode, void> {
   yield node;
   if (node.kind === 'file') return;
-  const stack = [children(repository, node)];
+  const stack = [children(source, node)];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
     const next = top.next();
     if (next.done) {
@@ -98,7 +101,7 @@ export function* walk(repository: Repository, node: TreeNode): Generator<TreeNod
       continue;
     }
     yield next.value;
-    if (next.value.kind === 'directory') stack.push(children(repository, next.value));
+    if (next.value.kind === 'directory') stack.push(children(source, next.value));
   }
 }
 
@@ -113,7 +116,7 @@ export interface TreeSize {
  * Counts what a walk would pass without making it: every dirtree is loaded once, however often it occurs. A tree
  * of few objects can have more entries than any machine can walk; then the counts are Infinity.
  */
-export function treeSize(repository: Repository, tree: Checksum): TreeSize {
+export function treeSize(source: DirtreeSource, tree: Checksum): TreeSize {
   const sizes = new Map<Checksum, TreeSize>();
   const stack: Checksum[] = [tree];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
@@ -121,7 +124,7 @@ export function treeSize(repository: Repository, tree: Checksum): TreeSize {
       stack.pop();
       continue;
     }
-    const dirtree = repository.dirtree(top);
+    const dirtree = source.dirtree(top);
     const open = dirtree.dirs.filter((dir) => !sizes.has(dir.tree));
     if (open.length > 0) {
       for (const dir of open) stack.push(dir.tree);

@@ -11,12 +11,12 @@
  * The caller holds the lock of {@link ../deployment/locks.ts}. Plans are made by reading only and can be shown;
  * carrying one out is a sequence of {@link SystemWrites}, each of which leaves the old or the new state.
  */
-import { randomBytes } from 'node:crypto';
 import { dirname, join, relative, resolve } from 'node:path';
 import { bytesEqual, bytesToText, textToBytes } from '../base/bytes.ts';
 import type { Digest } from '../base/digest.ts';
 import { errnoOf, OperationError, UnsupportedError } from '../base/errors.ts';
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts';
+import { randomHex } from '../base/random.ts';
 import type { System, SystemReads } from '../base/system.ts';
 import {
   DEPLOYMENT_IMAGE,
@@ -267,7 +267,7 @@ function changeNames(path: string, repositoryPath: string, system: System, chang
     return;
   }
   const store = system.realpath(storeFolder(repositoryPath, 'images'));
-  const note = join(store, `${LIFTED_PREFIX}${randomBytes(6).toString('hex')}`);
+  const note = join(store, `${LIFTED_PREFIX}${randomHex(6)}`);
   // Relative, so that it holds wherever the sysroot is mounted next.
   system.symlink(textToBytes(relative(store, system.realpath(path))), note);
   system.fsyncDirectory(store);

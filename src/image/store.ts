@@ -2,10 +2,10 @@
  * Where a repository keeps what sealtree adds to it: folders in `REPO/extensions/sealtree`, which is the place
  * ostree leaves to other programs (its cleanup, prune, fsck and deploy do not touch it).
  */
-import { randomBytes } from 'node:crypto';
 import type { Digest } from '../base/digest.ts';
 import { OperationError } from '../base/errors.ts';
 import { isDirectory } from '../base/mode.ts';
+import { randomHex } from '../base/random.ts';
 import type { System } from '../base/system.ts';
 
 /** A deployment's image (libostree's OSTREE_COMPOSEFS_NAME). */
@@ -30,7 +30,7 @@ export const imagePath = (repositoryPath: string, digest: Digest): string =>
   `${storeFolder(repositoryPath, 'images')}/${digest}.cfs`;
 
 /** A fresh temporary name. */
-export const temporaryName = (): string => `${TEMPORARY_PREFIX}${randomBytes(6).toString('hex')}`;
+export const temporaryName = (): string => `${TEMPORARY_PREFIX}${randomHex(6)}`;
 
 /**
  * Makes the folder where it is missing, durably and readable for everybody whatever the umask: `status` needs no

@@ -2,7 +2,6 @@
  * The program. Everything is loaded on demand: what runs at every boot and at every Tab must start at once, and
  * an old Node must get to the message instead of failing in the middle of an import.
  */
-import { writeSync } from 'node:fs';
 
 /** Set by the build; the sources ask package.json. */
 declare const SEALTREE_VERSION: string | undefined;
@@ -15,9 +14,8 @@ const STAND_INS = ['mkcomposefs', 'composefs-info', 'composefs-dump'];
 async function main(): Promise<number> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major < NODE_NEEDED[0] || (major === NODE_NEEDED[0] && minor < NODE_NEEDED[1])) {
-    writeSync(
-      2,
-      `sealtree: needs Node ${NODE_NEEDED.join('.')} or newer, this is ${process.versions.node} (${process.execPath})\n`,
+    console.error(
+      `sealtree: needs Node ${NODE_NEEDED.join('.')} or newer, this is ${process.versions.node} (${process.execPath})`,
     );
     return 69;
   }
@@ -26,7 +24,8 @@ async function main(): Promise<number> {
   if (STAND_INS.includes(calledAs)) args.unshift(calledAs);
 
   if (args.length === 1 && args[0] === '--version') {
-    writeSync(1, `sealtree ${await version()}\n`);
+    // An import of node:fs would load its streams and promises too.
+    process.getBuiltinModule('node:fs').writeSync(1, `sealtree ${version()}\n`);
     return 0;
   }
   const [{ linuxSystem }, { processSurroundings }] = await Promise.all([
@@ -42,14 +41,21 @@ async function main(): Promise<number> {
     import('./commands/program.ts'),
     import('./commands/registry.ts'),
   ]);
-  return runProgram(args, surroundings, { version: await version(), commands: COMMANDS });
+  return runProgram(args, surroundings, { version: version(), commands: COMMANDS });
 }
 
-async function version(): Promise<string> {
+function version(): string {
   if (typeof SEALTREE_VERSION === 'string') return SEALTREE_VERSION;
-  const { readFileSync } = await import('node:fs');
+  const { readFileSync } = process.getBuiltinModule('node:fs');
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   return String((manifest as { version: unknown }).version);
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  // Whoever read our version or help did not wait for the end of it.
+  if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+}
+
+export {};

@@ -1,0 +1,170 @@
+/** The built program as a process: what it loads, how it starts and how it ends. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Metafile } from 'esbuild';
+import { buildProgram } from '../../contrib/build.ts';
+import { Sandbox } from '../support/sandbox.ts';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+
+const sandbox = new Sandbox();
+const entry = sandbox.join('dist/sealtree.js');
+let metafile: Metafile;
+
+before(async () => {
+  metafile = await buildProgram(sandbox.join('dist'));
+  symlinkSync(join(root, 'node_modules'), sandbox.join('node_modules'));
+  // Writes the address of every module that is loaded to file descriptor 3.
+  sandbox.write(
+    'trace.mjs',
+    `import { writeSync } from 'node:fs';
+     import { registerHooks } from 'node:module';
+     registerHooks({ load(url, context, next) { writeSync(3, url + '\\n'); return next(url, context); } });`,
+  );
+  // Pretends to be the Node of Debian 12.
+  sandbox.write(
+    'old-node.mjs',
+    `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.4' } });`,
+  );
+});
+after(() => sandbox.dispose());
+
+interface Loaded {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Sources and packages the loaded chunks are made of, and what was loaded besides. */
+  readonly modules: readonly string[];
+}
+
+function trace(...args: string[]): Loaded {
+  const child = spawnSync(process.execPath, ['--import', sandbox.join('trace.mjs'), entry, ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  });
+  const loaded = (child.output[3] ?? '').split('\n').filter((url) => url !== '');
+  const chunks = new Map(
+    Object.entries(metafile.outputs).map(([file, { inputs }]) => [file.slice(file.indexOf('dist/')), inputs]),
+  );
+  const modules = loaded.flatMap((url) => {
+    const at = url.indexOf('/dist/');
+    const inputs = at === -1 ? undefined : chunks.get(url.slice(at + 1));
+    return inputs === undefined ? [url] : Object.keys(inputs);
+  });
+  return { exitCode: child.status, stdout: child.stdout, stderr: child.stderr, modules };
+}
+
+/** Packages a quick start must do without. */
+const HEAVY = /commander|koffi|ink|react|pretty-|@noble|xxhash|node:crypto|child_process/;
+
+describe('start', () => {
+  it('the version needs nothing but the entry', () => {
+    const { exitCode, stdout, stderr, modules } = trace('--version');
+    assert.deepEqual([exitCode, stdout, stderr], [0, `sealtree ${version}\n`, '']);
+    assert.deepEqual(
+      modules.filter((module) => !module.startsWith('node:')),
+      ['src/main.ts'],
+    );
+  });
+
+  it('a hook with nothing to do loads neither option parser nor kernel calls', () => {
+    sandbox.mkdir('sysroot/ostree/deploy');
+    const { exitCode, stdout, stderr, modules } = trace('hook', 'apt', '--sysroot', sandbox.join('sysroot'));
+    assert.deepEqual([exitCode, stdout, stderr], [0, '', '']);
+    assert(modules.includes('src/commands/hook.ts'));
+    assert.deepEqual(
+      modules.filter((module) => HEAVY.test(module)),
+      [],
+    );
+  });
+
+  it('help loads no command', () => {
+    const { exitCode, modules } = trace('--help');
+    assert.equal(exitCode, 0);
+    assert.deepEqual(
+      modules.filter((module) =>
+        /^src\/(repository|image|deployment)|commands\/(log|seal|ls)\./.test(module),
+      ),
+      [],
+    );
+  });
+
+  it('a stand-in does without the option parser, also by its own name', () => {
+    assert.deepEqual(
+      trace('mkcomposefs').modules.filter((module) => /commander/.test(module)),
+      [],
+    );
+    const link = sandbox.join('composefs-info');
+    symlinkSync(entry, link);
+    const byName = spawnSync(process.execPath, [link], { encoding: 'utf8' });
+    const byWord = spawnSync(process.execPath, [entry, 'composefs-info'], { encoding: 'utf8' });
+    assert.deepEqual([byName.status, byName.stderr], [byWord.status, byWord.stderr]);
+    assert.notEqual(byName.status, 64);
+  });
+
+  it('an old Node is told what is needed', () => {
+    const child = spawnSync(process.execPath, ['--import', sandbox.join('old-node.mjs'), entry, 'status'], {
+      encoding: 'utf8',
+    });
+    assert.equal(child.status, 69);
+    assert.match(child.stderr, /needs Node 22\.12 or newer, this is 18\.20\.4/);
+  });
+
+  it('the entry can be executed', () =>
+    assert.match(readFileSync(entry, 'utf8'), /^#!\/usr\/bin\/env node\n/));
+});
+
+/** Waits for the end of a process: its exit code, or the signal that killed it. */
+async function endOf(child: ChildProcess): Promise<number | string> {
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  return code ?? signal ?? '';
+}
+
+describe('end', () => {
+  it('is quiet when nobody reads', async () => {
+    const child = spawn(process.execPath, [entry, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      stderr += String(chunk);
+    });
+    child.stdout.destroy();
+    assert.equal(await endOf(child), 0);
+    assert.equal(stderr, '');
+  });
+
+  const endless = join(root, 'test/support/programs/endless.ts');
+  const cases = [
+    [['endless'], 'SIGINT', 130],
+    [['endless'], 'SIGTERM', 143],
+    [['endless', '--json'], 'SIGINT', 130],
+    [['endless', '--deaf'], 'SIGINT', 'SIGINT'],
+  ] as const;
+  for (const [args, signal, expected] of cases)
+    it(`${args.join(' ')} ends with ${expected} after ${signal}`, async () => {
+      const child = spawn(process.execPath, [endless, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+      let stderr = '';
+      child.stderr.on('data', (chunk) => {
+        stderr += String(chunk);
+        if (String(chunk).includes('working')) child.kill(signal);
+      });
+      assert.equal(await endOf(child), expected);
+      const rest = stderr.replace('working\n', '');
+      if (args.includes('--json' as never))
+        assert.deepEqual(JSON.parse(rest), { error: 'interrupted', code: 'interrupted' });
+      else assert.equal(rest, '');
+    });
+
+  it('without a command is that of status', () => {
+    const child = spawnSync(process.execPath, [entry, '--sysroot', sandbox.join('nowhere')], {
+      encoding: 'utf8',
+    });
+    assert.equal(child.status, 66);
+    assert.match(child.stderr, /nowhere/);
+  });
+});

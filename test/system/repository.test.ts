@@ -45,6 +45,23 @@ for mode in bare bare-user bare-user-only archive; do
   ostree --repo=$mode fsck --quiet
 done`;
 
+/** What ostree says of each repository, one file for each question. */
+const ASK = `cd "$1"; shift
+mkdir answers
+ostree --repo=bare-split-xattrs fsck --quiet
+for mode in "$@"; do
+  ask() { answer=$1; shift; ostree --repo="$mode" "$@" >"answers/$mode.$answer"; }
+  ask refs refs --list
+  ask main rev-parse test/main
+  ask alias rev-parse test/alias
+  ask first rev-parse first
+  ask parent rev-parse test/main^
+  ask short rev-parse "$(cut -c 1-9 "answers/$mode.first")"
+  ask tree.first ls -RCX first
+  ask tree.main ls -RCX test/main
+  ask diff diff first test/main
+done`;
+
 function splitXattrs(bare: string, split: string): void {
   cpSync(bare, split, { recursive: true, verbatimSymlinks: true });
   const original = Repository.open(bare, linuxSystem);
@@ -87,7 +104,7 @@ function listing(repository: Repository, node: TreeNode): string {
 describeSystem('repositories written by ostree', ['sid'], () => {
   const sid = oracle('sid');
 
-  for (const seed of [1, 2, 3, 4]) {
+  for (const seed of [1, 2, 3]) {
     it(`reads random trees in every mode (seed ${seed})`, async () => {
       using work = new Sandbox();
       const random = new Random(seed);
@@ -95,42 +112,37 @@ describeSystem('repositories written by ostree', ['sid'], () => {
       makeDiskTree(random, work.join('second'), { entries: 150 });
       sid.runScript(MAKE, [work.path]);
       splitXattrs(work.join('bare'), work.join('bare-split-xattrs'));
-      sid.run(['ostree', `--repo=${work.join('bare-split-xattrs')}`, 'fsck', '--quiet']);
+      sid.runScript(ASK, [work.path, ...MODES]);
 
       for (const mode of MODES) {
-        const path = work.join(mode);
-        const repository = Repository.open(path, linuxSystem);
-        const ostree = (...argv: string[]): Buffer => sid.run(['ostree', `--repo=${path}`, ...argv]).bytes;
+        const repository = Repository.open(work.join(mode), linuxSystem);
+        const answer = (name: string): string =>
+          readFileSync(work.join('answers', `${mode}.${name}`), 'latin1');
         assert.equal(repository.mode, mode);
 
-        const refs = repository
-          .listRefs()
-          .map(({ refspec }) => `${refspec}\n`)
-          .join('');
-        assert.equal(
-          refs,
-          ostree('refs', '--list').toString().split('\n').filter(Boolean).sort().join('\n').concat('\n'),
-        );
-        const revisions = ['test/main', 'test/alias', 'first', 'test/main^'];
-        for (const revision of [...revisions, repository.resolve('first').slice(0, 9)])
-          assert.equal(
-            repository.resolve(revision),
-            ostree('rev-parse', revision).toString().trim(),
-            revision,
-          );
+        const refspecs = repository.listRefs().map(({ refspec }) => refspec);
+        assert.deepEqual(refspecs, answer('refs').trimEnd().split('\n').sort());
+        const first = repository.resolve('first');
+        for (const [name, revision] of [
+          ['main', 'test/main'],
+          ['alias', 'test/alias'],
+          ['first', first],
+          ['parent', 'test/main^'],
+          ['short', first.slice(0, 9)],
+        ] as const)
+          assert.equal(`${repository.resolve(revision)}\n`, answer(name), revision);
 
-        for (const revision of ['first', 'test/main']) {
+        for (const [name, revision] of [
+          ['tree.first', 'first'],
+          ['tree.main', 'test/main'],
+        ] as const) {
           const root = rootOf(repository, repository.resolve(revision));
-          const lines = [...walk(repository, root)].map((node) => listing(repository, node)).join('');
-          assert.equal(lines, ostree('ls', '-RCX', revision).toString('latin1'), `${mode} ${revision}`);
+          const lines = [...walk(repository, root)].map((node) => listing(repository, node));
+          assert.equal(lines.join(''), answer(name), `${revision} in ${mode}`);
         }
 
         await everyObjectIsRight(repository);
-        assert.equal(
-          changes(repository),
-          ostree('diff', 'first', 'test/main').toString('latin1'),
-          `diff in ${mode}`,
-        );
+        assert.equal(changes(repository), answer('diff'), `diff in ${mode}`);
         assert.deepEqual(
           [...walkHistory(repository, repository.resolve('test/main'))].map(({ commit, end }) => [
             commit.subject,

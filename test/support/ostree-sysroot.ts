@@ -1,10 +1,11 @@
 /** Sysroots that a real ostree made and deployed into, to be sealed and used further. */
 import { existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { makeDiskTree } from './disk-tree.ts';
 import { type Oracle, type RunOptions, type RunResult, runHost } from './oracle.ts';
 import { Random } from './random.ts';
 import type { Sandbox } from './sandbox.ts';
+import { PROJECT, sealtreeArgv } from './sealtree.ts';
 
 export interface OsTreeOptions {
   /** Tells versions apart: in os-release, in the kernel and in a few files. */
@@ -33,7 +34,7 @@ export function makeOsTree(path: string, { version, seed, prepareRoot }: OsTreeO
   }
   for (const name of ['boot', 'dev', 'proc', 'run', 'sys', 'sysroot', 'tmp', 'var'])
     mkdirSync(join(path, name));
-  symlinkSync('usr/bin', join(path, 'bin'));
+  for (const name of ['bin', 'lib', 'lib64', 'sbin']) symlinkSync(`usr/${name}`, join(path, name));
   symlinkSync('sysroot/ostree', join(path, 'ostree'));
   if (seed !== undefined)
     makeDiskTree(new Random(seed), join(path, 'usr/share/data'), { largest: 65_536, whiteouts: false });
@@ -70,6 +71,12 @@ export class OstreeSysroot {
   /** `ostree --repo=… VERB ARGS…` */
   repo(verb: string, args: readonly string[] = [], options?: RunOptions): RunResult {
     return this.ostree.run(['ostree', `--repo=${this.repositoryPath}`, verb, ...args], options);
+  }
+
+  /** Runs an sh script that finds `$sysroot` and `$repo` set, and its arguments as `$1`…: one run for many steps. */
+  script(text: string, args: readonly string[] = []): RunResult {
+    const env = { sysroot: this.path, repo: this.repositoryPath };
+    return this.ostree.runScript(text, args, { env });
   }
 
   /** Makes a tree and commits it. Returns the commit's checksum. */
@@ -115,24 +122,37 @@ export class OstreeSysroot {
   }
 
   /**
-   * Runs an sh script in a system that was booted from `deployment`: the sysroot is at /sysroot, /ostree and
-   * /boot, and /run/ostree-booted names the folder. `systemctl` does nothing. ostree up to 2022.7 does not know
-   * a booted deployment by that file.
+   * Runs an sh script in a system that was booted from `deployment`: that folder is the root (with the oracle's
+   * /usr), the sysroot is at /sysroot, and /run/ostree-booted names the folder. `systemctl` does nothing,
+   * `sealtree` is the program.
    */
   runBooted(deployment: string, script: string, options: RunOptions = {}): RunResult {
     const booted = this.#work.write('booted', bootedState(deployment));
     this.#work.write('bin/systemctl', '#!/bin/sh\n');
-    runHost(['chmod', '755', this.#work.join('bin/systemctl')]);
+    const [node = '', entry = ''] = sealtreeArgv([]);
+    const program = `/run/node/${basename(node)} /run/project/${relative(PROJECT, entry)}`;
+    this.#work.write('bin/sealtree', `#!/bin/sh\nexec ${program} "$@"\n`);
+    runHost(['chmod', '--recursive', '755', this.#work.join('bin')]);
     const enter = `
-      mkdir -p /ostree /sysroot
-      mount --bind "$1" /sysroot
-      mount --bind "$1/ostree" /ostree
-      mount --bind "$1/boot" /boot
-      cp "$2" /run/ostree-booted
-      export PATH="$3:$PATH"
-      exec unshare --mount --pid --fork sh -euc "mount -t proc proc /proc
-      $4"`;
-    return this.ostree.runScript(enter, [this.path, booted, this.#work.join('bin'), script], options);
+      mount --bind "$2" "$2"
+      cd "$2"
+      mount --bind /usr usr
+      mount --rbind /dev dev
+      mount --bind "$1" sysroot
+      mount --bind "$1/boot" boot
+      mount -t tmpfs -o mode=0755 tmpfs run
+      mkdir run/project run/node run/bin
+      mount --bind "$4" run/project
+      mount --bind "$5" run/node
+      mount --bind "$6" run/bin
+      cp "$3" run/ostree-booted
+      export PATH="/run/bin:$PATH"
+      exec unshare --mount --pid --fork sh -euc 'mount -t proc proc proc; exec chroot . sh -euc "$0"' "$7"`;
+    const folders = [this.path, deployment, booted, PROJECT, dirname(node), this.#work.join('bin')];
+    return this.ostree.runScript(enter, [...folders, script], {
+      ...options,
+      binds: [PROJECT, dirname(node)],
+    });
   }
 }
 

@@ -154,7 +154,7 @@ test('a run killed while it recovers is recovered by the next', async () => {
   const which: Case = { name: '', before: 'nothing', immutable: true, steps: 0 };
   const steps = await stepsOf(which);
   for (let at = 0; at < steps; at++) {
-    for (let second = 0; second < 8; second++) {
+    for (let second = 0; second < 5; second++) {
       await withFault(which, { kind: 'power-cut', at }, async (state) => {
         await assert
           .rejects(state.run(faultSystem(state.system, { kind: 'power-cut', at: second })), PowerCut)

@@ -26,7 +26,7 @@ const COMPLETE = '.sealtree-oracle';
 
 export interface RunOptions {
   readonly input?: string | Uint8Array;
-  /** Added to a small fixed environment (PATH, LC_ALL=C.UTF-8, TZ=UTC, HOME). */
+  /** Added to a small fixed environment (PATH, LC_ALL=C.UTF-8, TZ=UTC, …). */
   readonly env?: Readonly<Record<string, string>>;
   /** More folders to be seen at the same path inside; {@link WORK_BASE} always is. */
   readonly binds?: readonly string[];
@@ -83,6 +83,8 @@ const environment: Readonly<Record<string, string>> = {
   LC_ALL: 'C.UTF-8',
   TZ: 'UTC',
   HOME: '/root',
+  // Nothing here has to survive a power cut, and the machine may be busy writing other things.
+  OSTREE_SYSROOT_OPTS: 'skip-sync',
 };
 
 /** ROOT, CWD, then binds up to `--`, then the command. */

@@ -153,7 +153,8 @@ export function lockHolders(path: string): LockHolder[] {
 function commandOf(pid: string): string {
   const words = attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')) ?? [];
   const program = basename(words[0] ?? '');
-  return program === 'node' ? basename(words[1] ?? program) : program;
+  const script = words.slice(1).find((word) => word !== '' && !word.startsWith('-'));
+  return program === 'node' && script !== undefined ? basename(script) : program;
 }
 
 /** Processes come and go, and some are not ours to see: what fails with an errno is simply not there. */

@@ -26,6 +26,7 @@ import {
   realpathSync,
   renameSync,
   rmdirSync,
+  type Stats,
   statfsSync,
   statSync,
   symlinkSync,
@@ -52,7 +53,7 @@ import type { FileSystemFacts, Path, System, VerityMeasurement } from './system.
 export const linuxSystem: System = {
   stat: (path) => attempt('stat', path, () => statSync(path)),
   lstat: (path) => attempt('lstat', path, () => lstatSync(path)),
-  lstatIfExists: (path) => attempt('lstat', path, () => lstatSync(path, MISSING_IS_FINE)),
+  lstatIfExists,
   fstat: (fd) => attempt('fstat', fd, () => fstatSync(fd)),
   realpath: (path) => attempt('find', path, () => realpathSync(path)),
   readdir: (path) => attempt('read the folder', path, () => readdirSync(path, 'latin1') as ByteString[]),
@@ -98,6 +99,16 @@ export const linuxSystem: System = {
 };
 
 const MISSING_IS_FINE = { throwIfNoEntry: false } as const;
+
+function lstatIfExists(path: Path): Stats | undefined {
+  try {
+    return lstatSync(path, MISSING_IS_FINE);
+  } catch (error) {
+    // A file where a folder is expected: Node reports this one all the same.
+    if (errnoOf(error) === 'ENOTDIR') return undefined;
+    throw asIoError('lstat', path, error);
+  }
+}
 
 /** Runs one of Node's calls; its failure becomes an {@link IoError}. */
 function attempt<T>(operation: string, subject: Path | number, call: () => T): T {

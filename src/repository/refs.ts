@@ -5,6 +5,7 @@
  * collections. A symlink is an alias of another ref. Names follow libostree's ostree-core.c
  * (OSTREE_REF_FRAGMENT_REGEXP); other files in these folders are ignored, as ostree does.
  */
+import { posix } from 'node:path';
 import { bytesToText } from '../base/bytes.ts';
 import { type Checksum, parseChecksum } from '../base/digest.ts';
 import { errnoOf, FormatError } from '../base/errors.ts';
@@ -124,7 +125,7 @@ function collect(source: RefSource, kind: RefKind, scope: string | undefined, in
         pending.push({ prefix: `${name}/`, depth: next.depth + 1 });
       } else if (stat.isFile() || stat.isSymbolicLink()) {
         const checksum = readRefFile(source, path);
-        const aliasOf = stat.isSymbolicLink() ? aliasTarget(system, path) : undefined;
+        const aliasOf = stat.isSymbolicLink() ? aliasTarget(system, path, name) : undefined;
         if (checksum === undefined) {
           if (aliasOf === undefined) continue;
           throw new FormatError(path, 'alias of a ref that does not exist', { got: aliasOf });
@@ -142,9 +143,11 @@ function collect(source: RefSource, kind: RefKind, scope: string | undefined, in
   }
 }
 
-/** ostree writes an alias relative to the ref's folder: the name is what follows the last `../`. */
-function aliasTarget(system: System, path: string): string {
-  return bytesToText(system.readlink(path)).replace(/^(?:\.\.\/)+/, '');
+/** The name an alias means: its link is relative to the folder it is in; what leaves the refs is shown as it is. */
+function aliasTarget(system: System, path: string, name: string): string {
+  const target = bytesToText(system.readlink(path));
+  const resolved = posix.join(posix.dirname(name), target);
+  return posix.isAbsolute(target) || resolved.startsWith('../') ? target : resolved;
 }
 
 function readRefFile(source: RefSource, path: string): Checksum | undefined {

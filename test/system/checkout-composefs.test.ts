@@ -12,6 +12,7 @@ import { makeDiskTree } from '../support/disk-tree.ts';
 import { describeSystem, oracle } from '../support/oracle.ts';
 import { Random } from '../support/random.ts';
 import { Sandbox } from '../support/sandbox.ts';
+import { sealtree } from '../support/sealtree.ts';
 
 const MODES = ['bare', 'bare-user', 'archive', 'bare-user-only'] as const;
 const SEEDS = Array.from({ length: Number(process.env.SEALTREE_TREES ?? 80) }, (_, i) => i + 1);
@@ -82,6 +83,15 @@ describeSystem('image of a commit', ['sid', 'trixie'], () => {
       for (const seed of SEEDS) await compare(mode, `t${seed}`);
     });
   }
+
+  it('is what the command line prints and writes', () => {
+    for (const mode of MODES) {
+      const repo = ['--repo', work.join(mode)];
+      assert.equal(sealtree([...repo, 'digest', 't1']).stdout.trim(), recorded.get(`${mode} t1`));
+      const { bytes } = sealtree([...repo, 'image', 'create', 't1', '-o', '-']);
+      assert(bytes.equals(readFileSync(work.join(`${mode}.t1.yes`))), mode);
+    }
+  });
 
   it('equals ostree checkout --composefs on a whole Debian root file system', async (t) => {
     const { root } = oracle('trixie');

@@ -9,9 +9,10 @@ import { buildImage } from '../../src/image/plan.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { makeDiskTree } from '../support/disk-tree.ts';
 import { describeSystem, oracle, runHost } from '../support/oracle.ts';
+import { OstreeSysroot } from '../support/ostree-sysroot.ts';
 import { Random } from '../support/random.ts';
 import { Sandbox } from '../support/sandbox.ts';
-import { PROJECT } from '../support/sealtree.ts';
+import { PROJECT, sealtree } from '../support/sealtree.ts';
 
 const SEEDS = Array.from({ length: 12 }, (_, i) => 1001 + i);
 
@@ -37,17 +38,22 @@ describeSystem('mounted image', ['sid', 'trixie'], () => {
   };
 
   /** Runs a script in a mount namespace of its own where the image is mounted at $mnt. */
-  const inside = (image: string, overlayOptions: string, script: string): string => {
+  const inside = (
+    image: string,
+    overlayOptions: string,
+    script: string,
+    repo = work.join('repo'),
+  ): string => {
     const argv = ['unshare', '--mount', '--propagation', 'private', 'sh', '-euc', MOUNT + script, 'mount'];
-    return runHost([...argv, image, work.join('repo/objects'), overlayOptions, work.path], {
+    return runHost([...argv, image, join(repo, 'objects'), overlayOptions, work.path], {
       timeoutMs: 300_000,
     }).stdout;
   };
 
   /** What ostree checks out, plus the folders that an image adds to its root. */
-  const expected = (branch: string): string[] => {
+  const expected = (branch: string, repo = work.join('repo')): string[] => {
     const checkout = work.join(`${branch}.checkout`);
-    sid.run(['ostree', `--repo=${work.join('repo')}`, 'checkout', branch, checkout]);
+    sid.run(['ostree', `--repo=${repo}`, 'checkout', branch, checkout]);
     for (const name of ['usr', 'etc', 'boot', 'var', 'sysroot']) {
       runHost(['sh', '-c', '[ -d "$0" ] || mkdir -m 755 "$0"', join(checkout, name)]);
     }
@@ -100,6 +106,16 @@ describeSystem('mounted image', ['sid', 'trixie'], () => {
 
   it('passes fsck.erofs for every tree', async () => {
     for (const seed of SEEDS) sid.run(['fsck.erofs', await makeImage(`t${seed}`)]);
+  });
+
+  it('shows the deployment that was sealed', () => {
+    using other = new Sandbox();
+    const sysroot = new OstreeSysroot(oracle('trixie'), other, ['alpha']);
+    sysroot.commit('small-os', { version: '1', seed: 1 });
+    const deployment = sysroot.deploy('alpha', 'small-os');
+    sealtree(['--sysroot', sysroot.path, 'seal', '--all']);
+    const shown = inside(join(deployment, '.ostree.cfs'), '', `${LIST} "$mnt"`, sysroot.repositoryPath);
+    assertSame(shown.split('\n'), expected('small-os', sysroot.repositoryPath), deployment);
   });
 
   it('is read-only', async () => {

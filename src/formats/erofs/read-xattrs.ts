@@ -3,7 +3,7 @@ import { type ByteString, bytesToString, displayBytes, roundUp } from '../../bas
 import { FormatError } from '../../base/errors.ts';
 import type { Xattr } from '../../base/xattrs.ts';
 import { XATTR_PREFIXES, XATTR_UNIT, XattrArea, XattrEntry } from './layout.ts';
-import { filterBit, splitName } from './xattr-sets.ts';
+import { filterBit, splitName } from './xattr-names.ts';
 
 const PREFIXES: ReadonlyMap<number, string> = new Map([[0, ''], ...XATTR_PREFIXES]);
 
@@ -116,8 +116,7 @@ export class XattrReader {
   #filterBit(name: ByteString): number {
     let bit = this.#filterBits.get(name);
     if (bit === undefined) {
-      const { index, suffix } = splitName(name);
-      bit = filterBit(index, suffix);
+      bit = filterBit(splitName(name));
       this.#filterBits.set(name, bit);
     }
     return bit;

@@ -89,7 +89,6 @@ export interface ChildOrder {
 const FIRST_CAPACITY = 1024;
 const MAX_U32 = 0xffffffff;
 const SLASH = 0x2f;
-const DOT = 0x2e;
 
 /** One random seed per process, so that nobody can prepare names that all meet in one slot. */
 const HASH_SEED = randomInt(2 ** 32);
@@ -285,7 +284,11 @@ export class ImageTree {
     this.#reserve(length);
     const { arena } = this.columns;
     const start = this.#arenaUsed;
-    for (let i = 0; i < length; i++) arena[start + i] = name.charCodeAt(i);
+    for (let i = 0; i < length; i++) {
+      const c = name.charCodeAt(i);
+      if (c === 0 || c === SLASH || c > 0xff) throw new FormatError(this.#where(parent, name), 'bad name');
+      arena[start + i] = c;
+    }
     this.columns.parent[node] = parent;
     this.columns.link[node] = -1;
     this.columns.bytes[node] = start;
@@ -296,13 +299,19 @@ export class ImageTree {
   /** Opens a row for a child and returns the slot that is free for it. */
   #freeSlot(parent: number, name: ByteString): number {
     this.#check(parent);
-    this.#checkName(parent, name);
+    const length = name.length;
+    if (length === 0 || length > Limit.nameLength)
+      throw new FormatError(this.#where(parent, name), 'bad length of a name', {
+        got: length,
+        want: '1 to 255',
+      });
+    if (name === '.' || name === '..') throw new FormatError(this.#where(parent, name), 'bad name');
     if (!isDirectory(this.columns.mode[parent] as number) || (this.columns.link[parent] as number) >= 0)
       throw new FormatError(this.#where(parent, name), 'its parent is not a directory');
     // A refused row leaves bytes in the arena; the next one starts behind them.
     this.#start(parent, name);
     const start = this.columns.bytes[this.#count] as number;
-    const slot = this.#find(parent, this.columns.arena, start, name.length);
+    const slot = this.#find(parent, this.columns.arena, start, length);
     if (this.#slots[slot] !== 0) throw new FormatError(this.#where(parent, name), 'duplicate name');
     return slot;
   }
@@ -312,21 +321,6 @@ export class ImageTree {
     this.#slots[slot] = node + 1;
     this.#order = undefined;
     return node;
-  }
-
-  #checkName(parent: number, name: ByteString): void {
-    const length = name.length;
-    if (length === 0 || length > Limit.nameLength)
-      throw new FormatError(this.#where(parent, name), 'bad length of a name', {
-        got: length,
-        want: '1 to 255 bytes',
-      });
-    let bad = length <= 2 && name.charCodeAt(0) === DOT && (length === 1 || name.charCodeAt(1) === DOT);
-    for (let i = 0; i < length; i++) {
-      const c = name.charCodeAt(i);
-      if (c === 0 || c === SLASH || c > 0xff) bad = true;
-    }
-    if (bad) throw new FormatError(this.#where(parent, name), 'bad name');
   }
 
   /** The slot of (parent, name), or the free one where it would go. */

@@ -6,10 +6,9 @@
  * values of each backed file, `trusted.overlay.metacopy` and `.redirect`: a set only says that they are there,
  * and the values are compared where they lie, in the tree's arena.
  */
-import { randomInt } from 'node:crypto';
-import { type ByteString, roundUp, stringToBytes } from '../../base/bytes.ts';
+import { type ByteString, roundUp } from '../../base/bytes.ts';
 import type { Xattrs } from '../../base/xattrs.ts';
-import { xxh32 } from '../xxh32.ts';
+import { FileValues } from './file-values.ts';
 import {
   Limit,
   METACOPY_HEAD,
@@ -18,13 +17,12 @@ import {
   SELINUX_XATTR,
   XATTR_ACL_ACCESS,
   XATTR_ACL_DEFAULT,
-  XATTR_FILTER_SEED,
-  XATTR_PREFIXES,
   XATTR_UNIT,
   XattrArea,
   XattrEntry,
 } from './layout.ts';
-import { DIGEST_SIZE, HAS_DIGEST, type ImageTree, type TreeColumns } from './tree.ts';
+import { DIGEST_SIZE, type ImageTree, type TreeColumns } from './tree.ts';
+import { filterBit, type StoredName, splitName } from './xattr-names.ts';
 
 /** What an inode's xattrs gain over the tree's; bits. */
 export const Variant = {
@@ -45,11 +43,7 @@ const REDIRECT = -2;
 
 const EMPTY = '' as ByteString;
 
-interface Name {
-  readonly index: number;
-  /** The name without its prefix. */
-  readonly suffix: ByteString;
-  /** The bit of the filter that it clears. */
+interface Name extends StoredName {
   readonly filterBit: number;
 }
 
@@ -69,18 +63,6 @@ interface XattrSet {
   readonly hasAcl: boolean;
 }
 
-/** How a name is stored: the index of its prefix and the rest. */
-export function splitName(name: ByteString): { index: number; suffix: ByteString } {
-  for (const [index, prefix] of XATTR_PREFIXES) {
-    if (name.startsWith(prefix)) return { index, suffix: name.slice(prefix.length) as ByteString };
-  }
-  return { index: 0, suffix: name };
-}
-
-/** The bit of the name filter that a stored name stands for. */
-export const filterBit = (index: number, suffix: ByteString): number =>
-  xxh32(stringToBytes(suffix), (XATTR_FILTER_SEED + index) >>> 0) & 31;
-
 const entrySize = (suffixLength: number, valueLength: number): number =>
   roundUp(XattrEntry.size + suffixLength + valueLength, XATTR_UNIT);
 
@@ -96,8 +78,8 @@ function encodeEntry({ index, suffix }: Name, value: ByteString, valueLength = v
 }
 
 function nameOf(name: ByteString): Name {
-  const { index, suffix } = splitName(name);
-  return { index, suffix, filterBit: filterBit(index, suffix) };
+  const stored = splitName(name);
+  return { ...stored, filterBit: filterBit(stored) };
 }
 
 const METACOPY_NAME = nameOf(Overlay.metacopy as ByteString);
@@ -141,18 +123,8 @@ export class XattrSets {
     this.#columns = columns;
     this.#treeSets = tree.xattrSets;
     this.#version = version;
-    this.#metacopies = new FileValues(
-      columns.arena,
-      tree.count,
-      (node) => this.#digestStart(node),
-      (node) => ((columns.flags[node] as number) & HAS_DIGEST ? DIGEST_SIZE : 0),
-    );
-    this.#redirects = new FileValues(
-      columns.arena,
-      tree.count,
-      (node) => this.#payloadStart(node),
-      (node) => columns.dataLength[node] as number,
-    );
+    this.#metacopies = new FileValues(tree, 'digest');
+    this.#redirects = new FileValues(tree, 'payload');
   }
 
   /** The set an inode gets from its set in the tree and its {@link Variant}s. */
@@ -270,14 +242,6 @@ export class XattrSets {
     }
   }
 
-  #payloadStart(node: number): number {
-    return (this.#columns.bytes[node] as number) + (this.#columns.nameLength[node] as number);
-  }
-
-  #digestStart(node: number): number {
-    return this.#payloadStart(node) + (this.#columns.dataLength[node] as number);
-  }
-
   /** The place in the shared table of a node's pair, or -1. */
   #offset(pair: number, node: number): number {
     if (pair >= 0) return (this.#pairs[pair] as Pair).offset;
@@ -286,26 +250,23 @@ export class XattrSets {
 
   #entrySize(pair: number, node: number): number {
     if (pair >= 0) return (this.#pairs[pair] as Pair).encoded.length;
-    if (pair === REDIRECT)
-      return roundUp(REDIRECT_PATH + (this.#columns.dataLength[node] as number), XATTR_UNIT);
-    return (this.#columns.flags[node] as number) & HAS_DIGEST
-      ? METACOPY_ENTRY.length
-      : EMPTY_METACOPY_ENTRY.length;
+    if (pair === REDIRECT) return roundUp(REDIRECT_PATH + this.#redirects.length(node), XATTR_UNIT);
+    return this.#metacopies.length(node) > 0 ? METACOPY_ENTRY.length : EMPTY_METACOPY_ENTRY.length;
   }
 
   /** Writes one entry and returns its size. */
   #writeEntry(out: Buffer, to: number, pair: number, node: number): number {
-    const { arena, dataLength, flags } = this.#columns;
+    const { arena } = this.#columns;
     if (pair >= 0) {
       out.set((this.#pairs[pair] as Pair).encoded, to);
     } else if (pair === REDIRECT) {
-      const start = this.#payloadStart(node);
-      const length = dataLength[node] as number;
+      const start = this.#redirects.start(node);
+      const length = this.#redirects.length(node);
       out.set(REDIRECT_ENTRY, to);
       out.writeUInt16LE(1 + length, to + XattrEntry.valueSize);
       arena.copy(out, to + REDIRECT_PATH, start, start + length);
-    } else if ((flags[node] as number) & HAS_DIGEST) {
-      const start = this.#digestStart(node);
+    } else if (this.#metacopies.length(node) > 0) {
+      const start = this.#metacopies.start(node);
       out.set(METACOPY_ENTRY, to);
       arena.copy(out, to + METACOPY_DIGEST, start, start + DIGEST_SIZE);
     } else {
@@ -382,102 +343,4 @@ function comparePairs(a: Pair, b: Pair): number {
   if (a.name !== b.name) return a.name < b.name ? -1 : 1;
   if (a.value.length !== b.value.length) return a.value.length - b.value.length;
   return a.value < b.value ? -1 : 1;
-}
-
-/** The values of one xattr that every file has its own of: finds equal ones and keeps their shared place. */
-class FileValues {
-  readonly #arena: Buffer;
-  readonly #start: (node: number) => number;
-  readonly #length: (node: number) => number;
-  readonly #seed = randomInt(2 ** 32);
-  /** By node: the first node with the same value. */
-  readonly #first: Int32Array;
-  /** By first node: 0 = the only one, 1 = shared, then 2 + its offset in units. */
-  readonly #place: Uint32Array;
-  readonly #shared: number[] = [];
-  /** Open addressing over values: first node + 1, or 0. At most half full. */
-  #slots = new Int32Array(1024);
-  #used = 0;
-
-  constructor(
-    arena: Buffer,
-    nodes: number,
-    start: (node: number) => number,
-    length: (node: number) => number,
-  ) {
-    this.#arena = arena;
-    this.#start = start;
-    this.#length = length;
-    this.#first = new Int32Array(nodes);
-    this.#place = new Uint32Array(nodes);
-  }
-
-  add(node: number): void {
-    if (2 * this.#used >= this.#slots.length) this.#grow();
-    const slot = this.#find(node);
-    const entry = this.#slots[slot] as number;
-    if (entry === 0) {
-      this.#slots[slot] = node + 1;
-      this.#used++;
-      this.#first[node] = node;
-      return;
-    }
-    const first = entry - 1;
-    this.#first[node] = first;
-    if (this.#place[first] === 0) {
-      this.#place[first] = 1;
-      this.#shared.push(first);
-    }
-  }
-
-  /** First nodes of shared values, by descending length, then descending value. */
-  sharedDescending(): readonly number[] {
-    return this.#shared.sort((a, b) => {
-      const lengthA = this.#length(a);
-      const lengthB = this.#length(b);
-      if (lengthA !== lengthB) return lengthB - lengthA;
-      const startA = this.#start(a);
-      const startB = this.#start(b);
-      return this.#arena.compare(this.#arena, startA, startA + lengthA, startB, startB + lengthB);
-    });
-  }
-
-  setOffset(first: number, offset: number): void {
-    this.#place[first] = 2 + offset / XATTR_UNIT;
-  }
-
-  /** The shared place of a node's value in bytes, or -1. */
-  offset(node: number): number {
-    const place = this.#place[this.#first[node] as number] as number;
-    return place < 2 ? -1 : (place - 2) * XATTR_UNIT;
-  }
-
-  #find(node: number): number {
-    const arena = this.#arena;
-    const mask = this.#slots.length - 1;
-    const start = this.#start(node);
-    const length = this.#length(node);
-    let slot = xxh32(arena, this.#seed, start, start + length) & mask;
-    search: for (;;) {
-      const entry = this.#slots[slot] as number;
-      if (entry === 0) return slot;
-      if (this.#length(entry - 1) === length) {
-        const other = this.#start(entry - 1);
-        for (let i = 0; i < length; i++) {
-          if (arena[other + i] !== arena[start + i]) {
-            slot = (slot + 1) & mask;
-            continue search;
-          }
-        }
-        return slot;
-      }
-      slot = (slot + 1) & mask;
-    }
-  }
-
-  #grow(): void {
-    const old = this.#slots;
-    this.#slots = new Int32Array(2 * old.length);
-    for (const entry of old) if (entry !== 0) this.#slots[this.#find(entry - 1)] = entry;
-  }
 }

@@ -9,7 +9,7 @@ import { CompactInode, Header, SUPERBLOCK_START, Superblock } from '../../../src
 import { ErofsImage, type Inode, readTree } from '../../../src/formats/erofs/read.ts';
 import { ImageTree } from '../../../src/formats/erofs/tree.ts';
 import { writeImage } from '../../../src/formats/erofs/write.ts';
-import { filterBit } from '../../../src/formats/erofs/xattr-sets.ts';
+import { filterBit } from '../../../src/formats/erofs/xattr-names.ts';
 import { Random } from '../../support/random.ts';
 import { randomTree, treeOf } from '../../support/random-image-tree.ts';
 
@@ -283,7 +283,7 @@ function rename(places: Places, from: string, to: string): Buffer {
 function makeOverlayXattr(places: Places): Buffer {
   const { xattrStart } = places.inode('inline');
   set(places, xattrStart + 16, 'o'.charCodeAt(0));
-  return set(places, xattrStart, ~(1 << filterBit(4, bytes('overlay.b'))) >>> 0, 4);
+  return set(places, xattrStart, ~(1 << filterBit({ index: 4, suffix: bytes('overlay.b') })) >>> 0, 4);
 }
 
 /** What there is at each path: fields, and the path of the first of a hard link's names. */

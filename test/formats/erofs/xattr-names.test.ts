@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ByteString } from '../../../src/base/bytes.ts';
-import { filterBit, splitName } from '../../../src/formats/erofs/xattr-sets.ts';
+import { filterBit, splitName } from '../../../src/formats/erofs/xattr-names.ts';
 
 /** The filter of a set of names, as in an inode. */
 function filterOf(names: readonly string[]): string {
   let filter = -1;
   for (const name of names) {
-    const { index, suffix } = splitName(name as ByteString);
-    filter &= ~(1 << filterBit(index, suffix));
+    filter &= ~(1 << filterBit(splitName(name as ByteString)));
   }
   return (filter >>> 0).toString(16);
 }

@@ -5,7 +5,7 @@
  * exclusively; whoever only reads shares the repository's, so that nothing is pruned meanwhile.
  */
 import { dirname } from 'node:path';
-import { ConfigError, errnoOf, PermissionError, UnsupportedError } from '../base/errors.ts';
+import { ConfigError, errnoOf, NotFoundError, PermissionError, UnsupportedError } from '../base/errors.ts';
 import { isDirectory } from '../base/mode.ts';
 import type { Lock, System, SystemReads } from '../base/system.ts';
 import { Keyfile } from '../formats/keyfile.ts';
@@ -75,6 +75,8 @@ export function sysrootOfRepository(repositoryPath: string, system: SystemReads)
 
 async function lockSysroot(sysrootPath: string, times: LockTimes, system: System): Promise<Lock[]> {
   const ostree = `${sysrootPath.replace(/\/+$/, '')}/ostree`;
+  if (system.lstatIfExists(`${ostree}/repo/config`) === undefined)
+    throw new NotFoundError(`${sysrootPath}: not a sysroot (there is no ostree/repo in it)`);
   const deadline = performance.now() + (times.timeoutMs ?? 0);
   const sysrootLock = await take(
     `${ostree}/lock`,

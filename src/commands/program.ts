@@ -143,10 +143,16 @@ export function buildCommand(module: CommandModule, run: Run, surroundings?: Sur
   return command;
 }
 
+const EXAMPLE_COLUMNS = 30;
+
 /** The last line of each command's help; examples come before it. */
 function addHelp(command: Command, examples: CommandModule['examples'] = []): void {
   if (examples.length > 0) {
-    const lines = examples.map(([line, does]) => `  sealtree ${line.padEnd(32)} ${does}`);
+    const lines = examples.map(([line, does]) => {
+      // A long command line has its explanation below.
+      const gap = line.length <= EXAMPLE_COLUMNS ? ' '.repeat(EXAMPLE_COLUMNS - line.length + 2) : '\n      ';
+      return `  sealtree ${line}${gap}${does}`;
+    });
     command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
   }
   command.addHelpText(

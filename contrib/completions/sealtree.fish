@@ -1,0 +1,163 @@
+# fish completion for sealtree
+# Written by contrib/docs.ts from the command table: change that.
+
+function __sealtree_repo
+    for path in /ostree/repo .
+        test -d $path/refs; and echo $path; and return
+    end
+end
+
+function __sealtree_revisions
+    set -l refs (__sealtree_repo)/refs
+    find $refs/heads -type f -printf '%P\n' 2>/dev/null
+    find $refs/remotes -mindepth 2 -type f -printf '%P\n' 2>/dev/null | sed 's,/,:,'
+end
+
+function __sealtree_deployments
+    printf '%s\n' booted pending rollback staged
+    for path in /ostree/deploy/*/deploy/*.*/
+        string replace -r '^/ostree/deploy/([^/]+)/deploy/([^/]+)/$' '$1/$2' -- $path
+    end
+end
+
+complete -c sealtree -f
+complete -c sealtree -l sysroot -r -F -d 'the system to work on (default: $OSTREE_SYSROOT or /)'
+complete -c sealtree -l repo -r -F -d 'the repository (default: SYSROOT/ostree/repo, or . if it is one)'
+complete -c sealtree -l json -a 'document lines' -d 'print JSON; --json=lines prints lists one item a line'
+complete -c sealtree -s n -l dry-run -d 'say what would be done, do nothing'
+complete -c sealtree -s y -l yes -d 'do not ask'
+complete -c sealtree -s q -l quiet -d 'no progress, no remarks'
+complete -c sealtree -s v -l verbose -d 'say more on stderr'
+complete -c sealtree -l color -x -a 'auto always never' -d 'auto, always or never'
+complete -c sealtree -l progress -x -a 'auto plain json none' -d 'auto, plain, json or none'
+complete -c sealtree -s h -l help -d "print a short help"
+complete -c sealtree -n __fish_use_subcommand -l version -d "print the version"
+
+complete -c sealtree -n '__fish_use_subcommand' -a refs -d 'List refs'
+complete -c sealtree -n '__fish_seen_subcommand_from refs' -l list -d 'do not remove the prefix'
+complete -c sealtree -n '__fish_seen_subcommand_from refs' -s r -l revision -d 'print the checksums too'
+complete -c sealtree -n '__fish_seen_subcommand_from refs' -s A -l alias -d 'list only aliases, and what they stand for'
+complete -c sealtree -n '__fish_seen_subcommand_from refs' -s c -l collections -d 'list refs with their collection ids'
+
+complete -c sealtree -n '__fish_use_subcommand' -a log -d 'Show the history of a commit'
+complete -c sealtree -n '__fish_seen_subcommand_from log' -l raw -d 'print the commits as GVariant text'
+complete -c sealtree -n '__fish_seen_subcommand_from log' -l oneline -d 'print one line per commit'
+complete -c sealtree -n '__fish_seen_subcommand_from log' -l max-count -r -d 'stop after that many commits'
+complete -c sealtree -n '__fish_seen_subcommand_from log' -a "(__sealtree_revisions)"
+
+complete -c sealtree -n '__fish_use_subcommand' -a show -d 'Show a commit or another object'
+complete -c sealtree -n '__fish_seen_subcommand_from show' -l list-metadata-keys -d 'list the keys of the metadata'
+complete -c sealtree -n '__fish_seen_subcommand_from show' -l print-metadata-key -r -d 'print one value of the metadata'
+complete -c sealtree -n '__fish_seen_subcommand_from show' -l list-detached-metadata-keys -d 'the same of the detached metadata'
+complete -c sealtree -n '__fish_seen_subcommand_from show' -l print-detached-metadata-key -r -d 'the same of the detached metadata'
+complete -c sealtree -n '__fish_seen_subcommand_from show' -l print-hex -d 'print a value that is a byte array as hexadecimal digits'
+complete -c sealtree -n '__fish_seen_subcommand_from show' -l print-related -d 'print the "related" commits'
+complete -c sealtree -n '__fish_seen_subcommand_from show' -l raw -d 'print the object as GVariant text'
+complete -c sealtree -n '__fish_seen_subcommand_from show' -s B -l no-byteswap -d 'print integers as stored, not swapped from big endian'
+complete -c sealtree -n '__fish_seen_subcommand_from show' -a "(__sealtree_revisions)"
+
+complete -c sealtree -n '__fish_use_subcommand' -a ls -d 'List files of a commit'
+complete -c sealtree -n '__fish_seen_subcommand_from ls' -s d -l dironly -d 'list folders themselves, not what is in them'
+complete -c sealtree -n '__fish_seen_subcommand_from ls' -s R -l recursive -d 'list folders with all that is below them'
+complete -c sealtree -n '__fish_seen_subcommand_from ls' -s C -l checksum -d 'print checksums'
+complete -c sealtree -n '__fish_seen_subcommand_from ls' -s X -l xattrs -d 'print extended attributes'
+complete -c sealtree -n '__fish_seen_subcommand_from ls' -l nul-filenames-only -d 'print only names, each with a NUL after it'
+complete -c sealtree -n '__fish_seen_subcommand_from ls' -a "(__sealtree_revisions)"
+
+complete -c sealtree -n '__fish_use_subcommand' -a cat -d 'Print the content of files of a commit'
+complete -c sealtree -n '__fish_seen_subcommand_from cat' -a "(__sealtree_revisions)"
+
+complete -c sealtree -n '__fish_use_subcommand' -a diff -d 'Compare two commits, or commits with folders'
+complete -c sealtree -n '__fish_seen_subcommand_from diff' -l stats -d 'print how many objects the two share'
+complete -c sealtree -n '__fish_seen_subcommand_from diff' -l fs-diff -d 'print the differences (default without --stats)'
+complete -c sealtree -n '__fish_seen_subcommand_from diff' -l no-xattrs -d 'ignore xattrs of folders on disk'
+complete -c sealtree -n '__fish_seen_subcommand_from diff' -l owner-uid -r -d 'take this owner for files of folders on disk'
+complete -c sealtree -n '__fish_seen_subcommand_from diff' -l owner-gid -r -d 'take this group for files of folders on disk'
+complete -c sealtree -n '__fish_seen_subcommand_from diff' -a "(__sealtree_revisions)"
+
+complete -c sealtree -n '__fish_use_subcommand' -a image -d 'Make, look into, compare and mount images'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a create -d 'Make an image; prints its digest'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -s o -l output -r -F -d 'where to write it; - is standard output'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l from-file -r -F -d 'make it of a composefs-dump(5) file; - is standard input'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l from-dir -r -F -d 'make it of a folder, as mkcomposefs does'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l digests -r -d 'object digests of a commit\'s image: yes, maybe, no'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l digest-store -r -F -d 'with --from-dir: copy the content of files to this folder'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l xattrs -r -d 'with --from-dir: all, user or none'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l no-devices -d 'with --from-dir: leave device nodes out'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l epoch -d 'with --from-dir: set all times to 0'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l strict -d 'with --from-file: insist on every detail of the format'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l min-version -r -d 'with --from-…: least format version (default: 0)'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l max-version -r -d 'with --from-…: greatest format version (default: 1)'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -a "(__sealtree_revisions)"
+complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a info -d 'Show header, figures and digest'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from info' -F
+complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a ls -d 'List entries'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from ls' -F
+complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a dump -d 'Print composefs-dump(5) text'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from dump' -l filter -r -d 'only this entry of the root; may be given more than once'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from dump' -F
+complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a objects -d 'List the objects it points to: digest, size, path'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from objects' -F
+complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a missing-objects -d 'List the objects that are not there'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from missing-objects' -l objects -r -F -d 'the folder of objects'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from missing-objects' -F
+complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a verify -d 'Check its structure and digest, and its objects'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from verify' -l digest -r -d 'the digest it should have'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from verify' -l objects -r -F -d 'check presence, size and digest of the objects in this folder'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from verify' -l require-verity -d 'missing fs-verity is an error, also where it cannot be had'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from verify' -F
+complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a diff -d 'Compare two images: entries, objects, bytes'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from diff' -l exit-code -d 'exit 1 when they differ'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from diff' -F
+complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a mount -d 'Mount it read-only'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from mount' -l objects -r -F -d 'the folder of objects; may be given more than once'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from mount' -l digest -r -d 'the kernel must measure this digest on the image; implies --verity'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from mount' -l verity -d 'the kernel must check every object against the image'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from mount' -F
+complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a umount -d 'Take a mount down'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from umount' -a "(__fish_complete_directories)"
+
+complete -c sealtree -n '__fish_use_subcommand' -a digest -d 'Print the digest of a commit\'s image'
+complete -c sealtree -n '__fish_seen_subcommand_from digest' -l digests -r -d 'object digests in the image: yes, maybe (only what the kernel measures) or no'
+complete -c sealtree -n '__fish_seen_subcommand_from digest' -a "(__sealtree_revisions)"
+
+complete -c sealtree -n '__fish_use_subcommand' -a seal -d 'Make, validate and place the image of deployments'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -l all -d 'all deployments (also what no argument means)'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -l digests -r -d 'object digests in the image: yes, maybe (only what the kernel measures) or no'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -l fsverity -r -d 'auto: where it can be had, require: or fail, off'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -l rebuild -d 'build and compare the image also where the deployment is sealed'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -l lock-timeout -r -d 'how long to wait for ostree or another run'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -a "(__sealtree_deployments)"
+
+complete -c sealtree -n '__fish_use_subcommand' -a status -d 'Show every deployment and its image'
+
+complete -c sealtree -n '__fish_use_subcommand' -a verify -d 'Check images and objects of deployments'
+complete -c sealtree -n '__fish_seen_subcommand_from verify' -l all -d 'all deployments (also what no argument means)'
+complete -c sealtree -n '__fish_seen_subcommand_from verify' -l deep -d 'recompute checksum and digest of every object, 1 % also with the second hash engine'
+complete -c sealtree -n '__fish_seen_subcommand_from verify' -l paranoid -d 'recompute all with both hash engines'
+complete -c sealtree -n '__fish_seen_subcommand_from verify' -l require-verity -d 'missing fs-verity is an error, also where it cannot be had'
+complete -c sealtree -n '__fish_seen_subcommand_from verify' -a "(__sealtree_deployments)"
+
+complete -c sealtree -n '__fish_use_subcommand' -a gc -d 'Remove images that no deployment uses'
+complete -c sealtree -n '__fish_seen_subcommand_from gc' -l lock-timeout -r -d 'how long to wait for ostree or another run'
+
+complete -c sealtree -n '__fish_use_subcommand' -a hook -d 'Seal what is new, quietly; for units and package hooks'
+
+complete -c sealtree -n '__fish_use_subcommand' -a mkcomposefs -d 'make an image of a directory or a dump, as the C tool of that name'
+complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l digest-store -r -F -d 'copy the content of files to this folder'
+complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l use-epoch -d 'set all times to 0'
+complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l skip-devices -d 'leave device nodes out'
+complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l skip-xattrs -d 'leave xattrs out'
+complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l user-xattrs -d 'take only xattrs named user.*'
+complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l print-digest -d 'print the image\'s digest'
+complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l print-digest-only -d 'print the image\'s digest and write no image'
+complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l from-file -d 'SOURCE is a dump, not a directory'
+complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l min-version -r -d 'least format version (default 0)'
+complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l max-version -r -d 'greatest format version (default 1)'
+complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l threads -r -d 'accepted for compatibility'
+
+complete -c sealtree -n '__fish_use_subcommand' -a composefs-info -d 'look into images, as the C tool of that name'
+complete -c sealtree -n '__fish_seen_subcommand_from composefs-info' -l basedir -r -F -d 'the folder of objects, for missing-objects'
+complete -c sealtree -n '__fish_seen_subcommand_from composefs-info' -l filter -r -d 'only this entry of the root; may be given more than once'
+
+complete -c sealtree -n '__fish_use_subcommand' -a composefs-dump -d 'read an image and write it again, as the C tool of that name'

@@ -1,0 +1,99 @@
+/** The hook: silent when there is nothing to do, one line for each deployment it sealed, plain errors. */
+import assert from 'node:assert/strict';
+import { lstatSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { BusyError, UsageError } from '../../src/base/errors.ts';
+import type { System } from '../../src/base/system.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { command } from '../../src/commands/hook.ts';
+import { simulateInodes } from '../support/simulated-inodes.ts';
+import { makeSmallSysroot, type SmallSysroot } from '../support/small-sysroot.ts';
+import { memorySurroundings } from '../support/surroundings.ts';
+
+let folder: string;
+let sysroot: SmallSysroot;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sealtree-hook-'));
+  sysroot = await makeSmallSysroot(join(folder, 'sysroot'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function hook(args: readonly string[], options: { system?: System; stderrIsJournal?: boolean } = {}) {
+  const { system } = simulateInodes(options.system ?? linuxSystem, { verity: false });
+  const surroundings = memorySurroundings({ ...options, system });
+  const exitCode = await command.main(args, surroundings);
+  return {
+    exitCode,
+    stdout: surroundings.stdout.text,
+    lines: surroundings.stderr.text.split('\n').filter(Boolean),
+  };
+}
+
+const imageOf = (index: number): string => join(sysroot.deploymentPaths[index] as string, '.ostree.cfs');
+
+test('it seals what is new, says so once a deployment, and is silent from then on', async () => {
+  const first = await hook(['deploy', '--sysroot', sysroot.path]);
+  assert.equal(first.exitCode, 0);
+  assert.equal(first.stdout, '');
+  assert.equal(first.lines.length, 3);
+  for (const line of first.lines)
+    assert.match(line, /^sealtree: deploy: (alpha|beta)\/[0-9a-f]{64}\.0: sealed as [0-9a-f]{64}$/);
+  assert.deepEqual(await hook(['deploy', `--sysroot=${sysroot.path}`]), {
+    exitCode: 0,
+    stdout: '',
+    lines: [],
+  });
+});
+
+test('what is sealed already is not touched', async () => {
+  await hook(['deploy', '--sysroot', sysroot.path]);
+  const { ctimeMs } = lstatSync(imageOf(1));
+  unlinkSync(imageOf(0));
+  const { lines } = await hook(['boot', '--sysroot', sysroot.path]);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] as string, /boot: alpha\//);
+  assert.equal(lstatSync(imageOf(1)).ctimeMs, ctimeMs);
+});
+
+test('a folder that is no sysroot is nobody to seal for', async () => {
+  assert.deepEqual(await hook(['deploy', '--sysroot', folder]), { exitCode: 0, stdout: '', lines: [] });
+});
+
+test('journal lines carry their level', async () => {
+  const { lines } = await hook(['deploy', '--sysroot', sysroot.path], { stderrIsJournal: true });
+  for (const line of lines) assert.match(line, /^<6>deploy: /);
+});
+
+test('a lock that stays taken ends in the exit code for trying again', async () => {
+  const busy: System = {
+    ...linuxSystem,
+    lock: async (path) => {
+      throw new BusyError(`${path}: held by somebody`);
+    },
+  };
+  await assert.rejects(
+    hook(['deploy', '--sysroot', sysroot.path, '--lock-timeout', '0'], { system: busy }),
+    (error) => {
+      assert.ok(error instanceof BusyError);
+      assert.equal(error.exitCode, 75);
+      return true;
+    },
+  );
+});
+
+for (const [what, args] of [
+  ['no event', []],
+  ['two events', ['deploy', 'boot']],
+  ['an option it does not have', ['deploy', '--all']],
+  ['an option without its value', ['deploy', '--sysroot']],
+  ['an event that is no word', ['../x']],
+  ['a timeout that is no number', ['deploy', '--lock-timeout=soon']],
+] as const) {
+  test(`refused: ${what}`, async () => {
+    await assert.rejects(hook(args), UsageError);
+  });
+}

@@ -8,7 +8,7 @@
  * stored; {@link ./objects.ts} swaps them.
  */
 import { isUtf8 } from 'node:buffer';
-import { asBuffer, type ByteString, bytesToString, roundUp } from '../base/bytes.ts';
+import { asBuffer, type ByteString, bytesToString, roundUp, stringToBytes } from '../base/bytes.ts';
 import { FormatError } from '../base/errors.ts';
 
 /** A value together with its type string: the content of a `v`. */
@@ -129,11 +129,11 @@ function parseType(all: string, at: number, depth: number, where: string): Type 
 }
 
 /** Bytes of one framing offset in a container of `size` bytes. */
-const offsetWidth = (size: number): 1 | 2 | 4 | 8 =>
+export const offsetWidth = (size: number): 1 | 2 | 4 | 8 =>
   size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffffffff ? 4 : 8;
 
 /** The smallest offset width for `body` bytes followed by `count` offsets. */
-function neededWidth(body: number, count: number): 1 | 2 | 4 | 8 {
+export function neededWidth(body: number, count: number): 1 | 2 | 4 | 8 {
   for (const width of [1, 2, 4] as const) if (offsetWidth(body + count * width) <= width) return width;
   return 8;
 }
@@ -205,9 +205,8 @@ class VariantReader {
     const bytes = this.#bytes;
     if (end === start || bytes[end - 1] !== 0) throw this.#bad(start, 'string does not end in NUL');
     const text = bytesToString(bytes, start, end - 1);
-    if (text.includes('\0')) throw this.#bad(start, 'string contains NUL');
-    if (/[\x80-\xff]/.test(text) && !isUtf8(bytes.subarray(start, end - 1)))
-      throw this.#bad(start, 'string is not UTF-8');
+    const problem = stringProblem(text);
+    if (problem !== undefined) throw this.#bad(start, problem);
     if (code === 'o' && !isObjectPath(text))
       throw this.#bad(start, 'not an object path', JSON.stringify(text.slice(0, 64)));
     if (code === 'g' && !isSignature(text))
@@ -346,6 +345,13 @@ class VariantReader {
   }
 }
 
+/** Why bytes cannot be a string: it is UTF-8 without NUL. */
+export function stringProblem(text: ByteString): string | undefined {
+  if (!/[\0\x80-\xff]/.test(text)) return undefined;
+  if (text.includes('\0')) return 'string contains NUL';
+  return isUtf8(stringToBytes(text)) ? undefined : 'string is not UTF-8';
+}
+
 function isObjectPath(text: string): boolean {
   return /^\/(?:[A-Za-z0-9_]+(?:\/[A-Za-z0-9_]+)*)?$/.test(text);
 }
@@ -453,9 +459,8 @@ class VariantWriter {
   }
 
   #string(type: Type, value: Value): void {
-    if (typeof value !== 'string' || value.includes('\0')) throw mismatch(type, value);
-    if (/[\x80-\xff]/.test(value) && !isUtf8(Buffer.from(value, 'latin1'))) throw mismatch(type, value);
-    if (/[^\0-\xff]/.test(value)) throw mismatch(type, value);
+    if (typeof value !== 'string' || /[^\0-\xff]/.test(value)) throw mismatch(type, value);
+    if (stringProblem(value as ByteString) !== undefined) throw mismatch(type, value);
     if (type.code === 'o' && !isObjectPath(value)) throw mismatch(type, value);
     if (type.code === 'g' && !isSignature(value)) throw mismatch(type, value);
     this.#raw(`${value}\0`);

@@ -11,6 +11,7 @@ import { type Checksum, checksumOf, type DigestEngine, type Hasher, nativeEngine
 import { FormatError } from '../base/errors.ts';
 import { isDirectory, isRegular, isSymlink, S_IFMT } from '../base/mode.ts';
 import { NO_XATTRS, type Xattr, type Xattrs } from '../base/xattrs.ts';
+import { readDirtree } from './dirtree.ts';
 import { readVariant, type Value, type Variant, writeVariant } from './gvariant.ts';
 
 /** Type strings of the serialised objects. */
@@ -118,18 +119,13 @@ export function serializeCommit(commit: Commit): Buffer {
 
 /** @throws FormatError */
 export function parseDirtree(bytes: Uint8Array, where: string): Dirtree {
-  const [files, dirs] = readVariant(OBJECT_TYPES.dirtree, bytes, where) as [
-    [ByteString, Buffer][],
-    [ByteString, Buffer, Buffer][],
-  ];
-  const tree: Dirtree = {
-    files: files.map(([name, bytes]) => ({ name, checksum: checksum(bytes, where, 'file') })),
-    dirs: dirs.map(([name, tree, meta]) => ({
-      name,
-      tree: checksum(tree, where, 'dirtree'),
-      meta: checksum(meta, where, 'dirmeta'),
-    })),
-  };
+  const files: DirtreeFile[] = [];
+  const dirs: DirtreeDirectory[] = [];
+  readDirtree(bytes, where, {
+    file: (name, checksum) => files.push({ name, checksum }),
+    directory: (name, tree, meta) => dirs.push({ name, tree, meta }),
+  });
+  const tree: Dirtree = { files, dirs };
   validateDirtree(tree, where);
   return tree;
 }

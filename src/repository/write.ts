@@ -1,0 +1,284 @@
+/**
+ * Writes objects and refs into a repository, in transactions as ostree does it (ostree-repo-commit.c): objects are
+ * completed in a folder of their own below `tmp`, flushed together, and linked into `objects`; refs change last. A
+ * crash leaves the repository as it was, or with objects nothing names yet, and at most that folder, which any
+ * `ostree` command sweeps from `tmp` after a day.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type Checksum, checksumOf, isHex64 } from '../base/digest.ts';
+import { errnoOf, UsageError } from '../base/errors.ts';
+import { isDirectory, isRegular, isSymlink } from '../base/mode.ts';
+import type { Lock, System } from '../base/system.ts';
+import {
+  type Commit,
+  contentHasher,
+  type Dirmeta,
+  type Dirtree,
+  type FileHeader,
+  metadataChecksum,
+  serializeCommit,
+  serializeDirmeta,
+  serializeDirtree,
+} from '../formats/objects.ts';
+import type { Repository } from './repository.ts';
+import type { Content } from './source.ts';
+import {
+  keptHeader,
+  measured,
+  symlinkChecksum,
+  type WritableMode,
+  writableMode,
+  writeFileObject,
+  writeSymlinkObject,
+} from './write-object.ts';
+
+export interface WriteOptions {
+  /** Flush to disk before objects and refs are named; default: the repository's `core.fsync`, else true. */
+  readonly fsync?: boolean;
+  /** How long to wait for the repository's lock, in milliseconds; default 30,000. */
+  readonly lockTimeoutMs?: number;
+}
+
+/** Up to this size a content is hashed before it is written, so that what exists is not written at all. */
+const HASH_FIRST_BYTES = 1 << 20;
+
+/** One transaction: nothing is visible before {@link commit}, and nothing is left when it is closed without. */
+export class RepositoryWriter {
+  readonly path: string;
+  readonly mode: WritableMode;
+  readonly #system: System;
+  readonly #fsync: boolean;
+  readonly #lock: Lock;
+  /** Folder of the staged objects, once there is one. */
+  #staging: string | undefined;
+  /** Names of staged objects, `CHECKSUM.EXTENSION`. */
+  readonly #staged = new Set<string>();
+  readonly #refs = new Map<string, Checksum>();
+  #temporary = 0;
+
+  private constructor(repository: Repository, fsync: boolean, lock: Lock) {
+    this.path = repository.path;
+    this.mode = writableMode(repository.mode);
+    this.#system = repository.system;
+    this.#fsync = fsync;
+    this.#lock = lock;
+  }
+
+  /**
+   * Begins a transaction, under the repository's shared lock: others may write too, but nothing is pruned meanwhile.
+   * @throws BusyError when the lock is not to be had in time, UnsupportedError for a mode that cannot be written
+   */
+  static async open(repository: Repository, options: WriteOptions = {}): Promise<RepositoryWriter> {
+    writableMode(repository.mode);
+    const fsync = options.fsync ?? repository.config.getBoolean('core', 'fsync') ?? true;
+    const path = join(repository.path, '.lock');
+    const lock = await repository.system.lock(path, { exclusive: false }, options.lockTimeoutMs ?? 30_000);
+    return new RepositoryWriter(repository, fsync, lock);
+  }
+
+  writeCommit(commit: Commit): Checksum {
+    return this.#writeMetadata('commit', serializeCommit(commit));
+  }
+
+  writeDirtree(tree: Dirtree): Checksum {
+    return this.#writeMetadata('dirtree', serializeDirtree(tree));
+  }
+
+  writeDirmeta(meta: Dirmeta): Checksum {
+    return this.#writeMetadata('dirmeta', serializeDirmeta(keptHeader(this.mode, meta)));
+  }
+
+  writeSymlink(header: FileHeader): Checksum {
+    if (!isSymlink(header.mode)) throw new TypeError('the header is not that of a symlink');
+    const kept = keptHeader(this.mode, header);
+    const checksum = symlinkChecksum(kept);
+    if (!this.hasObject(checksum, this.#fileExtension))
+      this.#stage(checksum, this.#fileExtension, (path) => {
+        writeSymlinkObject(this.#system, this.mode, path, kept);
+        return checksum;
+      });
+    return checksum;
+  }
+
+  writeFile(header: Omit<FileHeader, 'target'>, content: Content): Checksum {
+    if (!isRegular(header.mode)) throw new TypeError('the header is not that of a regular file');
+    const kept: FileHeader = keptHeader(this.mode, { ...header, target: '' as FileHeader['target'] });
+    const extension = this.#fileExtension;
+    let known: Checksum | undefined;
+    if (content.size <= HASH_FIRST_BYTES) {
+      const hasher = contentHasher(kept);
+      for (const { chunk } of measured(content)) hasher.update(chunk);
+      known = checksumOf(hasher.digest());
+      if (this.hasObject(known, extension)) return known;
+    }
+    return this.#stage(known, extension, (path) =>
+      writeFileObject(this.#system, this.mode, path, kept, content),
+    );
+  }
+
+  /** Whether an object is there, or will be with this transaction. */
+  hasObject(checksum: Checksum, extension: string): boolean {
+    return (
+      this.#staged.has(`${checksum}.${extension}`) ||
+      this.#system.lstatIfExists(this.#objectPath(`${checksum}.${extension}`)) !== undefined
+    );
+  }
+
+  /** Lets a ref name a commit from {@link commit} on. `name` is a refspec: `[REMOTE:]REF`. */
+  setRef(name: string, checksum: Checksum): void {
+    refPath(name);
+    this.#refs.set(name, checksum);
+  }
+
+  /** Publishes the objects, then the refs, and begins anew. */
+  commit(): void {
+    this.#publishObjects();
+    for (const [name, checksum] of this.#refs) this.#writeRef(name, checksum);
+    this.#refs.clear();
+  }
+
+  /** Ends the transaction; what was not committed is gone. */
+  close(): void {
+    this.#refs.clear();
+    this.#discard();
+    this.#lock.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  get #fileExtension(): 'file' | 'filez' {
+    return this.mode === 'archive' ? 'filez' : 'file';
+  }
+
+  #objectPath(name: string): string {
+    return join(this.path, 'objects', name.slice(0, 2), name.slice(2));
+  }
+
+  #writeMetadata(extension: 'commit' | 'dirtree' | 'dirmeta', bytes: Buffer): Checksum {
+    const checksum = metadataChecksum(bytes);
+    if (!this.hasObject(checksum, extension))
+      this.#stage(checksum, extension, (path) => {
+        this.#createFile(path, bytes);
+        return checksum;
+      });
+    return checksum;
+  }
+
+  /** Lets `write` make an object in the staging folder, and puts it under its checksum. */
+  #stage(known: Checksum | undefined, extension: string, write: (path: string) => Checksum): Checksum {
+    const staging = this.#openStaging();
+    const path = join(staging, `new-${this.#temporary++}`);
+    const checksum = write(path);
+    const name = `${checksum}.${extension}`;
+    if (known !== undefined && checksum !== known) {
+      this.#system.unlink(path);
+      throw new UsageError('a content gave other bytes when it was read for the second time');
+    }
+    if (known === undefined && this.hasObject(checksum, extension)) {
+      this.#system.unlink(path);
+      return checksum;
+    }
+    this.#system.rename(path, join(staging, name));
+    this.#staged.add(name);
+    return checksum;
+  }
+
+  #openStaging(): string {
+    if (this.#staging === undefined) {
+      const path = join(this.path, 'tmp', `sealtree-${randomBytes(8).toString('hex')}`);
+      // Others must not reach a set-id file before it is complete.
+      this.#system.mkdir(path, 0o700);
+      this.#staging = path;
+    }
+    return this.#staging;
+  }
+
+  #publishObjects(): void {
+    const staging = this.#staging;
+    if (staging === undefined) return;
+    if (this.#fsync) this.#system.syncfs(staging);
+    const folders = new Set<string>();
+    for (const name of this.#staged) {
+      const target = this.#objectPath(name);
+      const folder = join(this.path, 'objects', name.slice(0, 2));
+      if (!folders.has(folder)) this.#makeFolder(folder);
+      folders.add(folder);
+      this.#linkIfAbsent(join(staging, name), target);
+    }
+    if (this.#fsync) {
+      for (const folder of folders) this.#system.fsyncDirectory(folder);
+      this.#system.fsyncDirectory(join(this.path, 'objects'));
+    }
+    this.#discard();
+  }
+
+  /** An object that is there stays: deployments are hard links of it, and it may have fs-verity. */
+  #linkIfAbsent(from: string, to: string): void {
+    try {
+      this.#system.link(from, to);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    }
+  }
+
+  #discard(): void {
+    const staging = this.#staging;
+    if (staging === undefined) return;
+    for (const name of this.#system.readdir(staging)) this.#system.unlink(join(staging, name));
+    this.#system.rmdir(staging);
+    this.#staging = undefined;
+    this.#staged.clear();
+  }
+
+  #writeRef(name: string, checksum: Checksum): void {
+    const target = join(this.path, refPath(name));
+    const folder = target.slice(0, target.lastIndexOf('/'));
+    this.#makeFolders(folder);
+    const temporary = join(this.path, 'tmp', `sealtree-ref-${randomBytes(8).toString('hex')}`);
+    this.#createFile(temporary, Buffer.from(`${checksum}\n`), this.#fsync);
+    try {
+      this.#system.rename(temporary, target);
+    } catch (error) {
+      this.#system.unlink(temporary);
+      throw error;
+    }
+    if (this.#fsync) this.#system.fsyncDirectory(folder);
+  }
+
+  #createFile(path: string, bytes: Uint8Array, fsync = false): void {
+    const fd = this.#system.create(path, 0o644);
+    try {
+      this.#system.write(fd, bytes);
+      if (fsync) this.#system.fsync(fd);
+    } finally {
+      this.#system.close(fd);
+    }
+  }
+
+  #makeFolder(path: string): void {
+    try {
+      this.#system.mkdir(path, 0o777);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    }
+  }
+
+  /** A folder and those it is in, up to the repository. */
+  #makeFolders(path: string): void {
+    if (isDirectory(this.#system.lstatIfExists(path)?.mode ?? 0)) return;
+    this.#makeFolders(path.slice(0, path.lastIndexOf('/')));
+    this.#makeFolder(path);
+  }
+}
+
+/** Where a ref lies in the repository. @throws UsageError for a name ostree would not take */
+function refPath(refspec: string): string {
+  const match = /^(?:([\w][\w.-]*):)?(\w[-.\w]*(?:\/\w[-.\w]*)*)$/.exec(refspec);
+  const [, remote, ref = ''] = match ?? [];
+  if (match === null || isHex64(ref))
+    throw new UsageError(`${JSON.stringify(refspec)} cannot be the name of a ref`);
+  return remote === undefined ? `refs/heads/${ref}` : `refs/remotes/${remote}/${ref}`;
+}

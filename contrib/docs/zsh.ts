@@ -54,7 +54,7 @@ _sealtree() {
 ${program.options.map((option) => `    ${optionSpec(option)}`).join('\n')}
     '(-h --help)'{-h,--help}'[print a short help]'
   )
-  _arguments -C $global_options '--version[print the version]' '1:command:->command' '*::argument:->argument'
+  _arguments -C $global_options '--version[print the version]' '(-): :->command' '(-)*:: :->argument'
   case $state in
     command)
       local -a commands=(
@@ -83,7 +83,7 @@ function commandFunction(command: CommandModel): string {
   if (command.children.length > 0)
     return `${nameOf(command)}() {
   local context state state_descr line
-  _arguments -C $global_options '1:command:->command' '*::argument:->argument'
+  _arguments -C $global_options '(-): :->command' '(-)*:: :->argument'
   case $state in
     command)
       local -a commands=(

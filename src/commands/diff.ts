@@ -136,33 +136,15 @@ function printChanges(
     const shown = side.isFolder ? (path.slice(1) as ByteString) : path;
     context.write(`${letter}    ${nameBytes(shown, context.stdout)}\n` as ByteString);
   };
-  for (const change of ordered(changes, 'modified')) line('M', change.path, a);
-  for (const change of ordered(changes, 'removed')) line('D', change.path, a);
-  for (const change of ordered(changes, 'added'))
+  for (const change of ofKind(changes, 'modified')) line('M', change.path, a);
+  for (const change of ofKind(changes, 'removed')) line('D', change.path, a);
+  for (const change of ofKind(changes, 'added'))
     for (const { path } of expandChange(source, change)) line('A', path, b);
 }
 
-/**
- * ostree walks the older tree, files before folders, and after each folder names what came into it: so what is new
- * in a folder comes after what is new in the folders below it.
- */
-function ordered(changes: readonly Change[], kind: Change['kind']): Change[] {
-  const changedLast = kind === 'added';
-  return changes
-    .filter((change) => change.kind === kind)
-    .map((change) => ({ change, names: change.path === '/' ? [''] : change.path.split('/') }))
-    .sort((x, y) => {
-      const length = Math.min(x.names.length, y.names.length);
-      let i = 0;
-      while (i < length && x.names[i] === y.names[i]) i++;
-      if (i === length) return x.names.length - y.names.length;
-      const rank = ({ change, names }: typeof x): number => {
-        if (i < names.length - 1) return changedLast ? 0 : 2;
-        return ((change.before ?? change.after) as TreeNode).kind === 'directory' ? 2 : 1;
-      };
-      return rank(x) - rank(y) || ((x.names[i] as string) < (y.names[i] as string) ? -1 : 1);
-    })
-    .map(({ change }) => change);
+/** Changes come in ostree's order already. It never compares the metadata of the two roots. */
+function ofKind(changes: readonly Change[], kind: Change['kind']): Change[] {
+  return changes.filter((change) => change.kind === kind && change.path !== '/');
 }
 
 function* changesJson(source: DirtreeSource, changes: Iterable<Change>): Generator<Record<string, unknown>> {

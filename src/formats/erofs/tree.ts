@@ -5,13 +5,12 @@
  * a node (name, then payload or content, then digest) lie together in one arena; xattr sets, of which real
  * trees have few, are interned. Nothing here is one heap object per entry.
  */
-import { randomInt } from 'node:crypto';
 import { type ByteString, bytesToString, displayBytes, stringToBytes } from '../../base/bytes.ts';
 import { FormatError } from '../../base/errors.ts';
 import { isDevice, isDirectory, isKnownType, isRegular, isSymlink } from '../../base/mode.ts';
 import { NO_XATTRS, sortedXattrs, type Xattrs } from '../../base/xattrs.ts';
-import { xxh32 } from '../xxh32.ts';
 import { Limit, XATTR_AREA_COST, XATTR_COST } from './layout.ts';
+import { NameIndex } from './name-index.ts';
 
 /** What is known of a node besides its name. */
 export interface NodeFields {
@@ -90,8 +89,8 @@ const FIRST_CAPACITY = 1024;
 const MAX_U32 = 0xffffffff;
 const SLASH = 0x2f;
 
-/** One random seed per process, so that nobody can prepare names that all meet in one slot. */
-const HASH_SEED = randomInt(2 ** 32);
+/** In {@link ImageTree}'s list of last children: the root is nobody's. */
+const NO_CHILD = 0;
 
 type Column = Int32Array | Uint32Array | Uint16Array | Uint8Array | Float64Array;
 
@@ -118,8 +117,10 @@ export class ImageTree {
   #count = 0;
   #capacity = FIRST_CAPACITY;
   #arenaUsed = 0;
-  /** Open addressing over (parent, name): node + 1, or 0. At most half full. */
-  #slots = new Int32Array(2 * FIRST_CAPACITY);
+  /** By directory: the child added last. While names come in ascending order, no other can be a duplicate. */
+  #lastChild = new Int32Array(FIRST_CAPACITY);
+  /** From when they did not, or somebody looks for a name. */
+  #index: NameIndex | undefined;
   #order: ChildOrder | undefined;
   readonly #seconds = new BigInt64Array(1);
   readonly #halves = new Int32Array(this.#seconds.buffer);
@@ -165,23 +166,22 @@ export class ImageTree {
 
   /** Adds a node to the directory `parent` and returns its number. */
   add(parent: number, name: ByteString, fields: NodeFields): number {
-    const slot = this.#freeSlot(parent, name);
-    const node = this.#count;
-    this.#setFields(node, fields);
-    return this.#commit(slot);
+    this.#startChild(parent, name);
+    this.#setFields(this.#count, fields);
+    return this.#commit();
   }
 
   /** Adds a hard link to `target`, which is not a directory; a link to a link is one to what that stands for. */
   addLink(parent: number, name: ByteString, target: number): number {
     const final = this.#resolve(target);
-    const slot = this.#freeSlot(parent, name);
+    this.#startChild(parent, name);
     if (isDirectory(this.columns.mode[final] as number)) {
       throw new FormatError(this.#where(parent, name), 'hard link to a directory', {
         got: this.displayPath(final),
       });
     }
     this.columns.link[this.#count] = final;
-    return this.#commit(slot);
+    return this.#commit();
   }
 
   /** The fields of a node; of a hard link those of its target. */
@@ -242,11 +242,8 @@ export class ImageTree {
   /** The node of that name in a directory, or -1. */
   childByName(node: number, name: ByteString): number {
     this.#check(node);
-    const length = name.length;
-    if (length === 0 || length > Limit.nameLength) return -1;
-    const bytes = stringToBytes(name);
-    const found = this.#slots[this.#find(node, bytes, 0, length)] as number;
-    return found - 1;
+    this.#index ??= new NameIndex(this.columns, this.#count);
+    return this.#index.find(node, stringToBytes(name), 0, name.length);
   }
 
   /** The children in the order of their names as bytes. Add all nodes first: adding discards the order. */
@@ -296,8 +293,8 @@ export class ImageTree {
     this.#arenaUsed = start + length;
   }
 
-  /** Opens a row for a child and returns the slot that is free for it. */
-  #freeSlot(parent: number, name: ByteString): number {
+  /** Opens a row for a child. */
+  #startChild(parent: number, name: ByteString): void {
     this.#check(parent);
     const length = name.length;
     if (length === 0 || length > Limit.nameLength)
@@ -310,40 +307,22 @@ export class ImageTree {
       throw new FormatError(this.#where(parent, name), 'its parent is not a directory');
     // A refused row leaves bytes in the arena; the next one starts behind them.
     this.#start(parent, name);
-    const start = this.columns.bytes[this.#count] as number;
-    const slot = this.#find(parent, this.columns.arena, start, length);
-    if (this.#slots[slot] !== 0) throw new FormatError(this.#where(parent, name), 'duplicate name');
-    return slot;
+    const { arena, bytes } = this.columns;
+    if (this.#index === undefined) {
+      const last = this.#lastChild[parent] as number;
+      if (last === NO_CHILD || compareNames(this.columns, last, this.#count) < 0) return;
+      this.#index = new NameIndex(this.columns, this.#count);
+    }
+    if (this.#index.find(parent, arena, bytes[this.#count] as number, length) >= 0)
+      throw new FormatError(this.#where(parent, name), 'duplicate name');
   }
 
-  #commit(slot: number): number {
+  #commit(): number {
     const node = this.#count++;
-    this.#slots[slot] = node + 1;
+    this.#index?.add(node);
+    this.#lastChild[this.columns.parent[node] as number] = node;
     this.#order = undefined;
     return node;
-  }
-
-  /** The slot of (parent, name), or the free one where it would go. */
-  #find(parent: number, bytes: Uint8Array, start: number, length: number): number {
-    const { parent: parents, nameLength, bytes: starts, arena } = this.columns;
-    const mask = this.#slots.length - 1;
-    let slot = xxh32(bytes, (HASH_SEED + Math.imul(parent, 0x9e3779b1)) | 0, start, start + length) & mask;
-    search: for (;;) {
-      const entry = this.#slots[slot] as number;
-      if (entry === 0) return slot;
-      const node = entry - 1;
-      if (parents[node] === parent && nameLength[node] === length) {
-        const other = starts[node] as number;
-        for (let i = 0; i < length; i++) {
-          if (arena[other + i] !== bytes[start + i]) {
-            slot = (slot + 1) & mask;
-            continue search;
-          }
-        }
-        return slot;
-      }
-      slot = (slot + 1) & mask;
-    }
   }
 
   #setFields(node: number, fields: NodeFields): void {
@@ -503,24 +482,29 @@ export class ImageTree {
     c.mtimeLow = grown(c.mtimeLow, capacity);
     c.mtimeNsec = grown(c.mtimeNsec, capacity);
     c.xattrs = grown(c.xattrs, capacity);
-    this.#slots = new Int32Array(2 * capacity);
-    for (let node = 1; node < this.#count; node++) {
-      const slot = this.#find(
-        c.parent[node] as number,
-        c.arena,
-        c.bytes[node] as number,
-        c.nameLength[node] as number,
-      );
-      this.#slots[slot] = node + 1;
-    }
+    this.#lastChild = grown(this.#lastChild, capacity);
   }
 }
 
 const octal = (mode: number): string => `0${mode.toString(8)}`;
 
+/** Orders two nodes by the bytes of their names. */
+function compareNames({ bytes, nameLength, arena }: TreeColumns, a: number, b: number): number {
+  const startA = bytes[a] as number;
+  const startB = bytes[b] as number;
+  const lengthA = nameLength[a] as number;
+  const lengthB = nameLength[b] as number;
+  const common = Math.min(lengthA, lengthB);
+  for (let i = 0; i < common; i++) {
+    const difference = (arena[startA + i] as number) - (arena[startB + i] as number);
+    if (difference !== 0) return difference;
+  }
+  return lengthA - lengthB;
+}
+
 /** Counting sort by parent, then each directory by name. */
 function orderChildren(columns: TreeColumns, count: number): ChildOrder {
-  const { parent, bytes, nameLength, arena } = columns;
+  const { parent } = columns;
   const start = new Uint32Array(count + 1);
   const list = new Int32Array(Math.max(0, count - 1));
   for (let node = 1; node < count; node++) start[(parent[node] as number) + 1]!++;
@@ -528,18 +512,7 @@ function orderChildren(columns: TreeColumns, count: number): ChildOrder {
   const next = start.slice(0, count);
   for (let node = 1; node < count; node++) list[next[parent[node] as number]!++] = node;
 
-  const compare = (a: number, b: number): number => {
-    const startA = bytes[a] as number;
-    const startB = bytes[b] as number;
-    const lengthA = nameLength[a] as number;
-    const lengthB = nameLength[b] as number;
-    const common = Math.min(lengthA, lengthB);
-    for (let i = 0; i < common; i++) {
-      const difference = (arena[startA + i] as number) - (arena[startB + i] as number);
-      if (difference !== 0) return difference;
-    }
-    return lengthA - lengthB;
-  };
+  const compare = (a: number, b: number): number => compareNames(columns, a, b);
   for (let node = 0; node < count; node++) {
     const from = start[node] as number;
     const to = start[node + 1] as number;

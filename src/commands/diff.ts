@@ -27,7 +27,7 @@ export const command: CommandModule = {
   summary: 'Compare two commits, or commits with folders',
   details: [
     'With one argument a commit is compared with its parent. What begins with / or ./ is a folder on disk; its files are hashed.',
-    'Lines begin with M (modified: content, owner, mode or xattrs), D (deleted, with all that is below) or A (added). The root folder itself counts too, unlike in ostree diff.',
+    'Lines begin with M (modified: content, owner, mode or xattrs), D (deleted, with all that is below) or A (added). The root folder itself is compared in JSON only: ostree diff leaves it out.',
   ],
   examples: [
     ['diff REV', 'what a commit changed'],

@@ -31,7 +31,7 @@ import {
   parseXattrs,
   validateFileMode,
 } from '../formats/objects.ts';
-import { type ObjectStore, openIfExists } from './objects.ts';
+import { type ObjectStore, openIfExists, readable } from './objects.ts';
 
 export interface ContentInfo extends FileHeader {
   /** Bytes of content; 0 for symlinks. */
@@ -68,20 +68,11 @@ export class ContentReader {
   /** Metadata of a content object without reading its content; undefined when it is missing. */
   info(checksum: Checksum): ContentInfo | undefined {
     const path = this.#store.path(checksum, 'file');
-    if (this.#store.mode === 'archive') return this.#archiveInfo(path);
-    const stat = this.#system.lstatIfExists(path);
-    if (stat === undefined) return undefined;
-    if (!stat.isFile() && !stat.isSymbolicLink())
-      throw new FormatError(path, 'neither a regular file nor a symlink');
-    switch (this.#store.mode) {
-      case 'bare-user':
-        return this.#bareUserInfo(path, stat);
-      case 'bare-user-only':
-        return this.#inodeInfo(path, stat, 0, 0, NO_XATTRS);
-      case 'bare-split-xattrs':
-        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#splitXattrs(checksum));
-      default:
-        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#inodeXattrs(path));
+    try {
+      return this.#store.mode === 'archive' ? this.#archiveInfo(path) : this.#bareInfo(checksum, path);
+    } catch (error) {
+      // lstat(2) works on an object that must not be read, getxattr(2) does not.
+      throw readable(error, path);
     }
   }
 
@@ -103,6 +94,23 @@ export class ContentReader {
       return true;
     } finally {
       this.#system.close(fd);
+    }
+  }
+
+  #bareInfo(checksum: Checksum, path: string): ContentInfo | undefined {
+    const stat = this.#system.lstatIfExists(path);
+    if (stat === undefined) return undefined;
+    if (!stat.isFile() && !stat.isSymbolicLink())
+      throw new FormatError(path, 'neither a regular file nor a symlink');
+    switch (this.#store.mode) {
+      case 'bare-user':
+        return this.#bareUserInfo(path, stat);
+      case 'bare-user-only':
+        return this.#inodeInfo(path, stat, 0, 0, NO_XATTRS);
+      case 'bare-split-xattrs':
+        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#splitXattrs(checksum));
+      default:
+        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#inodeXattrs(path));
     }
   }
 

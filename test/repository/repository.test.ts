@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
 import { type ByteString, bytesToText, textToBytes } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
-import { ConfigError, FormatError, NotFoundError } from '../../src/base/errors.ts';
+import { ConfigError, FormatError, IoError, NotFoundError, PermissionError } from '../../src/base/errors.ts';
+import type { Path } from '../../src/base/system.ts';
 import { contentChecksum, filezHeader } from '../../src/formats/objects.ts';
 import { walkHistory } from '../../src/repository/commits.ts';
 import { listDeltaIndexes, listDeltas } from '../../src/repository/deltas.ts';
@@ -304,6 +305,38 @@ describe('hostile objects of other modes', () => {
     const path = repository.objectPath(object!.checksum, 'file');
     archive.files.set(path, { ...archive.files.get(path)!, mode: 0o20644 });
     assert.throws(() => repository.content(object!.checksum), FormatError);
+  });
+});
+
+describe('what must not be read', () => {
+  const refuse = (path: Path): never => {
+    throw new IoError('open', String(path), 'EACCES');
+  };
+  for (const [mode, denied] of [
+    ['bare', { listxattr: refuse }],
+    ['bare-user', { getxattr: refuse }],
+    ['archive', { openRead: refuse }],
+  ] as const)
+    it(`is told apart from what is missing or broken (${mode})`, () => {
+      const { repository, archive } = open(mode);
+      const [object] = [...repository.listObjects()].filter(({ type }) => type === 'file');
+      const guarded = Repository.open(`/${mode}`, { ...archive.system(), ...denied });
+      assert.throws(() => guarded.content(object!.checksum), PermissionError);
+    });
+
+  it('is told for metadata, refs and the configuration', () => {
+    const { repository, archive } = open('archive');
+    const system = archive.system();
+    const commit = repository.resolve('example/stable');
+    const guarded = Repository.open('/archive', { ...system, openRead: refuse });
+    assert.throws(() => guarded.commit(commit), PermissionError);
+    const locked = (path: Path): Buffer =>
+      String(path).endsWith('config') ? system.readFile(path) : refuse(path);
+    assert.throws(
+      () => Repository.open('/archive', { ...system, readFile: locked }).listRefs(),
+      PermissionError,
+    );
+    assert.throws(() => Repository.open('/archive', { ...system, readFile: refuse }), PermissionError);
   });
 });
 

@@ -222,7 +222,10 @@ class SealRun {
         (deployment): SealResult => ({ deployment, action: actionOf(deployment), ...common, steps }),
       );
 
-    const objects = await protectObjects(this.#repository, image.objects.backing.keys(), verity, progress);
+    const listed = new Map(
+      [...image.objects.backing.keys()].map((checksum) => [checksum, image.digests.get(checksum)]),
+    );
+    const objects = await protectObjects(this.#repository, listed, verity, progress);
     const { verity: imageVerity } = await publish(
       plan,
       (bytes, path) => this.#validate(bytes, path, image),

@@ -4,7 +4,7 @@
  * an object either has it or not.
  */
 import type { Checksum } from '../base/digest.ts';
-import { UnsupportedError } from '../base/errors.ts';
+import { OperationError, UnsupportedError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
 import type { VerityPolicy } from './publish.ts';
@@ -23,24 +23,24 @@ export interface ObjectFiles {
 }
 
 /**
- * Enables fs-verity on content objects (regular files).
- * @throws UnsupportedError when the policy is `require` and it cannot be had; IoError, such as ETXTBSY for an object
- *   that is being written
+ * Enables fs-verity on content objects (regular files) and lets the kernel confirm what the image says of them.
+ * @param objects each with the digest that the image lists, or undefined where it lists none
+ * @throws UnsupportedError when the policy is `require` and it cannot be had; OperationError when the kernel measures
+ *   another digest; IoError, such as ETXTBSY for an object that is being written
  */
 export async function protectObjects(
   repository: ObjectFiles,
-  checksums: Iterable<Checksum>,
+  objects: ReadonlyMap<Checksum, Uint8Array | undefined>,
   policy: VerityPolicy,
   progress: Progress,
 ): Promise<ObjectProtection> {
   if (policy === 'off') return { state: 'off' };
   const { system } = repository;
-  const objects = [...new Set(checksums)];
-  progress.begin('enabling fs-verity on objects', objects.length);
+  progress.begin('enabling fs-verity on objects', objects.size);
   let enabledNow = 0;
   try {
-    for (const checksum of objects) {
-      if (protect(repository.objectPath(checksum, 'file'), system)) enabledNow++;
+    for (const [checksum, digest] of objects) {
+      if (protect(repository.objectPath(checksum, 'file'), digest, system)) enabledNow++;
       progress.advance(1);
       await progress.breathe();
     }
@@ -50,16 +50,24 @@ export async function protectObjects(
   }
   // One flush instead of an fsync per object.
   if (enabledNow > 0) system.syncfs(repository.path);
-  return { state: 'enabled', enabledNow, enabledBefore: objects.length - enabledNow };
+  return { state: 'enabled', enabledNow, enabledBefore: objects.size - enabledNow };
 }
 
 /** Returns whether it had to be enabled. */
-function protect(path: string, system: System): boolean {
+function protect(path: string, digest: Uint8Array | undefined, system: System): boolean {
   const fd = system.openRead(path, { noFollow: true });
   try {
-    if (system.measureVerity(fd).state === 'enabled') return false;
-    system.enableVerity(fd);
-    return true;
+    let measured = system.measureVerity(fd);
+    const isNew = measured.state !== 'enabled';
+    if (isNew) {
+      system.enableVerity(fd);
+      measured = system.measureVerity(fd);
+    }
+    const got = measured.state === 'enabled' ? measured.digest.toString('hex') : measured.state;
+    const want = digest === undefined ? got : Buffer.from(digest).toString('hex');
+    if (got !== want)
+      throw new OperationError('verity', `${path}: fs-verity measures ${got}, the image says ${want}`);
+    return isNew;
   } finally {
     system.close(fd);
   }

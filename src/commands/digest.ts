@@ -1,5 +1,6 @@
 /** `sealtree digest REV`: the image digest of a commit, nothing written. */
 import { ExitCode } from '../base/errors.ts';
+import { withSharedRepositoryLock } from '../deployment/locks.ts';
 import { VERITY_MODES } from '../image/digests.ts';
 import { buildImage } from '../image/plan.ts';
 import { recordedDigest } from '../image/validate.ts';
@@ -31,7 +32,12 @@ export const command: CommandModule = {
           const repository = await context.openRepository();
           const commit = await resolveRev(context, repository, rev);
           const progress = context.progress();
-          const image = await buildImage(repository, commit, { verity: digests, progress });
+          const image = await withSharedRepositoryLock(
+            repository.path,
+            { signal: progress.signal },
+            context.system,
+            () => buildImage(repository, commit, { verity: digests, progress }),
+          );
           progress.end();
           const recorded = digests === 'yes' ? recordedDigest(repository, commit) : undefined;
           if (context.options.json) {

@@ -1,5 +1,6 @@
 /** `sealtree verify`: do the sealed deployments still hold what was sealed? */
 import { ExitCode, UsageError } from '../base/errors.ts';
+import { withSharedRepositoryLock } from '../deployment/locks.ts';
 import { selectDeployments } from '../deployment/seal.ts';
 import { type VerifyReport, verifyDeployments } from '../deployment/verify.ts';
 import type { Depth } from '../image/verify-objects.ts';
@@ -45,11 +46,16 @@ async function verify(context: Context, specs: readonly string[], options: Optio
   const sysroot = await context.openSysroot();
   const repository = Repository.open(sysroot.repositoryPath, context.system);
   const depth: Depth = options.paranoid ? 'paranoid' : options.deep ? 'deep' : 'metadata';
-  const report = await verifyDeployments(repository, selectDeployments(sysroot, specs), {
-    depth,
-    requireVerity: options.requireVerity ?? false,
-    progress: context.progress(),
-  });
+  const progress = context.progress();
+  const requireVerity = options.requireVerity ?? false;
+  // Nothing is pruned while we look.
+  const report = await withSharedRepositoryLock(
+    repository.path,
+    { signal: progress.signal },
+    context.system,
+    () =>
+      verifyDeployments(repository, selectDeployments(sysroot, specs), { depth, requireVerity, progress }),
+  );
   const { findings, deployments, images, objects, objectsRead } = report;
   if (context.options.json) {
     context.printJson('verify', { depth, deployments, images, objects, objectsRead, findings });

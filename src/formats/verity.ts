@@ -28,10 +28,14 @@ export class VerityHasher {
   readonly #used: number[] = [0];
   /** Blocks finished per level. */
   readonly #blocks: number[] = [0];
+  readonly #descriptor = Buffer.alloc(DESCRIPTOR_SIZE);
   #size = 0;
 
   constructor(engine: DigestEngine = nativeEngine) {
     this.#engine = engine;
+    this.#descriptor[0] = DESCRIPTOR_VERSION;
+    this.#descriptor[1] = ALGORITHM_SHA256;
+    this.#descriptor[2] = LOG_BLOCK_SIZE;
   }
 
   update(bytes: Uint8Array): void {
@@ -53,14 +57,16 @@ export class VerityHasher {
     this.#used[0] = input.copy(partial, 0, at);
   }
 
-  /** The 32 bytes of the digest; the hasher is used up. */
+  /** The 32 bytes of the digest. The hasher is then as new: use it again for many small files. */
   digest(): Buffer {
-    const descriptor = Buffer.alloc(DESCRIPTOR_SIZE);
-    descriptor[0] = DESCRIPTOR_VERSION;
-    descriptor[1] = ALGORITHM_SHA256;
-    descriptor[2] = LOG_BLOCK_SIZE;
-    descriptor.writeBigUInt64LE(BigInt(this.#size), DESCRIPTOR_DATA_SIZE);
+    const descriptor = this.#descriptor;
+    descriptor.writeUInt32LE(this.#size % 2 ** 32, DESCRIPTOR_DATA_SIZE);
+    descriptor.writeUInt32LE(Math.floor(this.#size / 2 ** 32), DESCRIPTOR_DATA_SIZE + 4);
     if (this.#size > 0) this.#root().copy(descriptor, DESCRIPTOR_ROOT);
+    else descriptor.fill(0, DESCRIPTOR_ROOT, DESCRIPTOR_ROOT + HASH_SIZE);
+    this.#size = 0;
+    this.#used.fill(0);
+    this.#blocks.fill(0);
     return this.#engine.sha256(descriptor);
   }
 
@@ -103,9 +109,16 @@ export class VerityHasher {
   }
 }
 
+/** One hasher per engine: making its blocks would cost more than a small file's hash. */
+const hashers = new Map<DigestEngine, VerityHasher>();
+
 /** The fs-verity digest of `bytes`, 32 bytes. */
 export function verityDigest(bytes: Uint8Array, engine: DigestEngine = nativeEngine): Buffer {
-  const hasher = new VerityHasher(engine);
+  const hasher = hashers.get(engine) ?? new VerityHasher(engine);
+  // Not kept while at work: should the engine fail, nobody meets a half-filled one.
+  hashers.delete(engine);
   hasher.update(bytes);
-  return hasher.digest();
+  const digest = hasher.digest();
+  hashers.set(engine, hasher);
+  return digest;
 }

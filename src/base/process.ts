@@ -1,6 +1,8 @@
 /** Running other programs: an argument vector, never a shell; English messages; bounded time and output. */
-import { execFile } from 'node:child_process';
-import { InterruptedError, NotFoundError, OperationError } from './errors.ts';
+import { execFile, spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { errnoOf, InterruptedError, NotFoundError, OperationError, UnsupportedError } from './errors.ts';
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -100,4 +102,30 @@ function failure(
     details: { program, args, stderr: tail },
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+/**
+ * Becomes another program: same process, same streams, nothing of this program goes on.
+ * @throws UnsupportedError when there is no such program
+ */
+export function become(program: string, args: readonly string[], env: NodeJS.ProcessEnv): never {
+  const path = findProgram(program, env);
+  // Node 22.15 and 23.11 brought execve; before it, wait for the child and end as it does.
+  if (typeof process.execve === 'function') process.execve(path, [program, ...args], env);
+  const child = spawnSync(path, args, { stdio: 'inherit', env });
+  process.exit(child.status ?? 1);
+}
+
+function findProgram(name: string, env: NodeJS.ProcessEnv): string {
+  for (const folder of (env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin').split(delimiter)) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch (error) {
+      // Not in this folder.
+      if (errnoOf(error) === undefined) throw error;
+    }
+  }
+  throw new UnsupportedError(`${name} is not installed`);
 }

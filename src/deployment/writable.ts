@@ -3,12 +3,10 @@
  * writes to it in a mount namespace of its own; so does this. unshare(2) would move one thread of Node only, so the
  * program is started anew below `unshare --mount`, once; there it makes the mount writable for itself and goes on.
  */
-import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { errnoOf, OperationError, PermissionError, UnsupportedError } from '../base/errors.ts';
+import { join } from 'node:path';
+import { OperationError, PermissionError, UnsupportedError } from '../base/errors.ts';
 import { isReadOnlyMount, type Mount } from '../base/mountinfo.ts';
-import { run } from '../base/process.ts';
+import { become, run } from '../base/process.ts';
 import type { Path, SystemReads } from '../base/system.ts';
 
 /** Set in the environment of the program in its own mount namespace: it must not start itself a second time. */
@@ -109,25 +107,5 @@ function remountArgs(mount: Mount): string[] {
 
 /** Becomes `unshare … PROGRAM ARGS`. */
 function startAgain({ execPath, args, env }: Invocation): never {
-  const unshare = findProgram('unshare', env);
-  const words = ['unshare', ...UNSHARE, execPath, ...args];
-  const environment = { ...env, [NAMESPACE_MARKER]: '1' };
-  // Node 22.15 and 23.11 brought execve; before it, wait for the child and end as it does.
-  if (typeof process.execve === 'function') process.execve(unshare, words, environment);
-  const child = spawnSync(unshare, words.slice(1), { stdio: 'inherit', env: environment });
-  process.exit(child.status ?? 1);
-}
-
-function findProgram(name: string, env: NodeJS.ProcessEnv): string {
-  for (const folder of (env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin').split(delimiter)) {
-    const path = join(folder, name);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch (error) {
-      // Not in this folder.
-      if (errnoOf(error) === undefined) throw error;
-    }
-  }
-  throw new UnsupportedError(`${name} is not installed: it is needed to write to a read-only sysroot`);
+  become('unshare', [...UNSHARE, execPath, ...args], { ...env, [NAMESPACE_MARKER]: '1' });
 }

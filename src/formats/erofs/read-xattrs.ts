@@ -1,7 +1,7 @@
 /** The xattrs of inodes as they are stored: every length, id, name and filter checked. */
 import { type ByteString, bytesToString, displayBytes, roundUp } from '../../base/bytes.ts';
-import { FormatError } from '../../base/errors.ts';
 import type { Xattr } from '../../base/xattrs.ts';
+import { hex, type ImageBytes } from './image-bytes.ts';
 import { XATTR_PREFIXES, XATTR_UNIT, XattrArea, XattrEntry } from './layout.ts';
 import { filterBit, splitName } from './xattr-names.ts';
 
@@ -20,17 +20,17 @@ interface Entry {
 }
 
 export class XattrReader {
+  readonly #image: ImageBytes;
   readonly #bytes: Buffer;
-  readonly #where: string;
   /** Where ids of shared xattrs count from, in bytes. */
   readonly #sharedStart: number;
   /** By id: so that many inodes that share a long value cost no more than their ids. */
   readonly #shared = new Map<number, Xattr>();
   readonly #filterBits = new Map<ByteString, number>();
 
-  constructor(bytes: Buffer, where: string, sharedStart: number) {
-    this.#bytes = bytes;
-    this.#where = where;
+  constructor(image: ImageBytes, sharedStart: number) {
+    this.#image = image;
+    this.#bytes = image.bytes;
     this.#sharedStart = sharedStart;
   }
 
@@ -41,13 +41,13 @@ export class XattrReader {
     const sharedCount = bytes[start + XattrArea.sharedCount] as number;
     let at = start + XattrArea.size;
     if (at + XATTR_UNIT * sharedCount > end)
-      throw this.#error(
+      throw this.#image.error(
         'ids of shared xattrs run past their area',
         start,
         `${sharedCount} ids in ${size} bytes`,
       );
     for (let i = start + XattrArea.sharedCount + 1; i < at; i++) {
-      if (bytes[i] !== 0) throw this.#error('reserved byte of an xattr area', i, bytes[i], 0);
+      if (bytes[i] !== 0) throw this.#image.error('reserved byte of an xattr area', i, bytes[i], 0);
     }
     const shared: Xattr[] = [];
     for (let i = 0; i < sharedCount; i++, at += XATTR_UNIT)
@@ -73,7 +73,7 @@ export class XattrReader {
 
   #entry(at: number, end: number): Entry {
     const bytes = this.#bytes;
-    if (at + XattrEntry.size > end) throw this.#error('xattr entry runs past its area', at);
+    if (at + XattrEntry.size > end) throw this.#image.error('xattr entry runs past its area', at);
     const nameLength = bytes[at + XattrEntry.nameLength] as number;
     const nameIndex = bytes[at + XattrEntry.nameIndex] as number;
     const valueSize = bytes.readUInt16LE(at + XattrEntry.valueSize);
@@ -82,20 +82,20 @@ export class XattrReader {
     const valueEnd = valueStart + valueSize;
     const size = roundUp(valueEnd - at, XATTR_UNIT);
     if (at + size > end)
-      throw this.#error(
+      throw this.#image.error(
         'xattr entry runs past its area',
         at,
         `ends at 0x${(at + size).toString(16)}`,
         `0x${end.toString(16)}`,
       );
     const prefix = PREFIXES.get(nameIndex);
-    if (prefix === undefined) throw this.#error('unknown prefix of an xattr name', at, nameIndex);
+    if (prefix === undefined) throw this.#image.error('unknown prefix of an xattr name', at, nameIndex);
     const name = (prefix + bytesToString(bytes, nameStart, valueStart)) as ByteString;
     // One spelling per name, or a name could be there twice.
     if (name === '' || name.includes('\0') || splitName(name).index !== nameIndex)
-      throw this.#error('bad xattr name', at, displayBytes(name));
+      throw this.#image.error('bad xattr name', at, displayBytes(name));
     for (let i = valueEnd; i < at + size; i++) {
-      if (bytes[i] !== 0) throw this.#error('padding of an xattr entry', i, bytes[i], 0);
+      if (bytes[i] !== 0) throw this.#image.error('padding of an xattr entry', i, bytes[i], 0);
     }
     return { xattr: [name, bytesToString(bytes, valueStart, valueEnd)], size };
   }
@@ -105,12 +105,13 @@ export class XattrReader {
     let filter = -1;
     const seen = new Set<ByteString>();
     for (const [name] of xattrs) {
-      if (seen.has(name)) throw this.#error('xattr is there twice', start, displayBytes(name));
+      if (seen.has(name)) throw this.#image.error('xattr is there twice', start, displayBytes(name));
       seen.add(name);
       filter &= ~(1 << this.#filterBit(name));
     }
     const got = this.#bytes.readUInt32LE(start + XattrArea.filter);
-    if (got !== filter >>> 0) throw this.#error('xattr name filter', start, hex(got), hex(filter >>> 0));
+    if (got !== filter >>> 0)
+      throw this.#image.error('xattr name filter', start, hex(got), hex(filter >>> 0));
   }
 
   #filterBit(name: ByteString): number {
@@ -121,14 +122,4 @@ export class XattrReader {
     }
     return bit;
   }
-
-  #error(what: string, offset: number, got?: unknown, want?: unknown): FormatError {
-    return new FormatError(this.#where, what, {
-      offset,
-      ...(got === undefined ? {} : { got }),
-      ...(want === undefined ? {} : { want }),
-    });
-  }
 }
-
-const hex = (value: number): string => `0x${value.toString(16)}`;

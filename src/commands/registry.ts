@@ -143,6 +143,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./gc.ts'),
   },
   {
+    name: 'demo',
+    usage: '[DIR]',
+    summary: 'Make a small sysroot to try things on, and seal it',
+    group: 'Other',
+    load: () => import('./demo.ts'),
+  },
+  {
     name: 'hook',
     usage: 'EVENT',
     summary: 'Seal what is new, quietly; for units and package hooks',

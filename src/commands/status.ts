@@ -25,7 +25,8 @@ export const command: CommandModule = {
   },
 };
 
-async function status(context: Context): Promise<number> {
+/** Shows the sysroot the context opens. */
+export async function status(context: Context): Promise<number> {
   const sysroot = await context.openSysroot();
   const reports = reportDeployments(sysroot, context.system);
   const outlook = sealOutlook(sysroot, context.system);

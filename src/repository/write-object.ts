@@ -86,6 +86,7 @@ export function writeSymlinkObject(
         ? filezHeader({ header, size: 0 })
         : stringToBytes(`${header.target}\0` as ByteString),
     );
+    system.fchmod(fd, 0o644);
   } finally {
     system.close(fd);
   }
@@ -108,7 +109,7 @@ export function writeFileObject(
 ): Checksum {
   const hasher = contentHasher(header);
   // Nobody else may open the file while it has not its owner yet.
-  const fd = system.create(path, mode === 'archive' ? 0o644 : 0o600);
+  const fd = system.create(path, 0o600);
   try {
     if (mode === 'archive') writeCompressed(system, fd, header, content, hasher);
     else writePlain(system, fd, content, hasher);
@@ -120,8 +121,8 @@ export function writeFileObject(
     } else if (mode === 'bare-user') {
       system.setxattr(path, OSTREEMETA, bytesToString(serializeOstreemeta(header)));
       system.fchmod(fd, bareUserMode(header.mode));
-    } else if (mode === 'bare-user-only') {
-      system.fchmod(fd, header.mode & 0o7777);
+    } else {
+      system.fchmod(fd, mode === 'archive' ? 0o644 : header.mode & 0o7777);
     }
   } finally {
     system.close(fd);

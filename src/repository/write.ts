@@ -4,11 +4,11 @@
  * crash leaves the repository as it was, or with objects nothing names yet, and at most that folder, which any
  * `ostree` command sweeps from `tmp` after a day.
  */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Checksum, checksumOf, isHex64 } from '../base/digest.ts';
 import { errnoOf, UsageError } from '../base/errors.ts';
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts';
+import { randomHex } from '../base/random.ts';
 import type { Lock, System } from '../base/system.ts';
 import {
   type Commit,
@@ -188,7 +188,7 @@ export class RepositoryWriter {
 
   #openStaging(): string {
     if (this.#staging === undefined) {
-      const path = join(this.path, 'tmp', `sealtree-${randomBytes(8).toString('hex')}`);
+      const path = join(this.path, 'tmp', `sealtree-${randomHex(8)}`);
       // Others must not reach a set-id file before it is complete.
       this.#system.mkdir(path, 0o700);
       this.#staging = path;
@@ -237,7 +237,7 @@ export class RepositoryWriter {
     const target = join(this.path, refPath(name));
     const folder = target.slice(0, target.lastIndexOf('/'));
     this.#makeFolders(folder);
-    const temporary = join(this.path, 'tmp', `sealtree-ref-${randomBytes(8).toString('hex')}`);
+    const temporary = join(this.path, 'tmp', `sealtree-ref-${randomHex(8)}`);
     this.#createFile(temporary, Buffer.from(`${checksum}\n`), this.#fsync);
     try {
       this.#system.rename(temporary, target);
@@ -252,6 +252,8 @@ export class RepositoryWriter {
     const fd = this.#system.create(path, 0o644);
     try {
       this.#system.write(fd, bytes);
+      // Objects and refs are for everybody to read, whatever the umask.
+      this.#system.fchmod(fd, 0o644);
       if (fsync) this.#system.fsync(fd);
     } finally {
       this.#system.close(fd);

@@ -2,8 +2,9 @@
 import type { ByteString } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
 import { ExitCode, UsageError } from '../base/errors.ts';
-import { type Commit, OBJECT_TYPES, serializeCommit } from '../formats/objects.ts';
+import { OBJECT_TYPES } from '../formats/objects.ts';
 import { type HistoryEntry, walkHistory } from '../repository/commits.ts';
+import type { Repository } from '../repository/repository.ts';
 import type { Context } from './context.ts';
 import type { CommandModule } from './registry.ts';
 import { resolveRev } from './revision.ts';
@@ -44,9 +45,10 @@ async function log(context: Context, rev: string, options: LogOptions): Promise<
     context.printJsonList('log', 'commits', historyJson(history));
     return ExitCode.ok;
   }
-  const render = options.raw ? rawCommitText : options.oneline ? commitLine : commitText;
+  const render = options.oneline ? commitLine : commitText;
   for (const { checksum, commit, end } of history) {
-    context.write(forTerminal(render(checksum, commit), context.stdout.isTerminal));
+    const text = options.raw ? rawCommitText(repository, checksum) : render(checksum, commit);
+    context.write(forTerminal(text, context.stdout.isTerminal));
     if (end === 'missing' || end === 'deleted') context.print('<< History beyond this commit not fetched >>');
   }
   return ExitCode.ok;
@@ -68,8 +70,8 @@ function* historyJson(history: Iterable<HistoryEntry>): Generator<Record<string,
 }
 
 /** `commit CHECKSUM` and the whole commit as GVariant text. */
-function rawCommitText(checksum: Checksum, commit: Commit): ByteString {
-  return `commit ${checksum}\n${rawText(OBJECT_TYPES.commit, serializeCommit(commit))}\n` as ByteString;
+function rawCommitText(repository: Repository, checksum: Checksum): ByteString {
+  return `commit ${checksum}\n${rawText(OBJECT_TYPES.commit, repository.commitBytes(checksum))}\n` as ByteString;
 }
 
 function parseCount(text: string | undefined): number {

@@ -77,10 +77,12 @@ function collectionOf(ref: Ref, repository: Repository): string | undefined {
   return repository.config.getString(`remote "${ref.scope}"`, 'collection-id');
 }
 
-/** What follows the prefix, as ostree prints it; a ref that is the prefix keeps its name. */
+/** What follows the prefix, as ostree prints it: after the remote, and whole where the prefix is all of it. */
 function withoutPrefix(ref: Ref, prefix: string | undefined): string {
   if (prefix === undefined || ref.refspec === prefix) return ref.refspec;
-  return ref.refspec.slice(prefix.length).replace(/^\//, '');
+  const folder = prefix.slice(prefix.indexOf(':') + 1);
+  const rest = ref.name.slice(folder.length).replace(/^\//, '');
+  return ref.kind === 'remote' ? `${ref.scope}:${rest}` : rest;
 }
 
 function refJson(ref: Ref, repository: Repository): Record<string, unknown> {

@@ -4,13 +4,7 @@ import { type Checksum, isHex64 } from '../base/digest.ts';
 import { ExitCode, NotFoundError } from '../base/errors.ts';
 import { isRegular, isSymlink, typeName } from '../base/mode.ts';
 import { formatVariant } from '../formats/gvariant-text.ts';
-import {
-  OBJECT_TYPES,
-  serializeCommit,
-  serializeDirmeta,
-  serializeDirtree,
-  type VariantMap,
-} from '../formats/objects.ts';
+import { OBJECT_TYPES, serializeDirmeta, serializeDirtree, type VariantMap } from '../formats/objects.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
 import type { Context } from './context.ts';
 import { jsonBytes } from './output.ts';
@@ -153,7 +147,7 @@ function showCommit(
   const [heading = '', ...facts] = commitText(checksum, commit).split('\n');
   context.print(heading);
   if (options.raw || !options.byteswap)
-    printBytes(context, rawText(OBJECT_TYPES.commit, serializeCommit(commit), options.byteswap));
+    printBytes(context, rawText(OBJECT_TYPES.commit, repository.commitBytes(checksum), options.byteswap));
   if (options.raw && options.byteswap) return ExitCode.ok;
   printBytes(context, facts.join('\n') as ByteString, '');
   if (signatures > 0)

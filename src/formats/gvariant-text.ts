@@ -33,11 +33,9 @@ function print(type: string, value: Value, annotate: boolean, swap: boolean): st
     }
     case 'a':
       return printArray(type, value, annotate, swap);
-    case 'm': {
-      if (value === null) return annotate ? `@${type} nothing` : 'nothing';
-      // A maybe of a maybe needs its "just": otherwise the levels could not be told apart.
-      return `${type[1] === 'm' ? 'just ' : ''}${print(type.slice(1), value, annotate, swap)}`;
-    }
+    case 'm':
+      // A maybe of a maybe prints like its innermost value, which is all a Value tells of it.
+      return `${annotate ? `@${type} ` : ''}${value === null ? 'nothing' : print(type.replace(/^m+/, ''), value, false, swap)}`;
     case '(': {
       const members = memberTypes(type);
       const items = members.map((member, i) =>

@@ -51,8 +51,9 @@ const CASES: readonly [type: string, value: Value, text: string][] = [
   ['(s)', [b('x')], "('x',)"],
   ['(sa(say)u)', [b('x'), [], 1], "('x', @a(say) [], uint32 1)"],
   ['mu', null, '@mu nothing'],
-  ['mu', 1, 'uint32 1'],
-  ['mmi', 1, 'just 1'],
+  ['mu', 1, '@mu 1'],
+  ['mmi', 1, '@mmi 1'],
+  ['amu', [null, 1], '[@mu nothing, 1]'],
 ];
 
 describe('formatVariant', () => {

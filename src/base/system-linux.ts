@@ -61,7 +61,11 @@ export const linuxSystem: System = {
   readFile: (path) => attempt('read', path, () => readFileSync(path)),
   openRead: (path, options) =>
     attempt('open', path, () =>
-      openSync(path, options?.noFollow ? constants.O_RDONLY | constants.O_NOFOLLOW : constants.O_RDONLY),
+      // O_NONBLOCK: a FIFO in a file's place must not hold us; of regular files it changes nothing.
+      openSync(
+        path,
+        constants.O_RDONLY | constants.O_NONBLOCK | (options?.noFollow ? constants.O_NOFOLLOW : 0),
+      ),
     ),
   read,
   close: (fd) => attempt('close', fd, () => closeSync(fd)),

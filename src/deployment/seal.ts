@@ -111,6 +111,10 @@ class SealRun {
           hint: 'sealtree digest REV and sealtree image create REV work on archive repositories',
         },
       );
+    if (this.#repository.parent !== undefined)
+      throw new UnsupportedError(
+        `${sysroot.repositoryPath}: its objects may lie in the parent ${this.#repository.parent.path}, where a root cannot reach them`,
+      );
   }
 
   /** Puts right what a killed run left. */

@@ -6,6 +6,7 @@
 import type { Checksum } from '../base/digest.ts';
 import { FormatError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
+import type { VerityMeasurement } from '../base/system.ts';
 import { VerityHasher, verityDigest } from '../formats/verity.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
 
@@ -22,7 +23,7 @@ export class ObjectDigests {
   readonly mode: VerityMode;
   readonly #repository: Repository;
   readonly #known = new Map<Checksum, Uint8Array | undefined>();
-  /** Whether asking the kernel makes sense: not for compressed objects, nor where fs-verity is unknown. */
+  /** Whether asking the kernel makes sense. */
   #measurable: boolean;
   /** How many digests came from the kernel, and how many were computed. */
   measured = 0;
@@ -31,7 +32,7 @@ export class ObjectDigests {
   constructor(repository: Repository, mode: VerityMode) {
     this.mode = mode;
     this.#repository = repository;
-    this.#measurable = mode !== 'no' && repository.mode !== 'archive';
+    this.#measurable = mode !== 'no';
   }
 
   /** The digest of a loaded object: 32 bytes, or undefined where the mode gives none. */
@@ -65,15 +66,22 @@ export class ObjectDigests {
   }
 
   #measure(checksum: Checksum): Uint8Array | undefined {
-    const { system } = this.#repository;
-    const fd = system.openRead(this.#repository.objectPath(checksum, 'file'), { noFollow: true });
-    try {
-      const verity = system.measureVerity(fd);
-      if (verity.state === 'unsupported') this.#measurable = false;
-      return verity.state === 'enabled' && verity.algorithm === 'sha256' ? verity.digest : undefined;
-    } finally {
-      system.close(fd);
-    }
+    const verity = measureObject(this.#repository, checksum);
+    if (verity?.state === 'unsupported') this.#measurable = false;
+    return verity?.state === 'enabled' && verity.algorithm === 'sha256' ? verity.digest : undefined;
+  }
+}
+
+/** What the kernel measures of an object; undefined where the file is compressed and its digest not the content's. */
+export function measureObject(repository: Repository, checksum: Checksum): VerityMeasurement | undefined {
+  const path = repository.objectPath(checksum, 'file');
+  if (!path.endsWith('.file')) return undefined;
+  const { system } = repository;
+  const fd = system.openRead(path, { noFollow: true });
+  try {
+    return system.measureVerity(fd);
+  } finally {
+    system.close(fd);
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { type ByteString, textToBytes } from '../base/bytes.ts';
 import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
+import { UnsupportedError } from '../base/errors.ts';
 import { isRegular, isSymlink, S_IFDIR } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
 import { ImageTree, type NodeFields } from '../formats/erofs/tree.ts';
@@ -12,6 +13,7 @@ import { writeImage } from '../formats/erofs/write.ts';
 import type { Dirmeta } from '../formats/objects.ts';
 import { verityDigest } from '../formats/verity.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
+import { treeSize } from '../repository/tree.ts';
 import { ObjectDigests, type VerityMode } from './digests.ts';
 
 /** Directories that a deployment's root must have so that the boot can mount there. */
@@ -45,17 +47,29 @@ export interface CommitObjects {
   readonly backingBytes: number;
 }
 
+/** A few dirtrees that name each other many times can describe more entries than there are atoms. */
+const MOST_ENTRIES = 50_000_000;
+
 /** Loads the metadata of every content object of a commit. */
 export async function collectObjects(
   repository: Repository,
   commit: Checksum,
   progress: Progress,
 ): Promise<CommitObjects> {
+  const { rootTree } = repository.commit(commit);
+  const { files, directories } = treeSize(repository, rootTree);
+  if (files + directories > MOST_ENTRIES)
+    throw new UnsupportedError(
+      `commit ${commit} has ${files + directories} entries, more than an image is made of`,
+      {
+        details: { commit, entries: files + directories, limit: MOST_ENTRIES },
+      },
+    );
   const all = new Map<Checksum, ContentInfo>();
   const backing = new Map<Checksum, ContentInfo>();
   let backingBytes = 0;
   const seen = new Set<Checksum>();
-  const pending = [repository.commit(commit).rootTree];
+  const pending = [rootTree];
   progress.begin('reading the commit');
   for (let tree = pending.pop(); tree !== undefined; tree = pending.pop()) {
     if (seen.has(tree)) continue;

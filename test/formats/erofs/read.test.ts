@@ -34,6 +34,8 @@ function sampleTree(): ImageTree {
   const digest = Buffer.alloc(32, 1);
   tree.add(0, bytes('backed'), { mode: S_IFREG | 0o644, size: 9, payload: bytes('aa/bb'), digest });
   tree.add(0, bytes('device'), { mode: S_IFCHR | 0o644, rdev: 259 });
+  for (const name of ['entry-a', 'entry-b'])
+    tree.add(0, bytes(name), { mode: S_IFREG | 0o644, content: Buffer.alloc(3000, name) });
   tree.addLink(0, bytes('again'), tree.childByName(0, bytes('inline')));
   return tree;
 }
@@ -195,6 +197,11 @@ describe('ErofsImage', () => {
       'data over the header',
       /overlaps|bad block/,
       (p) => set(p, p.inode('').offset + CompactInode.data, 0, 4),
+    ],
+    [
+      'one block for two files',
+      /overlaps/,
+      (p) => set(p, p.inode('entry-b').offset + CompactInode.data, p.inode('entry-a').dataStart / 4096, 4),
     ],
     ['a size that outgrows the tail', /bad tail/, (p) => set(p, p.inode('inline').offset + 8, 4095, 2)],
     ['a device with a size', /bad size/, (p) => set(p, p.inode('device').offset + 8, 1)],

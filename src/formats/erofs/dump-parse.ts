@@ -81,6 +81,8 @@ interface PendingLink {
   readonly name: ByteString;
   readonly target: ByteString;
   readonly line: number;
+  /** The node it leads to in the end, once that is known. */
+  node?: number;
 }
 
 /** Takes the text in pieces; {@link finish} gives the tree. */
@@ -117,7 +119,7 @@ export class DumpParser {
   }
 
   push(chunk: Uint8Array): void {
-    let bytes = asBuffer(chunk);
+    const bytes = asBuffer(chunk);
     let start = 0;
     if (this.#rest.length > 0) {
       const end = bytes.indexOf(NEWLINE);
@@ -133,11 +135,8 @@ export class DumpParser {
       this.#parseLine(bytes, start, end);
       start = end + 1;
     }
-    if (start < bytes.length) {
-      // The caller may use the chunk's memory again.
-      bytes = Buffer.from(bytes.subarray(start));
-      this.#rest.push(bytes);
-    }
+    // Copied, because the caller may use the chunk's memory again.
+    if (start < bytes.length) this.#rest.push(Buffer.from(bytes.subarray(start)));
   }
 
   finish(): ImageTree {
@@ -266,24 +265,34 @@ export class DumpParser {
     }
   }
 
-  /** The node a link leads to in the end. */
+  /** The node a link leads to in the end; every link on the way learns it too, so that long chains cost no more. */
   #resolve(first: PendingLink, byPlace: ReadonlyMap<string, PendingLink>): number {
-    const seen = new Set<PendingLink>();
-    for (let link = first; ; ) {
-      if (seen.has(link)) throw this.#error(`the hard link leads back to itself`);
-      seen.add(link);
-      const target = canonical(link.target);
-      const name = nameOf(target);
-      const parent = this.#directories.get(target.slice(0, Math.max(0, target.length - name.length - 1)));
-      if (target === '') return 0;
-      const next = parent === undefined ? undefined : byPlace.get(placeOf(parent, name));
-      if (next === undefined) {
-        const node = parent === undefined ? -1 : this.#tree.childByName(parent, name);
-        if (node === -1) throw this.#error(`no hard link target at ${displayBytes(first.target)}`);
-        return node;
-      }
-      link = next;
+    const chain = new Set<PendingLink>();
+    let node: number | undefined;
+    for (let link = first; node === undefined; ) {
+      if (chain.has(link)) throw this.#error('the hard link leads back to itself');
+      chain.add(link);
+      const next = this.#targetOf(link, byPlace);
+      if (typeof next === 'number') node = next;
+      else if (next.node !== undefined) node = next.node;
+      else link = next;
     }
+    for (const link of chain) link.node = node;
+    return node;
+  }
+
+  /** What lies at a link's target: a node, or another link. */
+  #targetOf(link: PendingLink, byPlace: ReadonlyMap<string, PendingLink>): number | PendingLink {
+    const target = canonical(link.target);
+    if (target === '') return 0;
+    const name = nameOf(target);
+    const parent = this.#directories.get(target.slice(0, target.length - name.length - 1));
+    const found =
+      parent === undefined
+        ? -1
+        : (byPlace.get(placeOf(parent, name)) ?? this.#tree.childByName(parent, name));
+    if (found === -1) throw this.#error(`no hard link target at ${displayBytes(link.target)}`);
+    return found;
   }
 
   /** Finds the fixed fields; returns where the xattrs begin, or the end of the line. */

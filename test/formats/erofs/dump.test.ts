@@ -94,6 +94,15 @@ describe('reading a dump', () => {
       assert.equal(tree.path(tree.linkTarget(tree.childByName(0, name))), '/d/c');
   });
 
+  it('follows a chain of 100,000 links in no time', () => {
+    const links = Array.from({ length: 100_000 }, (_, i) => `/l${i} 0 @100644 1 0 0 0 0.0 /l${i + 1} - -\n`);
+    const tree = parse(`${ROOT}${links.join('')}/l100000 0 100644 1 0 0 0 0.0 - - -\n`);
+    assert.equal(
+      tree.linkTarget(tree.childByName(0, 'l0' as ByteString)),
+      tree.childByName(0, 'l100000' as ByteString),
+    );
+  });
+
   it('symlinks have the size of their target, whatever the dump says', () =>
     assert.equal(fieldsOf('/f 99 120777 1 0 0 0 0.0 target - -').size, 6));
 

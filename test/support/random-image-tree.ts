@@ -11,6 +11,7 @@ import {
   S_IFDIR,
   S_IFIFO,
   S_IFLNK,
+  S_IFMT,
   S_IFREG,
   S_IFSOCK,
 } from '../../src/base/mode.ts';
@@ -151,7 +152,9 @@ class Maker {
 
   #addLink(path: ByteString): void {
     const target = this.#random.pick(this.entries);
-    if (isDirectory(target.fields.mode)) {
+    const { mode, rdev } = target.fields;
+    const isWhiteout = (mode & S_IFMT) === S_IFCHR && rdev === 0;
+    if (isDirectory(mode) || (isWhiteout && this.#reversible)) {
       this.#add(path, { ...this.#common(S_IFREG | 0o644), size: 0 }, 0);
       return;
     }

@@ -27,7 +27,8 @@ interface Link {
 
 /**
  * The tree of an image. Writing it again gives the same bytes: of the names of a hard-linked file, the one in
- * whose place the inode was numbered becomes the node, the others links.
+ * whose place the inode was numbered becomes the node, the others links. (Hard-linked whiteouts are the
+ * exception: where two names compete for one place, nothing tells which one's directory got the marks.)
  */
 export function readTree(image: ErofsImage): ImageTree {
   const { inodeCount } = image.superblock;

@@ -59,12 +59,10 @@ async function ls(
     );
     return ExitCode.ok;
   }
+  const shown = (name: ByteString): ByteString => nameBytes(name, context.stdout);
   for (const node of nodes) {
     if (options.nulFilenamesOnly) context.write(`${node.path}\0` as ByteString);
-    else {
-      const path = nameBytes(node.path, context.stdout);
-      context.write(`${entryLine(readEntry(repository, node), path, options)}\n` as ByteString);
-    }
+    else context.write(`${entryLine(readEntry(repository, node), options, shown)}\n` as ByteString);
   }
   return ExitCode.ok;
 }

@@ -25,14 +25,21 @@ export interface EntryLineOptions {
   readonly xattrs?: boolean;
 }
 
-/** `-00644 0 0     12 /path`, with checksums and xattrs before the path where asked for. */
-export function entryLine(entry: Entry, path: ByteString, options: EntryLineOptions): ByteString {
+/**
+ * `-00644 0 0     12 /path`, with checksums and xattrs before the path where asked for. Path and link target pass
+ * through `shown`.
+ */
+export function entryLine(
+  entry: Entry,
+  options: EntryLineOptions,
+  shown: (name: ByteString) => ByteString,
+): ByteString {
   const { node, mode, uid, gid, size, target } = entry;
   const permissions = (mode & ~S_IFMT).toString(8).padStart(4, '0');
   const words = [`${typeLetter(mode)}0${permissions}`, uid, gid, size.toString().padStart(6)];
   if (options.checksum) words.push(...(node.kind === 'directory' ? [node.tree, node.meta] : [node.checksum]));
   if (options.xattrs) words.push(`{ ${xattrsText(entry.xattrs)} }`);
-  words.push(isSymlink(mode) ? `${path} -> ${target}` : path);
+  words.push(isSymlink(mode) ? `${shown(node.path)} -> ${shown(target)}` : shown(node.path));
   return words.join(' ') as ByteString;
 }
 

@@ -3,11 +3,25 @@
  * stays outside (its binary is a package of its own). Run by `npm run build`.
  */
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** CommonJS packages ask for built-in modules by `require`, which an ES module does not have. */
+const requiredBuiltins: Plugin = {
+  name: 'required-builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /./ }, ({ path, kind }) =>
+      kind === 'require-call' && isBuiltin(path) ? { path, namespace: 'builtin' } : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
 
 /** Writes the bundle into `outdir`; returns esbuild's account of what went where. */
 export async function buildProgram(outdir: string): Promise<Metafile> {
@@ -26,8 +40,16 @@ export async function buildProgram(outdir: string): Promise<Metafile> {
     // Names in stack traces are worth more than the few milliseconds that minified code saves.
     minifySyntax: true,
     minifyWhitespace: true,
-    external: ['koffi'],
-    define: { SEALTREE_VERSION: JSON.stringify(manifest.version) },
+    // The second one belongs to ink's debugger, which is not installed and never loaded.
+    external: ['koffi', 'react-devtools-core'],
+    jsx: 'automatic',
+    define: {
+      SEALTREE_VERSION: JSON.stringify(manifest.version),
+      // React's and ink's own switches: the build for use, and no way to their debuggers.
+      'process.env.NODE_ENV': '"production"',
+      'process.env.DEV': '"false"',
+    },
+    plugins: [requiredBuiltins],
     chunkNames: 'chunks/[name]-[hash]',
     legalComments: 'linked',
     metafile: true,

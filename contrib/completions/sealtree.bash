@@ -120,6 +120,8 @@ _sealtree() {
       :status) command=status ;;
       :verify) command=verify ;;
       :gc) command=gc ;;
+      :demo) command=demo ;;
+      :ui) command=ui ;;
       :hook) command=hook ;;
       :mkcomposefs) command=mkcomposefs ;;
       :composefs-info) command=composefs_info ;;
@@ -142,7 +144,7 @@ _sealtree() {
     return
   fi
   case $command in
-    '') COMPREPLY=($(compgen -W "refs log show ls cat diff image digest seal status verify gc hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W "refs log show ls cat diff image digest seal status verify gc demo ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
     refs) COMPREPLY=() ;;
     log) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     show) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
@@ -165,6 +167,8 @@ _sealtree() {
     status) COMPREPLY=() ;;
     verify) COMPREPLY=($(compgen -W "$(_sealtree_deployments)" -- "$cur")) ;;
     gc) COMPREPLY=() ;;
+    demo) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
+    ui) COMPREPLY=() ;;
     hook) COMPREPLY=() ;;
     mkcomposefs) COMPREPLY=() ;;
     composefs_info) COMPREPLY=() ;;

@@ -141,6 +141,11 @@ complete -c sealtree -n '__fish_seen_subcommand_from verify' -a "(__sealtree_dep
 complete -c sealtree -n '__fish_use_subcommand' -a gc -d 'Remove images that no deployment uses'
 complete -c sealtree -n '__fish_seen_subcommand_from gc' -l lock-timeout -r -d 'how long to wait for ostree or another run'
 
+complete -c sealtree -n '__fish_use_subcommand' -a demo -d 'Make a small sysroot to try things on, and seal it'
+complete -c sealtree -n '__fish_seen_subcommand_from demo' -a "(__fish_complete_directories)"
+
+complete -c sealtree -n '__fish_use_subcommand' -a ui -d 'Open the interface'
+
 complete -c sealtree -n '__fish_use_subcommand' -a hook -d 'Seal what is new, quietly; for units and package hooks'
 
 complete -c sealtree -n '__fish_use_subcommand' -a mkcomposefs -d 'make an image of a directory or a dump, as the C tool of that name'

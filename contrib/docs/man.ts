@@ -21,7 +21,7 @@ function programPage(program: ProgramModel, version: string): string {
       'DESCRIPTION',
       paragraphs([
         'OSTree deploys an operating system as a farm of hard links: nothing stops a process, a bug or an attacker from changing files in it. composefs replaces that farm at boot by one EROFS image over the repository’s objects, and fs-verity refuses an object that differs by one bit. sealtree makes such an image of each deployment, validates it before it is published, places it where ostree looks for it, and tells at any time what is sealed and what is not.',
-        'Without a command the state of all deployments is shown.',
+        'Without a command the interface opens on a terminal; elsewhere the state of all deployments is shown.',
         'A revision, REV, is a ref, REMOTE:REF, a full checksum or the unique start of one, each with ^ for its parent, or a deployment: its index, booted, pending, rollback, staged, or OS/CHECKSUM.SERIAL.',
       ]),
     ],

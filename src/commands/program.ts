@@ -64,14 +64,21 @@ async function dispatch(
     surroundings.stdout.write(`sealtree ${version}\n`);
     return ExitCode.ok;
   }
-  const entry = findCommand(name ?? 'status', commands);
-  if (entry === undefined) throw unknownCommand(name ?? 'status', commands);
+  const chosen = name ?? (wantsInterface(rest, surroundings) ? 'ui' : 'status');
+  const entry = findCommand(chosen, commands);
+  if (entry === undefined) throw unknownCommand(chosen, commands);
   if (entry.raw) {
     const { command } = await entry.load();
     return command.main(rest, surroundings);
   }
   const { command: module } = await entry.load();
   return parseAndRun(module, rest, surroundings);
+}
+
+/** Without a command: whether somebody sits at a terminal and looks. */
+function wantsInterface(args: readonly string[], { stdout, stdinIsTerminal, env }: Surroundings): boolean {
+  const wantsJson = args.some((arg) => arg.startsWith('--json'));
+  return stdout.isTerminal && stdinIsTerminal && env.TERM !== 'dumb' && !wantsJson;
 }
 
 /** Options with a value that may stand before the command's name as two words. */

@@ -150,6 +150,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./demo.ts'),
   },
   {
+    name: 'ui',
+    usage: '',
+    summary: 'Open the interface; without a command on a terminal, too',
+    group: 'Other',
+    load: () => import('./ui.ts'),
+  },
+  {
     name: 'hook',
     usage: 'EVENT',
     summary: 'Seal what is new, quietly; for units and package hooks',

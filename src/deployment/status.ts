@@ -37,10 +37,18 @@ export interface DeploymentReport {
 }
 
 export function reportDeployments(sysroot: Sysroot, system: System): DeploymentReport[] {
-  return sysroot.deployments.map((deployment) => ({
-    deployment,
-    image: reportImage(deployment, sysroot.repositoryPath, system),
-  }));
+  return sysroot.deployments.map((deployment) =>
+    reportDeployment(deployment, sysroot.repositoryPath, system),
+  );
+}
+
+/** One of them: takes as long as reading its image does. */
+export function reportDeployment(
+  deployment: Deployment,
+  repositoryPath: string,
+  system: System,
+): DeploymentReport {
+  return { deployment, image: reportImage(deployment, repositoryPath, system) };
 }
 
 function reportImage(deployment: Deployment, repositoryPath: string, system: System): ImageReport {

@@ -1,0 +1,45 @@
+/** `sealtree ui`, and `sealtree` without a command on a terminal. The only way from the commands to `ui/`. */
+import { ExitCode, UnsupportedError, UsageError } from '../base/errors.ts';
+import type { Context } from './context.ts';
+import { wantsColor } from './output.ts';
+import type { CommandModule } from './registry.ts';
+
+export const command: CommandModule = {
+  name: 'ui',
+  summary: 'Open the interface',
+  details: [
+    'Shows the deployments of the system with their images, what is wrong and what to run. On a terminal this is also what sealtree does without a command; elsewhere that prints the status. It only reads. The ? key lists the keys.',
+  ],
+  examples: [['ui --sysroot /mnt', 'another system']],
+  define(command, run) {
+    command.action(run(openInterface));
+  },
+};
+
+async function openInterface(context: Context): Promise<number> {
+  const { options, system, env, stdout } = context;
+  if (!stdout.isTerminal || !process.stdin.isTTY)
+    throw new UsageError('the interface needs a terminal', { hint: 'sealtree status prints what it shows' });
+  const { start } = await loadInterface();
+  await start({
+    sysrootPath: options.sysroot,
+    system,
+    env,
+    hasColor: wantsColor(options.color, env, stdout),
+  });
+  return ExitCode.ok;
+}
+
+/** Half a second and 100 MB, which no other command may cost. */
+async function loadInterface() {
+  try {
+    return await import('../../ui/start.tsx');
+  } catch (error) {
+    // Only the build understands JSX.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error;
+    throw new UnsupportedError('the interface does not run from the sources', {
+      hint: 'npm run build, then dist/sealtree.js; or name a command, such as status',
+      cause: error,
+    });
+  }
+}

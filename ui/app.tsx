@@ -1,0 +1,52 @@
+/** Joins store, keys and terminal to the screen. */
+import { Box, useApp, useInput } from 'ink';
+import { useEffect, useSyncExternalStore } from 'react';
+import type { Terminal } from './effects.ts';
+import { keysOf } from './keys.ts';
+import { footerLine, headerLine, helpLines, ruleLine } from './models/frame.ts';
+import { layoutOf, MIN_SIZE } from './models/layout.ts';
+import { DeploymentsScreen, type ScreenProps } from './screens/deployments.tsx';
+import { type Event, isInDetails, modeOf } from './state.ts';
+import type { Store } from './store.ts';
+import type { Theme } from './theme.ts';
+import { Lines } from './widgets/lines.tsx';
+
+export interface AppProps {
+  readonly store: Store;
+  readonly dispatch: (event: Event) => void;
+  readonly theme: Theme;
+  /** Called once there is a terminal for effects to work on. */
+  readonly onTerminal: (terminal: Terminal) => void;
+}
+
+export function App({ store, dispatch, theme, onTerminal }: AppProps) {
+  const state = useSyncExternalStore(store.subscribe, store.state);
+  const { exit, suspendTerminal } = useApp();
+  useEffect(() => onTerminal({ exit, suspend: suspendTerminal }), [onTerminal, exit, suspendTerminal]);
+  useInput((input, key) => {
+    for (const name of keysOf(input, key)) dispatch({ type: 'key', key: name });
+  });
+  return <Frame state={state} theme={theme} />;
+}
+
+/** The whole screen of a state. Never higher than the terminal: ink would have to clear it for every frame. */
+export function Frame({ state, theme }: ScreenProps) {
+  const { columns, rows } = state.size;
+  const { kind, body } = layoutOf(state.size, state.items.length, isInDetails(state));
+  if (kind === 'small') {
+    const text = `The terminal is too small: ${columns}x${rows}, needed ${MIN_SIZE.columns}x${MIN_SIZE.rows}.`;
+    return <Lines lines={[text]} width={columns} height={rows} />;
+  }
+  const help = modeOf(state) === 'help' ? [ruleLine('keys', columns, theme), ...helpLines(state, theme)] : [];
+  const helpRows = Math.min(help.length, body.rows);
+  return (
+    <Box flexDirection="column" width={columns} height={rows}>
+      <Lines lines={[headerLine(state, theme)]} width={columns} height={1} />
+      <Box height={body.rows - helpRows} overflow="hidden" flexDirection="column">
+        <DeploymentsScreen state={state} theme={theme} />
+      </Box>
+      {helpRows > 0 ? <Lines lines={help} width={columns} height={helpRows} /> : undefined}
+      <Lines lines={[footerLine(state, theme)]} width={columns} height={1} />
+    </Box>
+  );
+}

@@ -1,0 +1,66 @@
+/** The few signs that are not letters, in Unicode and in ASCII. Each is one column wide. */
+
+export interface Glyphs {
+  readonly isAscii: boolean;
+  readonly good: string;
+  readonly warning: string;
+  readonly bad: string;
+  readonly unknown: string;
+  readonly none: string;
+  readonly busy: string;
+  readonly cursor: string;
+  readonly booted: string;
+  readonly next: string;
+  readonly ellipsis: string;
+  readonly rule: string;
+  readonly divider: string;
+  readonly separator: string;
+  readonly up: string;
+  readonly down: string;
+}
+
+export const UNICODE_GLYPHS: Glyphs = {
+  isAscii: false,
+  good: '✓',
+  warning: '!',
+  bad: '✗',
+  unknown: '?',
+  none: '–',
+  busy: '…',
+  cursor: '▸',
+  booted: '●',
+  next: '→',
+  ellipsis: '…',
+  rule: '─',
+  divider: '│',
+  separator: '·',
+  up: '↑',
+  down: '↓',
+};
+
+export const ASCII_GLYPHS: Glyphs = {
+  isAscii: true,
+  good: '+',
+  warning: '!',
+  bad: 'x',
+  unknown: '?',
+  none: '-',
+  busy: '.',
+  cursor: '>',
+  booted: '*',
+  next: '>',
+  ellipsis: '~',
+  rule: '-',
+  divider: '|',
+  separator: '-',
+  up: '^',
+  down: 'v',
+};
+
+/** What the terminal of this environment can show: a locale without UTF-8 and the kernel's console get ASCII. */
+export function glyphsFor(env: Readonly<Record<string, string | undefined>>): Glyphs {
+  // locale(7): the first that is set and not empty decides.
+  const locale = [env.LC_ALL, env.LC_CTYPE, env.LANG].find((value) => value !== undefined && value !== '');
+  const isUtf8 = /utf-?8/i.test(locale ?? '');
+  return isUtf8 && !/^(linux|vt\d|dumb)/.test(env.TERM ?? '') ? UNICODE_GLYPHS : ASCII_GLYPHS;
+}

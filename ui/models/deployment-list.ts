@@ -1,0 +1,143 @@
+/** The list of the first screen as lines: columns that leave in order of how little they are missed. */
+import prettyBytes from 'pretty-bytes';
+import type { Deployment } from '../../src/deployment/deployment.ts';
+import { isInDetails, type State } from '../state.ts';
+import { type Paint, plain, type Theme } from '../theme.ts';
+import { ageOf, marksOf, shortName } from './deployment.ts';
+import { imageVerdict, type Verdict, verityVerdict } from './image.ts';
+import type { Item } from './items.ts';
+import { summarizeOutlook, TONES } from './outlook.ts';
+import { cell, displayText, messageText, truncate, widthOf } from './text.ts';
+
+type ColumnName = 'deployment' | 'image' | 'verity' | 'digest' | 'size' | 'age' | 'marks';
+
+interface Column {
+  readonly name: ColumnName;
+  readonly title: string;
+  readonly width: number;
+  readonly align?: 'right';
+}
+
+/** Left of the columns: cursor, booted, index, spaces. */
+const indexColumns = (count: number): number => 4 + indexDigits(count);
+const indexDigits = (count: number): number => Math.max(2, String(count - 1).length);
+const GAP = 2;
+
+const DEPLOYMENT: Column = { name: 'deployment', title: 'deployment', width: 20 };
+const MARKS: Column = { name: 'marks', title: 'marks', width: 8 };
+const OPTIONAL: readonly Column[] = [
+  { name: 'verity', title: 'fs-verity', width: 9 },
+  { name: 'digest', title: 'digest', width: 12 },
+  { name: 'size', title: 'size', width: 7, align: 'right' },
+  { name: 'age', title: 'age', width: 4, align: 'right' },
+];
+const IMAGE: Column = { name: 'image', title: 'image', width: 12 };
+/** Who gets room first. */
+const PRIORITY: readonly ColumnName[] = ['marks', 'age', 'size', 'verity', 'digest'];
+
+/**
+ * The columns that fit into `width` besides the index, in the order shown. What is left over goes to the deployment, up to
+ * `longestName`, then to the marks.
+ */
+export function fitColumns(width: number, longestName: number): Column[] {
+  let room = width - DEPLOYMENT.width - GAP - IMAGE.width;
+  const taken = new Set<ColumnName>();
+  for (const name of PRIORITY) {
+    const column = [...OPTIONAL, MARKS].find((one) => one.name === name) as Column;
+    if (column.width + GAP > room) break;
+    taken.add(name);
+    room -= column.width + GAP;
+  }
+  const more = Math.max(0, Math.min(room, longestName - DEPLOYMENT.width));
+  return [
+    { ...DEPLOYMENT, width: DEPLOYMENT.width + more },
+    IMAGE,
+    ...OPTIONAL.filter(({ name }) => taken.has(name)),
+    ...(taken.has('marks') ? [{ ...MARKS, width: MARKS.width + room - more }] : []),
+  ];
+}
+
+/** The heading and the visible rows. */
+export function listLines(state: State, width: number, height: number, theme: Theme): string[] {
+  const { items, list, sysroot } = state;
+  const longestName = Math.max(
+    0,
+    ...(sysroot?.stateroots ?? []).map((name) => widthOf(displayText(name)) + 11),
+  );
+  const indexWidth = indexColumns(items.length);
+  const columns = fitColumns(width - indexWidth, longestName);
+  const heading = columns.map((column) =>
+    cell(column.title, column.width, theme.glyphs.ellipsis, column.align),
+  );
+  const rows = items.slice(list.offset, list.offset + height).map((item, slot) => {
+    const isSelected = list.offset + slot === list.cursor;
+    return rowLine(item, isSelected, { state, columns, width, theme });
+  });
+  return [theme.dim(`${cell('   #', indexWidth, '')}${heading.join(' '.repeat(GAP))}`), ...rows];
+}
+
+interface Drawing {
+  readonly state: State;
+  readonly columns: readonly Column[];
+  readonly width: number;
+  readonly theme: Theme;
+}
+
+/** The selected row is inverse while the list has the keys, without colours of its own that would fight with it. */
+function rowLine(item: Item, isSelected: boolean, drawing: Drawing): string {
+  const { state, theme, width } = drawing;
+  const hasKeys = !isInDetails(state);
+  const cursor = isSelected ? theme.glyphs.cursor : ' ';
+  const pick = (paint: Paint): Paint => (isSelected ? plain : paint);
+  const content =
+    item.kind === 'deployment' ? deploymentRow(item.deployment, drawing, pick) : noteRow(item, drawing, pick);
+  const line = `${cursor}${content}`;
+  if (!isSelected) return line;
+  return hasKeys ? theme.inverse(cell(line, width, theme.glyphs.ellipsis)) : theme.bold(line);
+}
+
+type Pick = (paint: Paint) => Paint;
+
+function deploymentRow(deployment: Deployment, { state, columns, theme }: Drawing, pick: Pick): string {
+  const { glyphs } = theme;
+  const image = state.images.get(deployment.id);
+  const texts: Record<ColumnName, readonly [text: string, paint: Paint]> = {
+    deployment: [`${displayText(deployment.stateroot)} ${shortName(deployment)}`, plain],
+    image: judged(imageVerdict(image), theme),
+    verity: judged(verityVerdict(image), theme),
+    digest: [image?.digest?.slice(0, 12) ?? '', plain],
+    size: [image?.sizeBytes === undefined ? '' : prettyBytes(image.sizeBytes), plain],
+    age: [image?.madeAt === undefined ? '' : ageOf(image.madeAt, state.nowMs), plain],
+    marks: [marksOf(deployment).join(' '), theme.accent],
+  };
+  const cells = columns.map(({ name, width, align }) => {
+    const [text, paint] = texts[name];
+    return pick(paint)(cell(text, width, glyphs.ellipsis, align));
+  });
+  const booted = deployment.booted ? pick(theme.accent)(glyphs.booted) : ' ';
+  return `${booted} ${String(deployment.index).padStart(indexDigits(state.items.length))} ${cells.join(' '.repeat(GAP))}`;
+}
+
+function judged(verdict: Verdict | undefined, { glyphs, tone }: Theme): readonly [string, Paint] {
+  return verdict === undefined
+    ? ['', plain]
+    : [`${glyphs[verdict.tone]} ${verdict.word}`, tone[verdict.tone]];
+}
+
+/** A problem or the outlook: one sentence over all columns. */
+function noteRow(item: Exclude<Item, { kind: 'deployment' }>, drawing: Drawing, pick: Pick): string {
+  const { state, width, theme } = drawing;
+  const { glyphs } = theme;
+  const [tone, text] =
+    item.kind === 'problem'
+      ? [TONES[item.finding.severity], item.finding.message]
+      : outlookNote(state, glyphs.next);
+  const sentence = truncate(messageText(text), width - indexColumns(state.items.length), glyphs.ellipsis);
+  const indent = ' '.repeat(indexColumns(state.items.length) - 3);
+  return `${indent}${pick(theme.tone[tone])(glyphs[tone])} ${sentence}`;
+}
+
+function outlookNote(state: State, next: string) {
+  const { tone, text, command } = summarizeOutlook(state);
+  return [tone, command === undefined ? text : `${text} ${next} ${command}`] as const;
+}

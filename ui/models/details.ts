@@ -1,0 +1,147 @@
+/** All there is to say about the selected row. */
+import prettyBytes from 'pretty-bytes';
+import type { Deployment } from '../../src/deployment/deployment.ts';
+import type { Finding } from '../../src/image/findings.ts';
+import { type State, selectedItem } from '../state.ts';
+import { type Paint, plain, type Theme } from '../theme.ts';
+import { ageOf, marksOf, shortName, sourceOf, titleOf } from './deployment.ts';
+import { imageVerdict, isSealed, type Verdict, verityVerdict } from './image.ts';
+import { summarizeOutlook, TONES } from './outlook.ts';
+import { displayText, messageText, wrap } from './text.ts';
+
+/** What the details are of, in a few words. */
+export function detailsTitle(state: State): string {
+  const item = selectedItem(state);
+  switch (item?.kind) {
+    case 'deployment':
+      return `${displayText(item.deployment.stateroot)} ${shortName(item.deployment)}`;
+    case 'problem':
+      return 'problem';
+    case 'outlook':
+      return 'sealing';
+    case undefined:
+      return '';
+  }
+}
+
+/** The details of the selected row in lines of at most `width` columns. */
+export function detailsLines(state: State, width: number, theme: Theme): string[] {
+  const item = selectedItem(state);
+  const lines = new Lines(width - 1, theme);
+  if (item?.kind === 'deployment') describeDeployment(item.deployment, state, lines);
+  else if (item?.kind === 'problem') describeProblem(item.finding, lines);
+  else if (item?.kind === 'outlook') describeOutlook(state, lines);
+  return lines.lines;
+}
+
+const LABEL_COLUMNS = 11;
+
+/** Lines in the making. Every text given to it is made harmless here. */
+class Lines {
+  readonly lines: string[] = [];
+  readonly theme: Theme;
+  readonly #width: number;
+
+  constructor(width: number, theme: Theme) {
+    this.#width = width;
+    this.theme = theme;
+  }
+
+  text(text: string, paint: Paint = plain, indent = 1): void {
+    for (const line of wrap(messageText(text), this.#width - indent))
+      this.lines.push(`${' '.repeat(indent)}${paint(line)}`);
+  }
+
+  blank(): void {
+    this.lines.push('');
+  }
+
+  /** Nothing where there is no value. */
+  field(label: string, value: string | undefined, paint: Paint = plain): void {
+    if (value === undefined || value === '') return;
+    const indent = LABEL_COLUMNS + 1;
+    wrap(messageText(value), this.#width - indent).forEach((line, i) => {
+      const start = i === 0 ? this.theme.dim(label.padEnd(LABEL_COLUMNS)) : ' '.repeat(LABEL_COLUMNS);
+      this.lines.push(` ${start}${paint(line)}`);
+    });
+  }
+
+  verdict(label: string, verdict: Verdict | undefined): void {
+    if (verdict === undefined) return;
+    const { glyphs, tone } = this.theme;
+    this.field(label, `${glyphs[verdict.tone]} ${verdict.sentence}`, tone[verdict.tone]);
+  }
+
+  command(line: string): void {
+    this.text(line, this.theme.bold, 3);
+  }
+}
+
+function describeDeployment(deployment: Deployment, state: State, lines: Lines): void {
+  const { theme } = lines;
+  const image = state.images.get(deployment.id);
+  const made = image?.madeAt;
+  lines.text(titleOf(deployment) ?? deployment.stateroot, theme.bold);
+  const marks = marksOf(deployment);
+  if (marks.length > 0) lines.text(marks.join(', '), theme.accent);
+  lines.blank();
+  lines.verdict('image', imageVerdict(image));
+  lines.field('problem', image?.problem, theme.tone.bad);
+  lines.field('digest', image?.digest);
+  lines.verdict('fs-verity', verityVerdict(image));
+  lines.field('size', image?.sizeBytes === undefined ? undefined : prettyBytes(image.sizeBytes));
+  lines.field('made', made === undefined ? undefined : `${ageOf(made, state.nowMs, { verbose: true })} ago`);
+  lines.blank();
+  lines.field('from', sourceOf(deployment));
+  lines.field('commit', deployment.checksum);
+  lines.field('serial', String(deployment.serial));
+  lines.field(
+    'boot entry',
+    deployment.entry?.path ?? (deployment.staged ? 'written at shutdown' : undefined),
+  );
+  lines.field('folder', deployment.path);
+  if (image === undefined || isSealed(image) || state.outlook === undefined) return;
+  if (state.outlook.obstacles.some(({ severity }) => severity === 'error')) return;
+  lines.blank();
+  lines.text('to seal it:');
+  lines.command(`${state.outlook.next} ${deployment.stateroot}/${shortName(deployment)}`);
+}
+
+function describeProblem(finding: Finding, lines: Lines): void {
+  const { severity, code, where, message, deployments = [], remedy = [] } = finding;
+  lines.text(message, lines.theme.tone[TONES[severity]]);
+  lines.blank();
+  lines.field('where', where);
+  lines.field('concerns', deployments.join(', '));
+  lines.field('kind', `${severity}, ${code}`);
+  if (remedy.length === 0) return;
+  lines.blank();
+  lines.text('to mend it:');
+  for (const command of remedy) lines.command(command);
+}
+
+const LABELS = { error: 'in the way', warning: 'limit', unchecked: 'unknown' } as const;
+
+function describeOutlook(state: State, lines: Lines): void {
+  const { theme } = lines;
+  const { tone, text, command } = summarizeOutlook(state);
+  lines.text(`${text[0]?.toUpperCase()}${text.slice(1)}.`, (line) => theme.bold(theme.tone[tone](line)));
+  if (state.sysroot?.deployments.length === 0) {
+    lines.text(`ostree deploys a commit of a repository into ${state.sysroot.path}:`);
+    lines.command(`ostree admin deploy --sysroot=${state.sysroot.path} REF`);
+    return;
+  }
+  lines.blank();
+  lines.text(
+    "Sealing makes a composefs image of each deployment beside the repository's objects: every file's name, owner, mode, xattrs and content digest in one file with one digest.",
+  );
+  if (command !== undefined) {
+    lines.blank();
+    lines.text('to seal them:');
+    lines.command(command);
+  }
+  const obstacles = state.outlook?.obstacles ?? [];
+  if (obstacles.length > 0) lines.blank();
+  for (const { severity, message } of obstacles)
+    lines.field(LABELS[severity], message, severity === 'error' ? theme.tone.bad : plain);
+}

@@ -1,0 +1,51 @@
+/** Who gets which part of the terminal. */
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/**
+ * - `wide`: details beside the list;
+ * - `stacked`: details below it;
+ * - `single`: one of the two;
+ * - `small`: room for neither.
+ */
+export type LayoutKind = 'wide' | 'stacked' | 'single' | 'small';
+
+export interface Layout {
+  readonly kind: LayoutKind;
+  /** Between header and footer. */
+  readonly body: Size;
+  /** The rows of the list, without their heading. */
+  readonly list: Size;
+  /** The lines of the details, without their heading. */
+  readonly details: Size;
+}
+
+export const MIN_SIZE: Size = { columns: 40, rows: 10 };
+
+const WIDE_COLUMNS = 100;
+const STACKED: Size = { columns: 60, rows: 18 };
+/** Two lines of a digest and their label fit. */
+const DETAILS_COLUMNS = 46;
+
+/** `isZoomed`: the details take the place of the list where they are not beside it. */
+export function layoutOf(size: Size, itemCount: number, isZoomed: boolean): Layout {
+  const { columns } = size;
+  const body = { columns, rows: size.rows - 2 };
+  const whole = { columns, rows: body.rows - 1 };
+  if (columns < MIN_SIZE.columns || size.rows < MIN_SIZE.rows)
+    return { kind: 'small', body, list: whole, details: whole };
+  if (columns >= WIDE_COLUMNS) {
+    const details = Math.max(DETAILS_COLUMNS, Math.floor(columns * 0.4));
+    // One column for the divider, one that keeps text off it.
+    const list = { columns: columns - details - 2, rows: whole.rows };
+    return { kind: 'wide', body, list, details: { columns: details, rows: whole.rows } };
+  }
+  if (columns < STACKED.columns || size.rows < STACKED.rows)
+    return { kind: 'single', body, list: whole, details: whole };
+  const rows = Math.min(Math.max(itemCount, 3), Math.floor(body.rows * 0.4));
+  const details = isZoomed ? whole : { columns, rows: body.rows - rows - 2 };
+  return { kind: 'stacked', body, list: { columns, rows }, details };
+}

@@ -1,0 +1,75 @@
+/** Opens the interface on a terminal and waits for its end. */
+import { render } from 'ink';
+import type { System } from '../src/base/system.ts';
+import { App } from './app.tsx';
+import { Effects, type Terminal } from './effects.ts';
+import { glyphsFor } from './glyphs.ts';
+import { type Event, initialState } from './state.ts';
+import { Store } from './store.ts';
+import { makeTheme } from './theme.ts';
+
+export interface StartOptions {
+  readonly sysrootPath: string;
+  readonly system: System;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly hasColor: boolean;
+  readonly stdin?: NodeJS.ReadStream;
+  readonly stdout?: NodeJS.WriteStream;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/** Ages are told in minutes. */
+const TICK_MS = 30_000;
+
+/** Resolves when the person quits; rejects with what went wrong, after the terminal was given back. */
+export async function start(options: StartOptions): Promise<void> {
+  const { sysrootPath, system, env, hasColor, now = Date.now } = options;
+  const { stdin = process.stdin, stdout = process.stdout } = options;
+  const sizeOf = () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 });
+  let terminal: Terminal | undefined;
+  const effects = new Effects({ sysrootPath, system, dispatch, terminal: () => terminal, now });
+  const store = new Store(initialState(sysrootPath, sizeOf(), now()), effects.run);
+
+  function dispatch(event: Event): void {
+    try {
+      store.dispatch(event);
+    } catch (error) {
+      // Thrown into an event handler it would be printed on the screen that goes away.
+      if (terminal === undefined) throw error;
+      terminal.exit(error);
+    }
+  }
+  const resize = (): void => dispatch({ type: 'resize', size: sizeOf() });
+  // Before ink's own listener, so that it draws the new size at once.
+  stdout.on('resize', resize);
+  const ticking = setInterval(() => dispatch({ type: 'tick', nowMs: now() }), TICK_MS);
+  const app = render(
+    <App
+      store={store}
+      dispatch={dispatch}
+      theme={makeTheme(hasColor, glyphsFor(env))}
+      onTerminal={(opened) => {
+        terminal = opened;
+      }}
+    />,
+    {
+      stdin,
+      stdout,
+      alternateScreen: true,
+      incrementalRendering: true,
+      // A terminal of a CI job is one all the same.
+      interactive: true,
+      exitOnCtrlC: false,
+      patchConsole: false,
+    },
+  );
+  dispatch({ type: 'start' });
+  try {
+    await app.waitUntilExit();
+  } finally {
+    effects.stop();
+    clearInterval(ticking);
+    stdout.off('resize', resize);
+  }
+}

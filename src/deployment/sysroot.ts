@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { type ByteString, bytesToText, displayBytes } from '../base/bytes.ts';
 import { errnoOf, NotFoundError, SealtreeError } from '../base/errors.ts';
 import type { SystemReads } from '../base/system.ts';
-import { blsOptions, blsValue, parseBlsEntry, parseBlsName } from '../formats/bls.ts';
-import { kargValue, splitKargs } from '../formats/kargs.ts';
+import { blsOptions, blsValue, blsValues, parseBlsEntry, parseBlsName } from '../formats/bls.ts';
+import { splitKargs } from '../formats/kargs.ts';
 import { compareVersions } from '../formats/version.ts';
 import type { Finding, Severity } from '../image/findings.ts';
 import {
@@ -188,8 +188,10 @@ class SysrootReader {
   }
 
   #fromEntry(entry: BootEntry): Draft | undefined {
-    const kargs = splitKargs(blsOptions(entry.content));
-    const argument = kargValue(kargs, 'ostree');
+    this.#checkForOstree(entry);
+    const options = blsOptions(entry.content);
+    const kargs = splitKargs(options);
+    const argument = ostreeArgument(options);
     const bootLink = argument === undefined ? '' : bytesToText(argument);
     const link = parseBootLink(bootLink);
     if (link === undefined) {
@@ -213,6 +215,27 @@ class SysrootReader {
       staged: false,
       finalizationLocked: false,
     });
+  }
+
+  /** What we can read and ostree cannot: it then refuses the whole sysroot. */
+  #checkForOstree({ content, path }: BootEntry): void {
+    if (blsValues(content, 'options').length > 1)
+      this.#problem(
+        'error',
+        'entry-options-repeated',
+        path,
+        'ostree takes only the last of several options lines',
+      );
+    const [, ...overlays] = blsValues(content, 'initrd');
+    // ostree-sysroot.c checks the length alone.
+    const isNamedByDigest = (name: string) => /(?:^|\/)[^/]{64}\.[^/]{3}$/.test(name);
+    for (const name of overlays.filter((overlay) => !isNamedByDigest(overlay)))
+      this.#problem(
+        'error',
+        'entry-initrd-name',
+        path,
+        `ostree refuses overlay initrd ${displayBytes(name)}: not SHA256.img`,
+      );
   }
 
   /** The deployment an `ostree=` link leads to, by the last name of its target as ostree does it. */
@@ -380,6 +403,15 @@ class SysrootReader {
       ...(remedy.length === 0 ? {} : { remedy }),
     });
   }
+}
+
+/**
+ * The value of the first `ostree=`, words split at each space as ostree and its prepare-root do: quotes mean nothing to
+ * them, and ostree 2022.7 writes the words of a quoted argument apart from each other.
+ */
+function ostreeArgument(options: ByteString): ByteString | undefined {
+  const word = options.split(' ').find((one) => one.startsWith('ostree='));
+  return word === undefined ? undefined : (word.slice('ostree='.length) as ByteString);
 }
 
 function isSame(a: DeviceInode, b: DeviceInode | undefined): boolean {

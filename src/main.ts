@@ -56,6 +56,7 @@ try {
 } catch (error) {
   // Whoever read our version or help did not wait for the end of it.
   if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+  process.exitCode = 141;
 }
 
 export {};

@@ -111,6 +111,7 @@ const EXIT_STATUS: readonly (readonly [code: number | string, means: string])[] 
   [ExitCode.permission, 'Permission is missing.'],
   [ExitCode.config, 'A configuration is wrong.'],
   ['130, 143, 129', 'Stopped by SIGINT, SIGTERM or SIGHUP.'],
+  [ExitCode.brokenPipe, 'Stopped because nobody reads the output any more.'],
 ];
 
 const ENVIRONMENT: readonly (readonly [name: string, means: string])[] = [

@@ -20,6 +20,8 @@ export const ExitCode = {
   permission: 77,
   config: 78,
   interrupted: 130,
+  /** Nobody reads the output any more; as if killed by SIGPIPE, since the work may be half done. */
+  brokenPipe: 141,
 } as const;
 
 export interface ErrorOptionsOf {

@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { type ByteString, stringToBytes } from '../base/bytes.ts';
-import { NotFoundError, UsageError } from '../base/errors.ts';
+import { InterruptedError, NotFoundError, UsageError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
@@ -191,6 +191,7 @@ async function confirm(
   surroundings.stderr.write(`${question} [y/N] `);
   surroundings.stderr.flush();
   const answer = await surroundings.readLine();
+  if (surroundings.interruptedExitCode !== undefined) throw new InterruptedError();
   return /^y(es)?$/i.test(answer?.trim() ?? '');
 }
 

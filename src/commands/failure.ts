@@ -18,7 +18,7 @@ export function reportFailure(
   surroundings: Surroundings,
   options: Pick<GlobalOptions, 'json' | 'quiet' | 'verbose' | 'color'>,
 ): number {
-  if (error instanceof BrokenPipe) return ExitCode.ok;
+  if (error instanceof BrokenPipe) return ExitCode.brokenPipe;
   try {
     surroundings.stdout.flush();
   } catch (flushError) {

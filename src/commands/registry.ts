@@ -152,7 +152,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'ui',
     usage: '',
-    summary: 'Open the interface; without a command on a terminal, too',
+    summary: 'Open the interface',
     group: 'Other',
     load: () => import('./ui.ts'),
   },
@@ -249,6 +249,7 @@ export function helpText(version: string, commands = COMMANDS): string {
       'Options',
     ),
     '',
+    'Without a command: the interface on a terminal, status elsewhere.',
     'REV is a ref, REMOTE:REF, a checksum or its start, REV^, or a deployment: an index',
     'such as 0, or OS/CHECKSUM.SERIAL. sealtree COMMAND --help says more of a command.',
     `This is version ${version}.`,

@@ -29,7 +29,7 @@ export interface Surroundings {
   readonly signal: AbortSignal;
   /** The exit code the shell expects after the signal that aborted: 128 + its number. */
   readonly interruptedExitCode: number | undefined;
-  /** One line typed by the person, without the newline; undefined at the end of the input. */
+  /** One line typed by the person, without the newline; undefined at the end of the input, or when interrupted. */
   readLine(): Promise<string | undefined>;
   readonly stdinIsTerminal: boolean;
   /** Whether stderr is the journal: lines then begin with sd-daemon(3) levels such as `<4>`. */
@@ -46,15 +46,18 @@ export class BrokenPipe extends Error {
 
 const HOLD_BYTES = 64 * 1024;
 
-/** A file descriptor as a stream. Synchronous: a broken pipe stops the work that writes to it. */
+/** A file descriptor as a stream. Synchronous: work whose result nobody reads any more ends in {@link BrokenPipe}. */
 export class DescriptorStream implements OutputStream {
   readonly #fd: number;
+  readonly #isNeeded: boolean;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   #terminal: boolean | undefined;
 
-  constructor(fd: number) {
+  /** @param isNeeded - false for what is only said along the way: then a reader that went away stops nothing */
+  constructor(fd: number, isNeeded: boolean) {
     this.#fd = fd;
+    this.#isNeeded = isNeeded;
   }
 
   get isTerminal(): boolean {
@@ -81,7 +84,11 @@ export class DescriptorStream implements OutputStream {
     const bytes = this.#held.length === 1 ? (this.#held[0] as Uint8Array) : Buffer.concat(this.#held);
     this.#held = [];
     this.#heldBytes = 0;
-    writeAll(this.#fd, bytes);
+    try {
+      writeAll(this.#fd, bytes);
+    } catch (error) {
+      if (this.#isNeeded || !(error instanceof BrokenPipe)) throw error;
+    }
   }
 }
 
@@ -120,8 +127,8 @@ export function processSurroundings(system: System): Surroundings {
   }
 
   return {
-    stdout: new DescriptorStream(1),
-    stderr: new DescriptorStream(2),
+    stdout: new DescriptorStream(1, true),
+    stderr: new DescriptorStream(2, false),
     env: process.env,
     cwd: process.cwd(),
     system,
@@ -140,7 +147,12 @@ export function processSurroundings(system: System): Surroundings {
     },
     async readLine() {
       const { createInterface } = await import('node:readline');
-      const lines = createInterface({ input: process.stdin, terminal: false });
+      const signal = controller?.signal;
+      const lines = createInterface({
+        input: process.stdin,
+        terminal: false,
+        ...(signal === undefined ? {} : { signal }),
+      });
       try {
         for await (const line of lines) return line;
         return undefined;

@@ -134,8 +134,15 @@ describe('end', () => {
       stderr += String(chunk);
     });
     child.stdout.destroy();
-    assert.equal(await endOf(child), 0);
+    assert.equal(await endOf(child), 141);
     assert.equal(stderr, '');
+  });
+
+  it('is no other when nobody reads the remarks', async () => {
+    const args = [entry, 'refs', '--repo', sandbox.join('nowhere')];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr.destroy();
+    assert.equal(await endOf(child), 66);
   });
 
   const endless = join(root, 'test/support/programs/endless.ts');

@@ -183,7 +183,7 @@ describe('errors', () => {
       },
       { stdout },
     );
-    assert.deepEqual([exitCode, stderr], [0, '']);
+    assert.deepEqual([exitCode, stderr], [141, '']);
     assert(lines < 20);
   });
 });

@@ -102,7 +102,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'image',
-    usage: 'create|info|ls|dump|…',
+    usage: 'VERB …',
     summary: 'Make, look into, compare and mount images',
     group: 'Images',
     load: () => import('./image.ts'),

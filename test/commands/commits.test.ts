@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { symlinkSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import fc from 'fast-check';
 import { textToBytes } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
@@ -293,5 +294,94 @@ describe('the repository', () => {
     const { details } = JSON.parse(stderr) as { details: { tried: string[] } };
     assert.deepEqual(details.tried, ['/none/ostree/repo', sandbox.path]);
     assert.equal((await run(['refs', '--repo', 'none'], options)).exitCode, 66);
+  });
+});
+
+describe('any command line', () => {
+  // No word is a folder of this machine: diff would hash it.
+  const WORDS = [
+    ...[
+      'refs',
+      'log',
+      'show',
+      'ls',
+      'cat',
+      'diff',
+      'digest',
+      'help',
+      'os/main',
+      'os/main^',
+      'os/main^^',
+      '^',
+      ':',
+    ],
+    ...[
+      'os',
+      '/',
+      '/file',
+      'usr/..',
+      '/usr//größe/',
+      '',
+      '-',
+      '--',
+      '0',
+      '99',
+      'booted',
+      'x/y.0',
+      'f'.repeat(64),
+    ],
+    ...[
+      '--json',
+      '--json=lines',
+      '--json=',
+      '-R',
+      '-C',
+      '-X',
+      '-d',
+      '-r',
+      '-A',
+      '-c',
+      '-B',
+      '--raw',
+      '--oneline',
+    ],
+    ...[
+      '--max-count',
+      '1',
+      '-1',
+      '--stats',
+      '--print-metadata-key',
+      'version',
+      '--color=always',
+      '--color',
+      '-q',
+    ],
+    ...[
+      '--sysroot=/none',
+      '--repo',
+      '--repo=',
+      '--progress=json',
+      '-n',
+      '-y',
+      '-v',
+      '--no-such',
+      '\0',
+      '\ud800',
+    ],
+  ];
+
+  it('ends in a known exit code and an error that is no defect of ours', async () => {
+    const commandLine = fc.array(fc.constantFrom(...WORDS), { maxLength: 7 });
+    await fc.assert(
+      fc.asyncProperty(commandLine, async (args) => {
+        const { exitCode, stderr } = await run([`--repo=${repo}`, '--sysroot=/none', ...args], {
+          cwd: sandbox.path,
+        });
+        assert([0, 64, 65, 66, 77, 78].includes(exitCode), `exit ${exitCode}: ${stderr}`);
+        assert.equal(stderr === '', exitCode === 0, stderr);
+        assert(!stderr.includes('internal error'), stderr);
+      }),
+      { numRuns: 400 },
+    );
   });
 });

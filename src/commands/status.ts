@@ -145,7 +145,8 @@ function imageText({ state, valid, recorded, sizeBytes }: ImageReport, style: St
 
 function madeText({ madeAt = 0, sizeBytes = 0 }: ImageReport): string {
   const ageMs = Math.max(0, Date.now() - madeAt * 1000);
-  const age = ageMs < 1000 ? 'just now' : `${prettyMilliseconds(ageMs, { compact: true, verbose: true })} ago`;
+  const age =
+    ageMs < 1000 ? 'just now' : `${prettyMilliseconds(ageMs, { compact: true, verbose: true })} ago`;
   return `${age}, ${prettyBytes(sizeBytes)}`;
 }
 

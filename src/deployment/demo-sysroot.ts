@@ -239,9 +239,15 @@ function manuals(hasManual: boolean): Record<string, SourceNode> {
   };
 }
 
-/** Bytes that do not compress, the same for the same name. */
+/** Bytes that do not compress, the same for the same name: xorshift32 from a start that the name gives. */
 function noise(name: string, size: number): Buffer {
-  const blocks: Buffer[] = [];
-  for (let i = 0; i * 32 < size; i++) blocks.push(nativeEngine.sha256(Buffer.from(`${name} ${i}`)));
-  return Buffer.concat(blocks, size);
+  const bytes = Buffer.alloc(Math.ceil(size / 4) * 4);
+  let state = nativeEngine.sha256(Buffer.from(name)).readUInt32LE(0) | 1;
+  for (let at = 0; at < bytes.length; at += 4) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    bytes.writeInt32LE(state, at);
+  }
+  return bytes.subarray(0, size);
 }

@@ -407,7 +407,7 @@ class SysrootReader {
 
 /**
  * The value of the first `ostree=`, words split at each space as ostree and its prepare-root do: quotes mean nothing to
- * them, and ostree 2022.7 writes the words of a quoted argument apart from each other.
+ * them, and ostree 2022.7 adds a quote each time it inherits a quoted argument, which would hide what follows.
  */
 function ostreeArgument(options: ByteString): ByteString | undefined {
   const word = options.split(' ').find((one) => one.startsWith('ostree='));

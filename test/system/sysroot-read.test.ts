@@ -5,57 +5,19 @@ import { linuxSystem } from '../../src/base/system-linux.ts';
 import type { Deployment } from '../../src/deployment/deployment.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { describeSystem, oracle } from '../support/oracle.ts';
+import {
+  type OwnDeployment,
+  parseOstreeStatus,
+  type SeenDeployment,
+  seenDeployment,
+} from '../support/ostree-status.ts';
 import { OstreeSysroot } from '../support/ostree-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
-/** A deployment as both can say it. */
-interface Seen {
-  readonly id: string;
-  readonly marks: readonly string[];
-  readonly refspec: string | undefined;
-}
-
-/** The text of `ostree admin status`; without colours, as it goes to a pipe. */
-function parseStatus(text: string): Seen[] {
-  const found: { id: string; marks: string[]; refspec: string | undefined }[] = [];
-  for (const line of text.split('\n')) {
-    const heading = /^([* ]) (\S+) ([0-9a-f]{64}\.\d+)(?: \((.*)\))?$/.exec(line);
-    if (heading !== null) {
-      const [, booted, stateroot, name, state] = heading;
-      const marks = [...(booted === '*' ? ['booted'] : []), ...(state === undefined ? [] : [state])];
-      found.push({ id: `${stateroot}/${name}`, marks, refspec: undefined });
-      continue;
-    }
-    const last = found.at(-1);
-    if (last === undefined) continue;
-    if (/^ +Pinned: yes$/.test(line)) last.marks.push('pinned');
-    const unlocked = /^ +.*Unlocked: (\w+)/.exec(line);
-    if (unlocked !== null) last.marks.push(`unlocked: ${unlocked[1]}`);
-    last.refspec = /^ +origin refspec: (.*)$/.exec(line)?.[1] ?? last.refspec;
-  }
-  return found;
-}
-
-/** Of several states ostree's text names only the first. */
-function seenOf(deployment: Readonly<Record<string, unknown>>): Seen {
-  const state = ['staged', 'pending', 'rollback'].find((name) => deployment[name] === true);
-  const marks = [
-    ...(deployment.booted ? ['booted'] : []),
-    ...(state === undefined ? [] : [state]),
-    ...(deployment.unlocked ? [`unlocked: ${deployment.unlocked}`] : []),
-    ...(deployment.pinned ? ['pinned'] : []),
-  ];
-  return {
-    id: String(deployment.id),
-    marks,
-    refspec: (deployment.refspec ?? undefined) as string | undefined,
-  };
-}
-
-const ours = (sysroot: OstreeSysroot): Seen[] => {
+const ours = (sysroot: OstreeSysroot): SeenDeployment[] => {
   const { deployments, problems } = readSysroot(sysroot.path, linuxSystem);
   assert.deepEqual(problems, []);
-  return deployments.map((deployment) => seenOf({ ...deployment, refspec: deployment.origin?.refspec }));
+  return deployments.map(seenDeployment);
 };
 
 function threeCommits(suite: 'sid' | 'trixie' | 'bookworm', work: Sandbox): OstreeSysroot {
@@ -69,8 +31,8 @@ for (const suite of ['bookworm', 'trixie', 'sid'] as const) {
     it('agrees with ostree after each change of the deployments', () => {
       using work = new Sandbox();
       const sysroot = threeCommits(suite, work);
-      const check = (): readonly Seen[] => {
-        const theirs = parseStatus(sysroot.admin('status').stdout);
+      const check = (): readonly SeenDeployment[] => {
+        const theirs = parseOstreeStatus(sysroot.admin('status').stdout);
         assert.deepEqual(ours(sysroot), theirs);
         return theirs;
       };
@@ -135,13 +97,13 @@ for (const suite of ['bookworm', 'trixie', 'sid'] as const) {
         .slice(0, 2)
         .map((part) => {
           const [text = '', json = ''] = part.split('----');
-          const theirs = parseStatus(text);
+          const theirs = parseOstreeStatus(text);
           const { deployments, problems } = JSON.parse(json) as {
-            deployments: Record<string, unknown>[];
+            deployments: OwnDeployment[];
             problems: unknown[];
           };
           assert.deepEqual(problems, []);
-          assert.deepEqual(deployments.map(seenOf), theirs);
+          assert.deepEqual(deployments.map(seenDeployment), theirs);
           return theirs.map(({ marks }) => marks.join(', '));
         }) as [string[], string[]];
       assert.deepEqual(before, ['pending', '', 'booted', 'rollback']);

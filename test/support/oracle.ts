@@ -19,7 +19,8 @@ import { WORK_BASE } from './sandbox.ts';
 export const SUITES = ['sid', 'trixie', 'bookworm'] as const;
 export type Suite = (typeof SUITES)[number];
 
-const ORACLES = process.env.SEALTREE_ORACLES ?? '/var/cache/sealtree-oracles';
+/** The folder that `.ci/oracles` fills. */
+export const ORACLES = process.env.SEALTREE_ORACLES ?? '/var/cache/sealtree-oracles';
 
 /** The last thing `.ci/oracles` writes into a root. */
 const COMPLETE = '.sealtree-oracle';
@@ -148,10 +149,13 @@ export function oracle(suite: Suite): Oracle {
   return new Oracle(suite);
 }
 
+/** What a test may need of `.ci/oracles`: a suite's root, or what virtual machines boot (an amd64 kernel). */
+export type Needed = Suite | 'guest';
+
 /** Why system tests that need these roots cannot run here; undefined when they can. */
-export function missing(suites: readonly Suite[]): string | undefined {
+export function missing(needed: readonly Needed[]): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root (mount namespaces, owners, trusted xattrs)';
-  const absent = suites.filter((suite) => !existsSync(join(ORACLES, suite, COMPLETE)));
+  const absent = needed.filter((name) => !existsSync(join(ORACLES, name, COMPLETE)));
   if (absent.length > 0) return `no oracle root for ${absent.join(', ')} in ${ORACLES}: run .ci/oracles`;
   return undefined;
 }
@@ -160,8 +164,8 @@ export function missing(suites: readonly Suite[]): string | undefined {
  * A suite of system tests. Where it cannot run it is reported as skipped, with the reason; under CI=true that
  * is a failure, so that a pipeline never passes for want of its oracles.
  */
-export function describeSystem(name: string, suites: readonly Suite[], body: () => void): void {
-  const reason = missing(suites);
+export function describeSystem(name: string, needed: readonly Needed[], body: () => void): void {
+  const reason = missing(needed);
   if (reason === undefined) describe(name, body);
   else if (process.env.CI === 'true') it(name, () => assert.fail(reason));
   else describe(name, { skip: reason }, body);

@@ -1,0 +1,142 @@
+/**
+ * A shell script as the only process of a {@link bootGuest | guest}. Each `step NAME COMMAND…` of it becomes a
+ * {@link Step} here, with exit status and output as they were.
+ */
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { bootGuest, GUEST_ROOT, guestKernelRelease } from './guest.ts';
+import { type RunResult, runHost } from './oracle.ts';
+import type { Sandbox } from './sandbox.ts';
+
+export interface GuestScript {
+  /** sh, under `set -u`. Coreutils, util-linux, e2fsprogs and fsverity are there, busybox for the rest. */
+  readonly script: string;
+  /** Raw disk images: /dev/vda, /dev/vdb, … */
+  readonly disks: readonly string[];
+  /** Kernel modules to load before it starts; what they need is loaded too. */
+  readonly modules: readonly string[];
+  /** Files and folders of the host, by the path at which the guest sees them. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
+
+export interface Step extends RunResult {
+  readonly seconds: number;
+}
+
+export interface GuestRun {
+  readonly console: string;
+  /** From QEMU's start to its end. */
+  readonly seconds: number;
+  readonly steps: ReadonlyMap<string, Step>;
+  /** Fails the test when the script made no such step. */
+  step(name: string): Step;
+}
+
+/** The last thing a script's guest says. */
+const END = 'guest: the script has ended';
+
+const INIT = `#!/usr/bin/busybox sh
+set -u
+export PATH=/usr/sbin:/usr/bin:/busybox HOME=/root LC_ALL=C.UTF-8 TZ=UTC
+/usr/bin/busybox mkdir -p /busybox /dev /proc /root /run /sys /tmp
+/usr/bin/busybox --install -s /busybox
+mount -t devtmpfs dev /dev
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t tmpfs run /run
+for module in /modules/*; do insmod "$module"; done
+stty -F /dev/ttyS1 raw
+exec 3>/dev/ttyS1
+
+uptime() { cut -d ' ' -f 1 /proc/uptime; }
+
+step() { # NAME COMMAND…
+  step=$1 began=$(uptime)
+  shift
+  echo "guest: $step: $*"
+  "$@" >/run/stdout 2>/run/stderr 3>&- </dev/null
+  status=$?
+  echo "$step $status $began $(uptime) $(base64 -w 0 /run/stdout) $(base64 -w 0 /run/stderr)" >&3
+}
+
+. /script
+echo '${END}'
+poweroff -f
+`;
+
+/**
+ * Runs a script in a guest.
+ * @throws Error with the end of the console's log, when the guest did not reach the end of the script in time
+ */
+export async function runInGuest(work: Sandbox, options: GuestScript): Promise<GuestRun> {
+  const initramfs = makeInitramfs(work, options);
+  const { console, report, failure, seconds } = await bootGuest(work, { ...options, initramfs });
+  const fail = (what: string): never => {
+    const tail = console.trimEnd().split('\n').slice(-40).join('\n');
+    throw new Error(`the guest ${what}; its console ends with:\n${tail}`);
+  };
+  if (failure !== undefined) fail(failure);
+  if (!console.includes(END)) fail('ended before its script did');
+  const steps = readReport(report.toString('latin1'));
+  return { console, seconds, steps, step: (name) => steps.get(name) ?? fail(`made no step ${name}`) };
+}
+
+function readReport(report: string): Map<string, Step> {
+  const steps = new Map<string, Step>();
+  for (const line of report.split('\n').slice(0, -1)) {
+    const [name = '', status, began, ended, stdout = '', stderr = ''] = line.split(' ');
+    const bytes = Buffer.from(stdout, 'base64');
+    steps.set(name, {
+      status: Number(status),
+      bytes,
+      stdout: bytes.toString('utf8'),
+      stderr: Buffer.from(stderr, 'base64').toString('utf8'),
+      seconds: Number(ended) - Number(began),
+    });
+  }
+  return steps;
+}
+
+/** Packs what a guest gets; returns the file. Not compressed: unpacking takes longer there than reading. */
+function makeInitramfs(work: Sandbox, { script, modules, files }: GuestScript): string {
+  const path = work.write('initramfs.cpio', '');
+  const userland = `find bin lib lib64 sbin usr -path usr/share -prune -o -path usr/lib/modules -prune -o -print`;
+  runHost(['sh', '-euc', `cd "$0"; ${userland} | ${PACK} >>"$1"`, GUEST_ROOT, path]);
+
+  const own = work.mkdir('initramfs');
+  writeFileSync(join(own, 'init'), INIT, { mode: 0o755 });
+  writeFileSync(join(own, 'script'), script);
+  mkdirSync(join(own, 'modules'));
+  loadingOrder(modules).forEach((module, i) => {
+    const name = `${String(i).padStart(2, '0')}-${basename(module, '.xz')}`;
+    writeFileSync(join(own, 'modules', name), runHost(['xz', '--decompress', '--stdout', module]).bytes);
+  });
+  const config = `boot/config-${guestKernelRelease()}`;
+  for (const [name, from] of Object.entries({ ...files, [config]: join(GUEST_ROOT, config) })) {
+    mkdirSync(join(own, dirname(name)), { recursive: true });
+    symlinkSync(from, join(own, name));
+  }
+  // Links to what is large are followed instead of copying it.
+  runHost(['sh', '-euc', `cd "$0"; find -L . | ${PACK} --dereference >>"$1"`, own, path]);
+  return path;
+}
+
+const PACK = 'cpio --quiet --create --format=newc --owner=+0:+0';
+
+/** The files of these kernel modules and of those they need, in the order in which they are to be loaded. */
+function loadingOrder(names: readonly string[]): string[] {
+  const folder = join(GUEST_ROOT, 'usr/lib/modules', guestKernelRelease());
+  const needs = new Map<string, string[]>();
+  for (const line of readFileSync(join(folder, 'modules.dep'), 'utf8').trimEnd().split('\n')) {
+    const [file = '', others = ''] = line.split(':');
+    // Listed so that the last one is to be loaded first.
+    needs.set(file, others.split(' ').filter(Boolean).reverse());
+  }
+  const order = names.flatMap((name) => {
+    const file = [...needs.keys()].find((path) => basename(path) === `${name}.ko.xz`);
+    if (file === undefined) throw new Error(`${folder} has no module ${name}`);
+    return [...(needs.get(file) ?? []), file];
+  });
+  return [...new Set(order)].map((file) => join(folder, file));
+}

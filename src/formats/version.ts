@@ -1,7 +1,13 @@
 /**
  * Version order of the UAPI group (UAPI.10, "Version Format Specification"): the order in which boot entries and
  * kernel versions are sorted. It never fails: any two strings compare.
+ *
+ * Where the text and systemd, whose order it describes, part ways (a tilde before the end of the other string, digits
+ * against none), this is systemd's: it is what sorts the boot menu.
  */
+
+/** Each is older than anything else in its place, and they are looked for in this order. */
+const SEPARATORS = ['-', '^', '.'];
 
 const isDigit = (c: string | undefined): boolean => c !== undefined && c >= '0' && c <= '9';
 const isLetter = (c: string | undefined): boolean =>
@@ -29,17 +35,15 @@ export function compareVersions(a: string, b: string): -1 | 0 | 1 {
       if (result !== 0) return result;
       i++;
       j++;
-      continue;
     }
     if (i >= a.length || j >= b.length) return order(i < a.length, j < b.length);
 
-    const separator = ['-', '^', '.'].find((c) => a[i] === c || b[j] === c);
-    if (separator !== undefined) {
+    for (const separator of SEPARATORS) {
+      if (a[i] !== separator && b[j] !== separator) continue;
       const result = order(a[i] !== separator, b[j] !== separator);
       if (result !== 0) return result;
       i++;
       j++;
-      continue;
     }
 
     const numeric = isDigit(a[i]) || isDigit(b[j]);

@@ -325,7 +325,7 @@ const DAMAGES: readonly Damage[] = [
     what: 'object of another content and the same length',
     apply: () => replace(objectWith('in all').path, Buffer.alloc(5000, 'x')),
     depth: 'deep',
-    codes: ['object-digest'],
+    codes: ['object-corrupt'],
     touches: [0, 1, 2],
     path: '/usr/bin/same',
     remedy: /ostree fsck --repo=.* --delete$/,

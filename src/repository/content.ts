@@ -127,8 +127,9 @@ export class ContentReader {
     if (names.length === 0) return NO_XATTRS;
     const xattrs: Xattr[] = [];
     for (const name of names) {
+      // One without a value does not exist for ostree (libglnx, glnx-xattrs.c).
       const value = this.#system.getxattr(path, name);
-      if (value !== undefined) xattrs.push([name, value]);
+      if (value !== undefined && value !== '') xattrs.push([name, value]);
     }
     return xattrs;
   }

@@ -202,6 +202,27 @@ describeSystem('the repository writer', ['sid', 'bookworm'], () => {
     assert.equal(lines.at(-1), commits[0]);
   });
 
+  it('takes an xattr without a value for none, as ostree does', async () => {
+    using work = new Sandbox();
+    const repo = work.join('repo');
+    work.write('tree/file', 'content');
+    initRepository(repo, 'bare', linuxSystem);
+    const without = await commitFolder(repo, work.mkdir('tree'));
+    linuxSystem.setxattr(work.join('tree/file'), 'user.empty' as ByteString, '' as ByteString);
+    assert.equal(await commitFolder(repo, work.join('tree')), without);
+    const repository = Repository.open(repo, linuxSystem);
+    for (const { checksum, type } of repository.listObjects()) {
+      if (type !== 'file') continue;
+      linuxSystem.setxattr(
+        repository.objectPath(checksum, type),
+        'user.empty' as ByteString,
+        '' as ByteString,
+      );
+      assert.equal((await repository.verifyContent(checksum)).ok, true);
+    }
+    sid.run(['ostree', 'fsck', '--quiet', `--repo=${repo}`]);
+  });
+
   it('keeps an object that is there, and leaves nothing behind when a transaction is given up', async () => {
     using work = new Sandbox();
     const repo = work.join('repo');

@@ -228,8 +228,8 @@ class Verification {
   }
 
   /** Where in their trees the wrong objects are used. */
-  async #pathsOf(wrong: Iterable<Checksum>): Promise<Map<Checksum, { paths: string[]; count: number }>> {
-    const uses = new Map([...wrong].map((checksum) => [checksum, { paths: [] as string[], count: 0 }]));
+  async #pathsOf(wrong: Iterable<Checksum>): Promise<Map<Checksum, Set<string>>> {
+    const uses = new Map([...wrong].map((checksum) => [checksum, new Set<string>()]));
     if (uses.size === 0) return uses;
     const commits = new Set(
       [...uses.keys()].flatMap((checksum) => [...(this.#objects.get(checksum)?.commits ?? [])]),
@@ -240,11 +240,7 @@ class Verification {
         for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
           const { files, dirs } = this.#repository.dirtree(next.tree);
           for (const { name, checksum } of files) {
-            const use = uses.get(checksum);
-            if (use === undefined) continue;
-            use.count++;
-            const path = `${next.path}/${displayBytes(name)}`;
-            if (use.paths.length < MOST_PATHS && !use.paths.includes(path)) use.paths.push(path);
+            uses.get(checksum)?.add(`${next.path}/${displayBytes(name)}`);
           }
           for (const { name, tree } of dirs)
             pending.push({ path: `${next.path}/${displayBytes(name)}`, tree });
@@ -260,22 +256,22 @@ class Verification {
 
   #reportObjects(
     wrong: ReadonlyMap<Checksum, readonly { severity: Severity; code: string; message: string }[]>,
-    uses: ReadonlyMap<Checksum, { paths: string[]; count: number }>,
+    uses: ReadonlyMap<Checksum, ReadonlySet<string>>,
   ): void {
     for (const [checksum, list] of wrong) {
       const commits = this.#objects.get(checksum)?.commits ?? new Set();
       const deployments = this.#deployments.filter((deployment) => commits.has(deployment.checksum));
-      const use = uses.get(checksum);
+      const paths = [...(uses.get(checksum) ?? [])];
       for (const { severity, code, message } of list) {
-        const isContent = severity === 'error' && code !== 'object-verity';
         this.#findings.push({
           severity,
           code,
           where: `object ${checksum}.file`,
           message,
-          ...(use === undefined ? {} : { paths: use.paths, pathCount: use.count }),
+          paths: paths.slice(0, MOST_PATHS),
+          pathCount: paths.length,
           deployments: deployments.map(({ id }) => id),
-          ...(isContent ? { remedy: this.#pullRemedy(deployments) } : {}),
+          ...(severity === 'error' ? { remedy: this.#pullRemedy(deployments) } : {}),
         });
       }
     }

@@ -7,7 +7,7 @@
 import { type Checksum, type Digest, isHex64 } from '../base/digest.ts';
 import { errnoOf } from '../base/errors.ts';
 import type { System, SystemReads } from '../base/system.ts';
-import { makeStoreFolder, storeFolder, TEMPORARY_PREFIX, temporaryName, writeSynced } from './store.ts';
+import { makeStoreFolder, storeFolder, temporaryName, writeSynced } from './store.ts';
 
 /** The digest recorded for a commit; undefined without a record, or with one that is damaged. */
 export function recordedImage(
@@ -37,7 +37,7 @@ export function recordImage(repositoryPath: string, commit: Checksum, digest: Di
   system.fsyncDirectory(folder);
 }
 
-/** Records that `isNeeded` refuses, damaged ones, and what killed runs left: paths that may be removed. */
+/** Records that `isNeeded` refuses, and damaged ones: paths that may be removed. */
 export function unneededRecords(
   repositoryPath: string,
   isNeeded: (commit: Checksum, digest: Digest) => boolean,
@@ -48,7 +48,6 @@ export function unneededRecords(
   return system
     .readdir(folder)
     .filter((name) => {
-      if (name.startsWith(TEMPORARY_PREFIX)) return true;
       if (!isHex64(name)) return false;
       const commit = name as string as Checksum;
       const digest = recordedImage(repositoryPath, commit, system);

@@ -58,7 +58,7 @@ export const linuxSystem: System = {
   realpath: (path) => attempt('find', path, () => realpathSync(path)),
   readdir: (path) => attempt('read the folder', path, () => readdirSync(path, 'latin1') as ByteString[]),
   readlink: (path) => attempt('read the link', path, () => readlinkSync(path, 'latin1') as ByteString),
-  readFile: (path) => attempt('read', path, () => readFileSync(path)),
+  readFile,
   openRead: (path, options) =>
     attempt('open', path, () =>
       // O_NONBLOCK: a FIFO in a file's place must not hold us; of regular files it changes nothing.
@@ -141,6 +141,24 @@ function showPath(subject: Path | number): string {
   } catch {
     // Only the wording of another error suffers.
     return `file descriptor ${subject}`;
+  }
+}
+
+/** Node returns no longer file in one piece. */
+const MAX_FILE_SIZE = 2 ** 31 - 1;
+
+function readFile(path: Path): Buffer {
+  // As in openRead: opening a FIFO would wait for its writer, deaf to signals.
+  const fd = attempt('read', path, () => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  try {
+    const stats = attempt('read', path, () => fstatSync(fd));
+    // A device such as /dev/zero has no end.
+    if (!stats.isFile() && !stats.isDirectory())
+      throw new IoError('read', showPath(path), 'EINVAL', { hint: 'it is not a regular file' });
+    if (stats.size > MAX_FILE_SIZE) throw new IoError('read', showPath(path), 'EFBIG');
+    return attempt('read', path, () => readFileSync(fd));
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -64,7 +64,7 @@ export interface SystemReads {
   /** Names, unsorted. */
   readdir(path: Path): ByteString[];
   readlink(path: Path): ByteString;
-  /** The whole file. */
+  /** The whole of a regular file of less than 2 GiB; EINVAL for a FIFO or a device, EFBIG for a larger one. */
   readFile(path: Path): Buffer;
   /** Opens for reading; `noFollow` refuses a symlink at the end (ELOOP). */
   openRead(path: Path, options?: { noFollow?: boolean }): number;

@@ -57,6 +57,19 @@ test('a large xattr comes back whole', (t) => {
   assert.equal(system.getxattr(path, bytes('user.large')), value);
 });
 
+test('only regular files of a bearable size are read whole', () => {
+  using work = new Sandbox();
+  spawnSync('mkfifo', [work.join('fifo')]);
+  symlinkSync('/dev/zero', work.join('endless'));
+  spawnSync('truncate', ['--size=3G', work.write('huge', '')]);
+  assert.throws(() => system.readFile(work.join('fifo')), failsWith('EINVAL'));
+  assert.throws(() => system.readFile(work.join('endless')), failsWith('EINVAL'));
+  assert.throws(() => system.readFile(work.join('huge')), failsWith('EFBIG'));
+  assert.throws(() => system.readFile(work.path), failsWith('EISDIR'));
+  // Without a length of their own, but regular.
+  assert.match(system.readFile('/proc/self/mountinfo').toString('latin1'), / - /);
+});
+
 test('failures name the path, the operation and the errno', () => {
   using work = new Sandbox();
   const missing = work.join('missing');

@@ -3,10 +3,12 @@
  * linked as `.ostree.cfs`; objects and image under fs-verity where the file system can. Idempotent: what is
  * sealed already is only read. One image serves all deployments of a commit.
  */
+import { bytesEqual } from '../base/bytes.ts';
 import { type Digest, digestOf } from '../base/digest.ts';
-import { ExitCode, OperationError, SealtreeError, UnsupportedError } from '../base/errors.ts';
+import { ExitCode, errnoOf, OperationError, SealtreeError, UnsupportedError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
+import { ErofsImage } from '../formats/erofs/read.ts';
 import { verityDigest } from '../formats/verity.ts';
 import type { VerityMode } from '../image/digests.ts';
 import type { Finding } from '../image/findings.ts';
@@ -22,7 +24,9 @@ import {
   type VerityPolicy,
 } from '../image/publish.ts';
 import { recordedImage, recordImage } from '../image/records.ts';
+import { imagePath } from '../image/store.ts';
 import { validateImage } from '../image/validate.ts';
+import { expectedObjects } from '../image/verify-objects.ts';
 import { Repository } from '../repository/repository.ts';
 import type { Deployment } from './deployment.ts';
 import { readImageState } from './image-state.ts';
@@ -166,8 +170,8 @@ class SealRun {
   #unchanged(deployment: Deployment): SealResult | undefined {
     const state = readImageState(deployment, this.#repository.path, this.#system);
     if (state.kind !== 'sealed' || state.recorded === undefined) return undefined;
-    const bytes = this.#system.readFile(state.path);
-    if (digestOf(verityDigest(bytes)) !== state.recorded) return undefined;
+    const bytes = this.#bytesOf(state.path);
+    if (bytes === undefined || digestOf(verityDigest(bytes)) !== state.recorded) return undefined;
     const imageVerity = this.#verityOf(state.path);
     if (imageVerity === undefined) return undefined;
     return {
@@ -178,6 +182,16 @@ class SealRun {
       sizeBytes: bytes.length,
       imageVerity,
     };
+  }
+
+  /** Undefined where the image cannot be read (EIO is what fs-verity says of a damaged file): it is made anew. */
+  #bytesOf(path: string): Buffer | undefined {
+    try {
+      return this.#system.readFile(path);
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return undefined;
+    }
   }
 
   /** What protects a sealed image; undefined where something could still be done. */
@@ -212,9 +226,11 @@ class SealRun {
       },
       this.#system,
     );
+    const recorded = recordedImage(this.#repository.path, commit, this.#system);
+    if (recorded !== undefined && recorded !== image.digest)
+      this.#refuseChanged(recorded, image, plan.imagePath);
     const steps = describePublication(plan);
     const common = { digest: image.digest, imagePath: plan.imagePath, sizeBytes: image.bytes.length };
-    const recorded = recordedImage(this.#repository.path, commit, this.#system);
     const actionOf = (deployment: Deployment): SealAction => {
       const link = plan.links.find(({ deploymentPath }) => deploymentPath === deployment.path);
       if (plan.store.kind === 'adopt' && link?.kind === 'keep') return 'adopted';
@@ -246,6 +262,26 @@ class SealRun {
         objects,
       }),
     );
+  }
+
+  /**
+   * An object never changes. Where one differs from what the commit was sealed with, a new image would call the
+   * change right: it is refused, as long as the image of then is there to bear witness.
+   */
+  #refuseChanged(recorded: Digest, image: BuiltImage, path: string): void {
+    const formerPath = imagePath(this.#repository.path, recorded);
+    if (this.#system.lstatIfExists(formerPath) === undefined) return;
+    const former = this.#system.readFile(formerPath);
+    if (digestOf(verityDigest(former)) !== recorded) return;
+    const findings: Finding[] = [];
+    for (const [checksum, { digest }] of expectedObjects(new ErofsImage(former, formerPath))) {
+      const now = image.digests.get(checksum);
+      if (digest === undefined || now === undefined || bytesEqual(digest, now)) continue;
+      const where = `object ${checksum}.file`;
+      const message = `${where} was sealed with the digest ${digestOf(digest)} and has ${digestOf(now)} now`;
+      findings.push({ severity: 'error', code: 'object-changed', where, message });
+    }
+    if (findings.length > 0) throw new ValidationError(path, findings);
   }
 
   async #validate(bytes: Buffer, path: string, image: BuiltImage): Promise<void> {

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Checksum } from '../../src/base/digest.ts';
+import { IoError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import type { System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
@@ -239,6 +240,26 @@ test('a commit that records another digest is not published', async () => {
   assert.deepEqual(readdirSync(store()), []);
 });
 
+test('an image that cannot be read any more is replaced, and keeps no other deployment from being sealed', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  await seal(system);
+  const broken = lstatSync(imageOf(0)).ino;
+  const failing: System = {
+    ...system,
+    readFile(path) {
+      // What fs-verity answers when a block is not what it was.
+      if (system.lstatIfExists(path)?.ino === broken) throw new IoError('read', path.toString(), 'EIO');
+      return system.readFile(path);
+    },
+  };
+  const results = await seal(failing);
+  assert.deepEqual(
+    results.map(({ action }) => action),
+    ['sealed', 'unchanged', 'unchanged'],
+  );
+  assert.notEqual(lstatSync(imageOf(0)).ino, broken);
+});
+
 test('one deployment whose objects are gone does not keep the others from being sealed', async () => {
   const { system } = simulateInodes(linuxSystem, { verity: false });
   unlinkSync(objectWith('2222').path);
@@ -361,6 +382,60 @@ test('fs-verity that measures something else is an error of the object and of th
   assert.equal(object?.severity, 'error');
   assert.deepEqual(object.paths, ['/usr/bin/same']);
   assert.equal(object.deployments?.length, 3);
+});
+
+test('an object that differs from what was sealed is not sealed again', async () => {
+  const { system, verity } = simulateInodes(linuxSystem, { verity: true });
+  await seal(system);
+  const before = readdirSync(store());
+  const { path, checksum } = objectWith('2222');
+  const good = readFileSync(path);
+  replace(path, Buffer.alloc(good.length, 'x'));
+  verity.add(lstatSync(path).ino);
+  for (const dryRun of [true, false]) {
+    const [first, ...others] = await seal(system, { rebuild: true, dryRun });
+    assert(first?.error instanceof ValidationError);
+    assert.deepEqual(
+      first.error.findings.map(({ code, where }) => [code, where]),
+      [['object-changed', `object ${checksum}.file`]],
+    );
+    assert.deepEqual(
+      others.map(({ action }) => action),
+      ['unchanged', 'unchanged'],
+    );
+  }
+  assert.deepEqual(readdirSync(store()), before);
+  replace(path, good);
+  await seal(system, { rebuild: true });
+  assert.deepEqual((await verify(system)).findings, []);
+});
+
+test('an object that lost its fs-verity is named, and the remedy mends it', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: true });
+  await seal(system);
+  const { path, checksum } = objectWith('1111');
+  replace(path, readFileSync(path));
+  const { findings } = await verify(system);
+  const ids = readSysroot(sysroot.path, system).deployments.map(({ id }) => id);
+  assert.deepEqual(
+    findings.map(({ severity, code, where, paths, deployments, remedy }) => ({
+      ...{ severity, code, where, paths, deployments, remedy },
+    })),
+    [
+      {
+        severity: 'warning',
+        code: 'object-without-verity',
+        where: `object ${checksum}.file`,
+        paths: ['/usr/bin/tool'],
+        deployments: ids.slice(1),
+        remedy: [`sealtree seal --rebuild ${ids[1]} ${ids[2]}`],
+      },
+    ],
+  );
+  await seal(system);
+  assert.equal((await verify(system)).findings.length, 1, 'a seal that only looks at images leaves it');
+  await seal(system, { rebuild: true }, ids.slice(1));
+  assert.deepEqual((await verify(system)).findings, []);
 });
 
 test('an intact host has no findings that count, a host that was never sealed only unchecked ones', async () => {

@@ -5,6 +5,7 @@ import type { Terminal } from './effects.ts';
 import { keysOf } from './keys.ts';
 import { footerLine, headerLine, helpLines, ruleLine } from './models/frame.ts';
 import { layoutOf, MIN_SIZE } from './models/layout.ts';
+import { wrap } from './models/text.ts';
 import { DeploymentsScreen, type ScreenProps } from './screens/deployments.tsx';
 import { type Event, isInDetails, modeOf } from './state.ts';
 import type { Store } from './store.ts';
@@ -35,7 +36,7 @@ export function Frame({ state, theme }: ScreenProps) {
   const { kind, body } = layoutOf(state.size, state.items.length, isInDetails(state));
   if (kind === 'small') {
     const text = `The terminal is too small: ${columns}x${rows}, needed ${MIN_SIZE.columns}x${MIN_SIZE.rows}.`;
-    return <Lines lines={[text]} width={columns} height={rows} />;
+    return <Lines lines={wrap(text, columns)} width={columns} height={rows} />;
   }
   const help = modeOf(state) === 'help' ? [ruleLine('keys', columns, theme), ...helpLines(state, theme)] : [];
   const helpRows = Math.min(help.length, body.rows);

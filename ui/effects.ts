@@ -79,7 +79,7 @@ export class Effects {
       dispatch({ type: 'reading-done', nowMs: now() });
     } catch (error) {
       if (!(error instanceof SealtreeError)) throw error;
-      dispatch({ type: 'reading-failed', failure: failureOf(error) });
+      dispatch({ type: 'reading-failed', failure: failureOf(error, sysrootPath) });
     }
   }
 }

@@ -84,6 +84,20 @@ describe('start', () => {
     );
   });
 
+  it('only the command that opens the interface can load it', () => {
+    const outputs = Object.entries(metafile.outputs);
+    const isHeavy = (file: string): boolean =>
+      Object.keys(metafile.outputs[file]?.inputs ?? {}).some((input) =>
+        /^ui\/|node_modules\/(ink|react)/.test(input),
+      );
+    const heavy = outputs.map(([file]) => file).filter(isHeavy);
+    assert(heavy.length > 0);
+    const ways = outputs.flatMap(([file, { imports, inputs }]) =>
+      heavy.includes(file) || !imports.some(({ path }) => heavy.includes(path)) ? [] : Object.keys(inputs),
+    );
+    assert.deepEqual(ways, ['src/commands/ui.ts']);
+  });
+
   it('help loads no command', () => {
     const { exitCode, modules } = trace('--help');
     assert.equal(exitCode, 0);

@@ -1,11 +1,13 @@
 /** The list of the first screen as lines: columns that leave in order of how little they are missed. */
 import prettyBytes from 'pretty-bytes';
 import type { Deployment } from '../../src/deployment/deployment.ts';
+import type { Finding } from '../../src/image/findings.ts';
 import { isInDetails, type State } from '../state.ts';
 import { type Paint, plain, type Theme } from '../theme.ts';
 import { ageOf, marksOf, shortName } from './deployment.ts';
 import { imageVerdict, type Verdict, verityVerdict } from './image.ts';
 import type { Item } from './items.ts';
+import { clamp } from './list.ts';
 import { summarizeOutlook, TONES } from './outlook.ts';
 import { cell, displayText, messageText, truncate, widthOf } from './text.ts';
 
@@ -23,7 +25,9 @@ const indexColumns = (count: number): number => 4 + indexDigits(count);
 const indexDigits = (count: number): number => Math.max(2, String(count - 1).length);
 const GAP = 2;
 
-const DEPLOYMENT: Column = { name: 'deployment', title: 'deployment', width: 20 };
+/** At least its title; up to 20 columns before others get any. */
+const DEPLOYMENT = { name: 'deployment', title: 'deployment' } as const;
+const DEPLOYMENT_COLUMNS = [10, 20] as const;
 const MARKS: Column = { name: 'marks', title: 'marks', width: 8 };
 const OPTIONAL: readonly Column[] = [
   { name: 'verity', title: 'fs-verity', width: 9 },
@@ -40,19 +44,21 @@ const PRIORITY: readonly ColumnName[] = ['marks', 'age', 'size', 'verity', 'dige
  * `longestName`, then to the marks.
  */
 export function fitColumns(width: number, longestName: number): Column[] {
-  let room = width - DEPLOYMENT.width - GAP - IMAGE.width;
+  const name = clamp(longestName, ...DEPLOYMENT_COLUMNS);
+  let room = width - name - GAP - IMAGE.width;
   const taken = new Set<ColumnName>();
-  for (const name of PRIORITY) {
-    const column = [...OPTIONAL, MARKS].find((one) => one.name === name) as Column;
+  for (const next of PRIORITY) {
+    const column = [...OPTIONAL, MARKS].find((one) => one.name === next) as Column;
     if (column.width + GAP > room) break;
-    taken.add(name);
+    taken.add(next);
     room -= column.width + GAP;
   }
-  const more = Math.max(0, Math.min(room, longestName - DEPLOYMENT.width));
+  // Where not even the two columns fit, the name gives way.
+  const more = Math.min(room, Math.max(0, longestName - name));
   return [
-    { ...DEPLOYMENT, width: DEPLOYMENT.width + more },
+    { ...DEPLOYMENT, width: name + more },
     IMAGE,
-    ...OPTIONAL.filter(({ name }) => taken.has(name)),
+    ...OPTIONAL.filter((column) => taken.has(column.name)),
     ...(taken.has('marks') ? [{ ...MARKS, width: MARKS.width + room - more }] : []),
   ];
 }
@@ -130,12 +136,16 @@ function noteRow(item: Exclude<Item, { kind: 'deployment' }>, drawing: Drawing, 
   const { glyphs } = theme;
   const [tone, text] =
     item.kind === 'problem'
-      ? [TONES[item.finding.severity], item.finding.message]
+      ? [TONES[item.finding.severity], problemNote(item.finding)]
       : outlookNote(state, glyphs.next);
   const sentence = truncate(messageText(text), width - indexColumns(state.items.length), glyphs.ellipsis);
   const indent = ' '.repeat(indexColumns(state.items.length) - 3);
   return `${indent}${pick(theme.tone[tone])(glyphs[tone])} ${sentence}`;
 }
+
+/** The message, and whom it concerns: several deployments can have the same problem. */
+const problemNote = ({ message, deployments = [] }: Finding): string =>
+  deployments.length === 0 ? message : `${message}: ${deployments.join(', ')}`;
 
 function outlookNote(state: State, next: string) {
   const { tone, text, command } = summarizeOutlook(state);

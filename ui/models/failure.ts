@@ -12,13 +12,13 @@ export interface Failure {
 }
 
 /** What a failed reading of the sysroot means for the person. Bugs are not for here. */
-export function failureOf(error: SealtreeError): Failure {
+export function failureOf(error: SealtreeError, sysrootPath: string): Failure {
   const errno = errnoOf(error);
   if (errno === 'EACCES' || errno === 'EPERM')
     return {
       message: error.message,
       advice: ['This user may not read the sysroot.'],
-      commands: [['sudo sealtree', 'the same with all rights']],
+      commands: [[`sudo sealtree --sysroot ${sysrootPath}`, 'the same with all rights']],
     };
   if (error.code === 'not-found')
     return {
@@ -26,7 +26,7 @@ export function failureOf(error: SealtreeError): Failure {
       advice: ['sealtree works on the deployments of an ostree system.'],
       commands: [
         ['sealtree --sysroot PATH', 'another system, such as one mounted at /mnt'],
-        ['sealtree demo', 'a small system of its own, to look around'],
+        ['sealtree demo', 'makes a small system to try things on'],
       ],
     };
   return { message: error.message, advice: error.hint === undefined ? [] : [error.hint], commands: [] };

@@ -33,7 +33,7 @@ const DETAILS_COLUMNS = 46;
 /** `isZoomed`: the details take the place of the list where they are not beside it. */
 export function layoutOf(size: Size, itemCount: number, isZoomed: boolean): Layout {
   const { columns } = size;
-  const body = { columns, rows: size.rows - 2 };
+  const body = { columns, rows: Math.max(2, size.rows - 2) };
   const whole = { columns, rows: body.rows - 1 };
   if (columns < MIN_SIZE.columns || size.rows < MIN_SIZE.rows)
     return { kind: 'small', body, list: whole, details: whole };

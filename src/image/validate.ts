@@ -34,6 +34,8 @@ const MOST_FINDINGS = 100;
 
 const OVERLAY_PREFIX = 'trusted.overlay.';
 
+const ACLS: ReadonlySet<string> = new Set(['system.posix_acl_access', 'system.posix_acl_default']);
+
 /**
  * Compares an image, entry by entry, with the commit it should be of.
  * @param where how messages name the image
@@ -102,6 +104,8 @@ class TreeComparison {
   readonly #image: ErofsImage;
   readonly #expected: ImageExpectation;
   readonly #wrong: (code: string, message: string) => void;
+  /** Whether an entry met so far should have a POSIX ACL: the kernel mounts an image `noacl` that announces none. */
+  #hasAcl = false;
 
   constructor(image: ErofsImage, expected: ImageExpectation, wrong: (code: string, message: string) => void) {
     this.#image = image;
@@ -120,33 +124,42 @@ class TreeComparison {
     const root = this.#directoryOf(rootMeta, rootDirectory);
     const rootInode = image.inode(image.rootNid);
     this.#compare('/', rootInode, root);
-    const pending: { path: string; inode: Inode; directory: Directory; root: Expected }[] = [
-      { path: '', inode: rootInode, directory: rootDirectory, root },
+    const claims = image.claims();
+    image.claim(claims, rootInode);
+    let inodes = 1;
+    const pending = [
+      { path: '', inode: rootInode, parent: rootInode, directory: rootDirectory as Directory },
     ];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const want = this.#entriesOf(next.directory, root);
       let seen = 0;
-      for (const { name, nid } of image.entries(next.inode)) {
-        if (name === '.' || name === '..') continue;
+      for (const found of image.children(next.inode, next.parent)) {
         seen++;
-        const path = `${next.path}/${displayBytes(name)}`;
-        const entry = want.get(name);
+        const path = `${next.path}/${displayBytes(found.name)}`;
+        const entry = want.get(found.name);
         if (entry === undefined) {
           this.#wrong('entry-extra', `${path} is in the image but not in the commit`);
           continue;
         }
-        want.delete(name);
-        const inode = image.inode(nid);
+        want.delete(found.name);
+        const inode = image.child(found);
+        // An image of a commit has no hard links: an inode met again overlaps itself.
+        image.claim(claims, inode);
         if (this.#compare(path, inode, entry) && entry.directory !== undefined)
-          pending.push({ path, inode, directory: entry.directory, root });
+          pending.push({ path, inode, parent: next.inode, directory: entry.directory });
       }
       for (const name of want.keys())
         this.#wrong(
           'entry-missing',
           `${next.path}/${displayBytes(name)} is in the commit but not in the image`,
         );
+      inodes += seen;
       yield seen;
     }
+    if (inodes !== image.superblock.inodeCount)
+      this.#wrong('inode-count', `${image.superblock.inodeCount} inodes announced, ${inodes} found`);
+    if (image.hasAcl !== this.#hasAcl)
+      this.#wrong('acl-flag', `the flag for POSIX ACLs is ${image.hasAcl}, want ${this.#hasAcl}`);
   }
 
   /** What must stand in a directory, by name. */
@@ -219,6 +232,7 @@ class TreeComparison {
     if (inode.mtimeSec !== 0n || inode.mtimeNsec !== 0)
       differ('time', `${inode.mtimeSec}.${inode.mtimeNsec}`, '0.0');
     const xattrs = sortedXattrs(this.#image.xattrs(inode));
+    if (want.xattrs.some(([name]) => ACLS.has(name))) this.#hasAcl = true;
     if (!xattrsEqual(xattrs, want.xattrs)) differ('xattrs', listed(xattrs), listed(want.xattrs));
     const sameKind = ((inode.mode ^ want.mode) & 0o170000) === 0;
     if (!sameKind) return false;

@@ -9,6 +9,14 @@ import type { Checksum } from '../../src/base/digest.ts';
 import { FormatError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
+import {
+  Dirent,
+  FileType,
+  HEADER_FLAG_ACL,
+  Header,
+  SUPERBLOCK_START,
+  Superblock,
+} from '../../src/formats/erofs/layout.ts';
 import { ErofsImage } from '../../src/formats/erofs/read.ts';
 import { ImageTree, type NodeFields } from '../../src/formats/erofs/tree.ts';
 import { writeImage } from '../../src/formats/erofs/write.ts';
@@ -177,4 +185,50 @@ test('a digest other than the one that was announced is found, even where every 
 
 test('a cut image is no image', async () => {
   await assert.rejects(differences(built.bytes.subarray(0, 8192)), FormatError);
+});
+
+/** Where the n-th entry of the root lies in the image: `.`, `..`, then the whiteout `00`. */
+function rootEntry(n: number): number {
+  const image = new ErofsImage(built.bytes, 'image');
+  return image.inode(image.rootNid).dataStart + n * Dirent.size;
+}
+
+function patched(patch: (bytes: Buffer) => void): Buffer {
+  const bytes = Buffer.from(built.bytes);
+  patch(bytes);
+  return bytes;
+}
+
+const PATCHES: readonly [what: string, patch: (bytes: Buffer) => void, expected: RegExp][] = [
+  [
+    'a parent that is another folder',
+    (bytes) => bytes.writeUInt32LE(bytes.readUInt32LE(rootEntry(1)) + 2, rootEntry(1)),
+    /"\.\." is not the parent/,
+  ],
+  [
+    'an entry of another type than its inode',
+    (bytes) => bytes.writeUInt8(FileType.regular, rootEntry(2) + Dirent.fileType),
+    /00 is of another type than its entry says/,
+  ],
+  [
+    'two names of one inode',
+    (bytes) => bytes.writeUInt32LE(bytes.readUInt32LE(rootEntry(2)), rootEntry(3)),
+    /inode [0-9]+ overlaps other parts/,
+  ],
+];
+for (const [what, patch, expected] of PATCHES)
+  test(`refused: ${what}`, async () => {
+    await assert.rejects(differences(patched(patch)), expected);
+  });
+
+test('found: a header that says there are ACLs', async () => {
+  const bytes = patched((image) => image.writeUInt32LE(HEADER_FLAG_ACL, Header.flags));
+  assert.deepEqual(await differences(bytes), ['the flag for POSIX ACLs is true, want false']);
+});
+
+test('found: another number of inodes than there are', async () => {
+  const { inodeCount } = new ErofsImage(built.bytes, 'image').superblock;
+  const at = SUPERBLOCK_START + Superblock.inodeCount;
+  const bytes = patched((image) => image.writeUInt32LE(inodeCount - 1, at));
+  assert.deepEqual(await differences(bytes), [`${inodeCount - 1} inodes announced, ${inodeCount} found`]);
 });

@@ -31,11 +31,16 @@ let passed = 0;
 let failed = 0;
 const skipped: string[] = [];
 
+/** Ends everything: a file that hangs would keep the run from ending. */
+const abort = new AbortController();
+
 const events = run({
+  signal: abort.signal,
   cwd: root,
   files: files.map((file) => join(root, file)),
   // System tests share the machine's mounts, loop devices and locks.
   concurrency: suite === 'system' ? 1 : availableParallelism(),
+  timeout: (suite === 'system' ? 30 : 3) * 60_000,
 });
 events.on('test:pass', (event: EventData.TestPass) => {
   if (event.skip !== undefined && event.skip !== false) {
@@ -48,6 +53,10 @@ events.on('test:fail', (event: EventData.TestFail) => {
   // A suite or file that failed only because of what is in it has been counted by that.
   const { failureType } = event.details.error as { failureType?: string };
   if (failureType !== 'subtestsFailed') failed++;
+  if (failureType === 'testTimeoutFailure') {
+    console.error(`\n${event.name} does not end`);
+    abort.abort();
+  }
 });
 
 const report = events.compose(process.stdout.isTTY || process.env.CI ? spec : dot);

@@ -109,22 +109,25 @@ function print(context: Context, results: readonly SealResult[]): void {
   if (!dryRun && !quiet) for (const line of protection(results)) context.print(line);
 }
 
-/** What the seal protects, and what it cannot: said once for all deployments. */
+/** What the seal protects, and what it cannot: said once for all deployments, and of what was looked at only. */
 function protection(results: readonly SealResult[]): string[] {
   const sealed = results.filter(({ imageVerity }) => imageVerity !== undefined);
   if (sealed.length === 0) return [];
-  const lacking = sealed.flatMap(({ imageVerity }) =>
-    imageVerity?.state === 'unsupported' ? [imageVerity.reason] : [],
-  );
-  if (sealed.every(({ imageVerity }) => imageVerity?.state === 'enabled'))
-    return ['Image and objects are under fs-verity: the kernel refuses a changed one when it is read.'];
-  if (lacking.length > 0)
+  const states = sealed.flatMap(({ imageVerity, objects }) => [imageVerity, objects]);
+  const lacking = states.find((state) => state?.state === 'unsupported');
+  if (lacking?.state === 'unsupported')
     return [
-      `No fs-verity: ${lacking[0]}.`,
+      `No fs-verity: ${lacking.reason}.`,
       'The images are right and complete, but nothing keeps image or objects from being changed afterwards;',
       'sealtree verify --deep finds such changes. sealtree status says what stands in the way.',
     ];
-  return ['fs-verity was not asked for: nothing keeps image or objects from being changed afterwards.'];
+  if (states.some((state) => state?.state === 'off'))
+    return ['fs-verity was not asked for: sealtree verify says what is protected by it and what is not.'];
+  if (states.every((state) => state?.state === 'enabled'))
+    return ['Image and objects are under fs-verity: the kernel refuses a changed one when it is read.'];
+  return [
+    'The images are under fs-verity. Objects of what was sealed already were not looked at: sealtree verify does.',
+  ];
 }
 
 function toJson({

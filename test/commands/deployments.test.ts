@@ -1,0 +1,115 @@
+/** seal, status, verify and gc as a person meets them: their words and exit codes, and no word too many. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { System } from '../../src/base/system.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { runProgram } from '../../src/commands/program.ts';
+import { COMMANDS } from '../../src/commands/registry.ts';
+import { simulateInodes } from '../support/simulated-inodes.ts';
+import { makeSmallSysroot, type SmallSysroot } from '../support/small-sysroot.ts';
+import { memorySurroundings } from '../support/surroundings.ts';
+
+let folder: string;
+let sysroot: SmallSysroot;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sealtree-deployments-'));
+  sysroot = await makeSmallSysroot(join(folder, 'sysroot'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const withVerity = (): System => simulateInodes(linuxSystem, { verity: true }).system;
+const withoutVerity = (): System => simulateInodes(linuxSystem, { verity: false }).system;
+
+async function run(system: System, ...args: string[]) {
+  const surroundings = memorySurroundings({ system });
+  const words = [...args, '--sysroot', sysroot.path, '--progress', 'none'];
+  const exitCode = await runProgram(words, surroundings, { version: '0', commands: COMMANDS });
+  return {
+    exitCode,
+    lines: surroundings.stdout.text.trimEnd().split('\n'),
+    stderr: surroundings.stderr.text,
+  };
+}
+
+const imageOf = (index: number): string => join(sysroot.deploymentPaths[index] as string, '.ostree.cfs');
+
+test('seal says that image and objects are protected when the kernel confirmed both', async () => {
+  const { exitCode, lines, stderr } = await run(withVerity(), 'seal');
+  assert.deepEqual([exitCode, stderr], [0, '']);
+  assert.match(lines[0] ?? '', /^alpha\/[0-9a-f]{64}\.0: sealed$/);
+  assert.match(lines[1] ?? '', /^ {4}image [0-9a-f]{64} \([0-9.]+ kB\)$/);
+  assert.match(lines.at(-1) ?? '', /^Image and objects are under fs-verity/);
+});
+
+test('seal says nothing of objects it did not look at', async () => {
+  const system = withVerity();
+  await run(system, 'seal');
+  const { lines } = await run(system, 'seal');
+  assert.match(lines[0] ?? '', /: already sealed$/);
+  assert.match(lines.at(-1) ?? '', /^The images are under fs-verity\. Objects .* were not looked at/);
+});
+
+test('seal without fs-verity says what is not protected, and nothing of what was not asked for', async () => {
+  assert.match((await run(withoutVerity(), 'seal')).lines.join('\n'), /No fs-verity: .*EOPNOTSUPP/);
+  assert.match(
+    (await run(withoutVerity(), 'seal', '--fsverity', 'off')).lines.at(-1) ?? '',
+    /^fs-verity was not asked for/,
+  );
+  const refused = await run(withoutVerity(), 'seal', '--fsverity', 'require', '--rebuild');
+  assert.equal(refused.exitCode, 69);
+  assert.match(refused.stderr, /no fs-verity/);
+});
+
+test('a dry run of seal names each step once', async () => {
+  const { lines } = await run(withVerity(), 'seal', '--dry-run');
+  assert.equal(lines.filter((line) => line.startsWith('    would write ')).length, 2);
+  assert.equal(lines.filter((line) => /: would seal$/.test(line)).length, 3);
+});
+
+test('status exits with 2 when an image is not what was sealed, or gone', async () => {
+  const system = withoutVerity();
+  assert.equal((await run(system, 'status')).exitCode, 0);
+  await run(system, 'seal');
+  assert.equal((await run(system, 'status')).exitCode, 0);
+  unlinkSync(imageOf(0));
+  const missing = await run(system, 'status');
+  assert.equal(missing.exitCode, 2);
+  assert.match(missing.lines.join('\n'), /image: +missing; sealed was [0-9a-f]{64}/);
+  writeFileSync(imageOf(0), 'rubbish');
+  const wrong = await run(system, 'status');
+  assert.equal(wrong.exitCode, 2);
+  assert.match(wrong.lines.join('\n'), /image: +not what was sealed/);
+});
+
+test('verify exits with 2 for errors alone, and its last line says what was looked at', async () => {
+  const system = withoutVerity();
+  await run(system, 'seal');
+  const sound = await run(system, 'verify', '--deep');
+  assert.equal(sound.exitCode, 0);
+  assert.match(
+    sound.lines.at(-1) ?? '',
+    /^3 of 3 deployments have an image; ([0-9]+) of \1 objects read and hashed: 0 errors, 2 unchecked$/,
+  );
+  assert.match((await run(system, 'verify')).lines.at(-1) ?? '', /content not read/);
+  unlinkSync(imageOf(0));
+  const broken = await run(system, 'verify', '0');
+  assert.equal(broken.exitCode, 2);
+  assert.match(broken.lines.join('\n'), /to mend: sealtree seal alpha\//);
+});
+
+test('gc says what goes and what it frees', async () => {
+  const system = withoutVerity();
+  await run(system, 'seal');
+  assert.deepEqual((await run(system, 'gc')).lines, ['2 images in use, 0 removed, 0 B freed']);
+  const { path } = JSON.parse((await run(system, 'status', '--json')).lines.join('\n')).deployments[0].image;
+  assert.equal(path, imageOf(0));
+  rmSync(sysroot.deploymentPaths[0] as string, { recursive: true });
+  const { lines } = await run(system, 'gc', '--dry-run');
+  assert.match(lines[0] ?? '', /^would remove .*\.cfs \([0-9.]+ kB\)$/);
+  assert.match(lines.at(-1) ?? '', /^1 images in use, 1 to remove, [0-9.]+ kB to free$/);
+});

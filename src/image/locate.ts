@@ -8,6 +8,7 @@ import {
   ExtendedInode,
   Header,
   INODES_START,
+  SLOT_SIZE,
   SUPERBLOCK_START,
   Superblock,
 } from '../formats/erofs/layout.ts';
@@ -40,7 +41,9 @@ export function locate(image: ErofsImage, offset: number): Place {
     inodesEnd = Math.max(inodesEnd, inode.tailStart + inode.tailSize);
     if (inode.dataSize > 0) dataStart = Math.min(dataStart, inode.dataStart);
   }
-  return { part: offset >= roundUp(inodesEnd, 32) && offset < dataStart ? 'shared xattrs' : 'padding' };
+  return {
+    part: offset >= roundUp(inodesEnd, SLOT_SIZE) && offset < dataStart ? 'shared xattrs' : 'padding',
+  };
 }
 
 /** All inodes, the root's own whiteouts among them. */

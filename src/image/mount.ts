@@ -3,7 +3,6 @@
  * by mount(8). What was asked for is proved, not assumed: overlayfs mounts with `verity=require` even where no file
  * can then be opened, so digests are compared beforehand and a file is read afterwards.
  */
-import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { displayBytes, stringToBytes } from '../base/bytes.ts';
@@ -21,6 +20,7 @@ import { isRegular } from '../base/mode.ts';
 import { type Mount, parseMountinfo } from '../base/mountinfo.ts';
 import { run, runAnyway } from '../base/process.ts';
 import type { Progress } from '../base/progress.ts';
+import { randomHex } from '../base/random.ts';
 import type { System, SystemReads } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
 import { type ImageObject, type ImageSurvey, surveyImage } from './inspect.ts';
@@ -87,7 +87,8 @@ export async function mountImage(
   if (wantsVerity) await checkObjects(survey.objects, request.objects, system, progress);
   progress.end();
 
-  const lower = mkdtempSync(join(tmpdir(), 'sealtree-mount-'));
+  const lower = join(tmpdir(), `sealtree-mount-${randomHex(8)}`);
+  system.mkdir(lower, 0o700);
   try {
     await mountErofs(request.image, erofsOptions(image.hasAcl), lower);
     try {
@@ -116,7 +117,7 @@ export async function mountImage(
 /** Takes the mount on `directory` down; NotFoundError where no image is mounted there. */
 export async function unmountImage(directory: string, system: SystemReads): Promise<void> {
   const path = system.realpath(directory);
-  const mounts = parseMountinfo(system.readFile('/proc/self/mountinfo').toString('latin1'));
+  const mounts = parseMountinfo(system.readFile('/proc/self/mountinfo').toString('utf8'));
   const top: Mount | undefined = mounts.findLast(({ mountPoint }) => mountPoint === path);
   if (top === undefined) throw new NotFoundError(`${path}: nothing is mounted there`);
   if (top.type !== 'overlay' || top.source !== SOURCE)

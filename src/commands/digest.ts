@@ -1,10 +1,7 @@
 /** `sealtree digest REV`: the image digest of a commit, nothing written. */
 import { ExitCode } from '../base/errors.ts';
-import { withSharedRepositoryLock } from '../deployment/locks.ts';
-import { VERITY_MODES } from '../image/digests.ts';
-import { buildImage } from '../image/plan.ts';
 import { recordedDigest } from '../image/validate.ts';
-import { oneOf } from './context.ts';
+import { buildCommitImage } from './commit-image.ts';
 import type { CommandModule } from './registry.ts';
 import { resolveRev } from './revision.ts';
 
@@ -28,18 +25,12 @@ export const command: CommandModule = {
       )
       .action(
         run(async (context, rev: string, options: { digests: string }) => {
-          const digests = oneOf('--digests', options.digests, VERITY_MODES, 'yes');
           const repository = await context.openRepository();
           const commit = await resolveRev(context, repository, rev);
           const progress = context.progress();
-          const image = await withSharedRepositoryLock(
-            repository.path,
-            { signal: progress.signal },
-            context.system,
-            () => buildImage(repository, commit, { verity: digests, progress }),
-          );
+          const image = await buildCommitImage(context, repository, commit, options.digests, progress);
           progress.end();
-          const recorded = digests === 'yes' ? recordedDigest(repository, commit) : undefined;
+          const recorded = image.digests.mode === 'yes' ? recordedDigest(repository, commit) : undefined;
           if (context.options.json) {
             context.printJson('digest', {
               checksum: commit,

@@ -8,6 +8,7 @@ import { ExitCode, errnoOf, UsageError } from '../base/errors.ts';
 import type { System } from '../base/system.ts';
 import { readImageState } from '../deployment/image-state.ts';
 import { readSysroot, type Sysroot } from '../deployment/sysroot.ts';
+import { lockTimeoutMs } from './lock-timeout.ts';
 import type { RawCommand } from './registry.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -44,7 +45,7 @@ function parse(
       return next;
     };
     if (arg === '--sysroot') sysrootPath = value();
-    else if (arg === '--lock-timeout') timeoutMs = Number(value()) * 1000;
+    else if (arg === '--lock-timeout') timeoutMs = lockTimeoutMs(value());
     else if (arg.startsWith('-') || event !== undefined)
       throw new UsageError(`unexpected ${JSON.stringify(arg)}`, { hint: USAGE });
     else event = arg;
@@ -52,8 +53,6 @@ function parse(
   if (event === undefined) throw new UsageError('the event is missing', { hint: USAGE });
   if (!/^[a-z][a-z0-9-]*$/.test(event))
     throw new UsageError(`not an event: ${JSON.stringify(event)}`, { hint: USAGE });
-  if (!(timeoutMs >= 0 && timeoutMs <= 86_400_000))
-    throw new UsageError('--lock-timeout is a number of seconds', { hint: USAGE });
   return { event, sysrootPath, timeoutMs };
 }
 

@@ -6,9 +6,8 @@ import { parseDump } from '../formats/erofs/dump.ts';
 import { type FormatVersion, writeImage } from '../formats/erofs/write.ts';
 import { verityDigest } from '../formats/verity.ts';
 import { DigestStore } from '../image/digest-store.ts';
-import { VERITY_MODES } from '../image/digests.ts';
 import { treeFromDirectory } from '../image/from-directory.ts';
-import { buildImage } from '../image/plan.ts';
+import { buildCommitImage } from './commit-image.ts';
 import { type Context, oneOf } from './context.ts';
 import { writeImageTo } from './image-output.ts';
 import { resolveRev } from './revision.ts';
@@ -67,8 +66,7 @@ async function build(
   if (rev !== undefined) {
     const repository = await context.openRepository();
     const commit = await resolveRev(context, repository, rev);
-    const verity = oneOf('--digests', options.digests, VERITY_MODES, 'yes');
-    return buildImage(repository, commit, { verity, progress });
+    return await buildCommitImage(context, repository, commit, options.digests, progress);
   }
   const { fromFile, fromDir } = options;
   const tree =

@@ -113,3 +113,20 @@ test('gc says what goes and what it frees', async () => {
   assert.match(lines[0] ?? '', /^would remove .*\.cfs \([0-9.]+ kB\)$/);
   assert.match(lines.at(-1) ?? '', /^1 images in use, 1 to remove, [0-9.]+ kB to free$/);
 });
+
+test('nothing is pruned while an image of a commit is built', async () => {
+  const locks: string[] = [];
+  const system: System = {
+    ...linuxSystem,
+    lock(path, options, ...more) {
+      locks.push(`${path} ${options.exclusive ? 'exclusive' : 'shared'}`);
+      return linuxSystem.lock(path, options, ...more);
+    },
+  };
+  const wanted = `${sysroot.repositoryPath}/.lock shared`;
+  const { lines } = await run(system, 'digest', 'os/stable');
+  assert.deepEqual(locks, [wanted]);
+  const created = await run(system, 'image', 'create', 'os/stable', '-o', join(folder, 'image'));
+  assert.deepEqual(locks, [wanted, wanted]);
+  assert.deepEqual(created.lines, lines);
+});

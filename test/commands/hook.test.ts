@@ -92,6 +92,7 @@ for (const [what, args] of [
   ['an option without its value', ['deploy', '--sysroot']],
   ['an event that is no word', ['../x']],
   ['a timeout that is no number', ['deploy', '--lock-timeout=soon']],
+  ['an empty timeout', ['deploy', '--lock-timeout=']],
 ] as const) {
   test(`refused: ${what}`, async () => {
     await assert.rejects(hook(args), UsageError);

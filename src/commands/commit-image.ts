@@ -1,0 +1,25 @@
+/** The image of a commit, built for `digest` and `image create`. */
+import type { Checksum } from '../base/digest.ts';
+import type { Progress } from '../base/progress.ts';
+import { withSharedRepositoryLock } from '../deployment/locks.ts';
+import { VERITY_MODES } from '../image/digests.ts';
+import { type BuiltImage, buildImage } from '../image/plan.ts';
+import type { Repository } from '../repository/repository.ts';
+import { type Context, oneOf } from './context.ts';
+
+/**
+ * Builds it in memory; nothing is pruned from the repository meanwhile.
+ * @param digests - the word after `--digests`
+ */
+export async function buildCommitImage(
+  context: Context,
+  repository: Repository,
+  commit: Checksum,
+  digests: string,
+  progress: Progress,
+): Promise<BuiltImage> {
+  const verity = oneOf('--digests', digests, VERITY_MODES, 'yes');
+  return await withSharedRepositoryLock(repository.path, { signal: progress.signal }, context.system, () =>
+    buildImage(repository, commit, { verity, progress }),
+  );
+}

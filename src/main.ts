@@ -54,9 +54,11 @@ function version(): string {
 try {
   process.exitCode = await main();
 } catch (error) {
-  // Whoever read our version or help did not wait for the end of it.
-  if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
-  process.exitCode = 141;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall !== 'write') throw error;
+  if (code !== 'EPIPE') console.error(`sealtree: error: cannot write the output: ${code}`);
+  // Whoever read our version or help did not wait for the end of it; anything else, such as a full disk, is a failure.
+  process.exitCode = code === 'EPIPE' ? 141 : 74;
 }
 
 export {};

@@ -108,6 +108,16 @@ function writeAll(fd: number, bytes: Uint8Array): void {
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
+/** A folder that was removed has no name any more; what is looked for in it is then not found, and the rest works. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return '/proc/self/cwd';
+  }
+}
+
 /** The real surroundings of this process. */
 export function processSurroundings(system: System): Surroundings {
   let controller: AbortController | undefined;
@@ -130,7 +140,7 @@ export function processSurroundings(system: System): Surroundings {
     stdout: new DescriptorStream(1, true),
     stderr: new DescriptorStream(2, false),
     env: process.env,
-    cwd: process.cwd(),
+    cwd: workingFolder(),
     system,
     get signal() {
       controller ??= listen();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, symlinkSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -157,6 +157,27 @@ describe('end', () => {
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.destroy();
     assert.equal(await endOf(child), 66);
+  });
+
+  it('is one of an error where the output cannot be written', () => {
+    const full = openSync('/dev/full', 'w');
+    for (const arg of ['--version', '--help']) {
+      const stdio = ['ignore', full, 'pipe'] as const;
+      const child = spawnSync(process.execPath, [entry, arg], { encoding: 'utf8', stdio: [...stdio] });
+      assert.equal(child.status, 74);
+      assert.match(child.stderr, /^sealtree: error: .*ENOSPC\n$/);
+    }
+    closeSync(full);
+  });
+
+  it('is no other in a folder that was removed', () => {
+    const script = `cd "$1" && rmdir "$1" && exec "$2" "$3" refs --repo .`;
+    const folder = sandbox.mkdir('removed');
+    const child = spawnSync('sh', ['-c', script, 'sh', folder, process.execPath, entry], {
+      encoding: 'utf8',
+    });
+    assert.equal(child.status, 66);
+    assert.match(child.stderr, /^sealtree: error: .*not an ostree repository/);
   });
 
   const endless = join(root, 'test/support/programs/endless.ts');

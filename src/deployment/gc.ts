@@ -2,7 +2,7 @@
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
 import { executeGc, type GcPlan, planGc } from '../image/gc.ts';
-import { removeRecords, unneededRecords } from '../image/records.ts';
+import { recordedImage, removeRecords, unneededRecords } from '../image/records.ts';
 import { withLocks } from './locks.ts';
 import { readSysroot } from './sysroot.ts';
 
@@ -35,10 +35,11 @@ export async function sweep(
 function planSweep(sysrootPath: string, system: System): SweepPlan {
   const { repositoryPath, deployments, unlistedFolders } = readSysroot(sysrootPath, system);
   const folders = [...deployments, ...unlistedFolders];
-  const images = planGc(
-    { repositoryPath, deploymentPaths: folders.map(({ path }) => path), keep: new Set() },
-    system,
+  // What a deployment was sealed as stays even when its own image is damaged or gone: that is to be seen, and mended.
+  const keep = new Set(
+    folders.flatMap(({ checksum }) => recordedImage(repositoryPath, checksum, system) ?? []),
   );
+  const images = planGc({ repositoryPath, deploymentPaths: folders.map(({ path }) => path), keep }, system);
   const removed = new Set(images.removed.map(({ digest }) => digest));
   const commits = new Set(folders.map(({ checksum }) => checksum));
   const records = unneededRecords(

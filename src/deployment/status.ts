@@ -4,6 +4,7 @@
  */
 import { type Digest, digestOf } from '../base/digest.ts';
 import { errnoOf, SealtreeError } from '../base/errors.ts';
+import { isRegular } from '../base/mode.ts';
 import type { System, VerityMeasurement } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
 import { verityDigest } from '../formats/verity.ts';
@@ -19,8 +20,8 @@ export interface ImageReport {
   /** What the seal recorded for the commit. */
   readonly recorded: Digest | undefined;
   /**
-   * Whether the bytes are those that were sealed; undefined where nothing was recorded to compare with, or the
-   * image could not be read.
+   * Whether the bytes are those that were sealed; undefined where nothing was recorded to compare with, or this user
+   * must not read the image.
    */
   readonly valid: boolean | undefined;
   readonly sizeBytes: number | undefined;
@@ -62,6 +63,8 @@ function reportImage(deployment: Deployment, repositoryPath: string, system: Sys
   };
   const unread = { ...common, digest: undefined, valid: undefined, verity: 'unknown' as const };
   if (state.stats === undefined) return { ...unread, problem: undefined };
+  const wrong = state.recorded === undefined ? undefined : (false as const);
+  if (!isRegular(state.stats.mode)) return { ...unread, valid: wrong, problem: 'it is not a regular file' };
   try {
     const bytes = system.readFile(state.path);
     const digest = digestOf(verityDigest(bytes));
@@ -73,7 +76,9 @@ function reportImage(deployment: Deployment, repositoryPath: string, system: Sys
     return { ...common, digest, valid, verity: measure(state.path, system), problem };
   } catch (error) {
     if (!(error instanceof SealtreeError)) throw error;
-    return { ...unread, problem: errnoOf(error) === 'EACCES' ? 'not readable for this user' : error.message };
+    if (errnoOf(error) === 'EACCES') return { ...unread, problem: 'not readable for this user' };
+    // EIO is what fs-verity says of a damaged file.
+    return { ...unread, valid: wrong, problem: error.message };
   }
 }
 

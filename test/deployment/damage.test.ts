@@ -1,0 +1,86 @@
+/** A sealed sysroot whose images somebody has put something else in the place of: who says so, and what stays. */
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { IoError } from '../../src/base/errors.ts';
+import { silent } from '../../src/base/progress.ts';
+import type { System } from '../../src/base/system.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { sweep } from '../../src/deployment/gc.ts';
+import { sealDeployments } from '../../src/deployment/seal.ts';
+import { reportDeployments } from '../../src/deployment/status.ts';
+import { readSysroot } from '../../src/deployment/sysroot.ts';
+import { storeFolder } from '../../src/image/store.ts';
+import { Sandbox } from '../support/sandbox.ts';
+import { simulateInodes } from '../support/simulated-inodes.ts';
+import { makeSmallSysroot, type SmallSysroot } from '../support/small-sysroot.ts';
+
+let work: Sandbox;
+let sysroot: SmallSysroot;
+let system: System;
+
+beforeEach(async () => {
+  work = new Sandbox();
+  sysroot = await makeSmallSysroot(work.join('sysroot'));
+  ({ system } = simulateInodes(linuxSystem, { verity: false }));
+  await sealDeployments(
+    sysroot.path,
+    (found) => found.deployments,
+    {
+      digests: 'yes',
+      verity: 'auto',
+      dryRun: false,
+      rebuild: false,
+      lockTimeoutMs: 0,
+      progress: silent(),
+    },
+    system,
+  );
+});
+
+afterEach(() => work.dispose());
+
+/** The image of the first deployment, the only one of its commit. */
+const image = (): string => join(sysroot.deploymentPaths[0] as string, '.ostree.cfs');
+
+const stored = (): string[] => readdirSync(storeFolder(sysroot.repositoryPath, 'images')).sort();
+
+function firstReport(by: System = system) {
+  const [first] = reportDeployments(readSysroot(sysroot.path, by), by);
+  assert(first !== undefined);
+  return first.image;
+}
+
+test('what is no regular file is not the image that was sealed, even where it leads to it', () => {
+  const { recorded } = firstReport();
+  rmSync(image());
+  symlinkSync(join(storeFolder(sysroot.repositoryPath, 'images'), `${recorded}.cfs`), image());
+  assert.deepEqual([firstReport().valid, firstReport().problem], [false, 'it is not a regular file']);
+  rmSync(image());
+  mkdirSync(image());
+  assert.equal(firstReport().valid, false);
+});
+
+test('an image the disk does not give back is not the one that was sealed; one this user must not read is unknown', () => {
+  const failing = (errno: string): System => ({
+    ...system,
+    readFile(path) {
+      if (path === image()) throw new IoError('read', path, errno);
+      return system.readFile(path);
+    },
+  });
+  assert.equal(firstReport(failing('EIO')).valid, false);
+  assert.equal(firstReport(failing('EACCES')).valid, undefined);
+});
+
+test('gc keeps what a deployment was sealed as when its own image is gone or damaged', async () => {
+  const before = stored();
+  const options = { dryRun: false, lockTimeoutMs: 0, progress: silent() };
+  rmSync(image());
+  assert.deepEqual((await sweep(sysroot.path, options, system)).records, []);
+  mkdirSync(image());
+  assert.deepEqual((await sweep(sysroot.path, options, system)).images.removed, []);
+  assert.deepEqual(stored(), before);
+  assert.equal(firstReport().valid, false, 'it is still known that it was sealed');
+});

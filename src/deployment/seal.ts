@@ -270,9 +270,8 @@ class SealRun {
    */
   #refuseChanged(recorded: Digest, image: BuiltImage, path: string): void {
     const formerPath = imagePath(this.#repository.path, recorded);
-    if (this.#system.lstatIfExists(formerPath) === undefined) return;
-    const former = this.#system.readFile(formerPath);
-    if (digestOf(verityDigest(former)) !== recorded) return;
+    const former = this.#bytesOf(formerPath);
+    if (former === undefined || digestOf(verityDigest(former)) !== recorded) return;
     const findings: Finding[] = [];
     for (const [checksum, { digest }] of expectedObjects(new ErofsImage(former, formerPath))) {
       const now = image.digests.get(checksum);

@@ -5,14 +5,20 @@
 import { displayBytes } from '../base/bytes.ts';
 import { type Checksum, type Digest, digestOf, isHex64 } from '../base/digest.ts';
 import { errnoOf, SealtreeError } from '../base/errors.ts';
-import { isRegular } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
 import { verityDigest } from '../formats/verity.ts';
 import type { Finding, Severity } from '../image/findings.ts';
 import { storeFolder } from '../image/store.ts';
 import { validateImage } from '../image/validate.ts';
-import { type Depth, type ExpectedObject, ObjectVerifier } from '../image/verify-objects.ts';
+import {
+  type Depth,
+  type ExpectedObject,
+  expectedObjects,
+  type ObjectFinding,
+  ObjectVerifier,
+  type VerityCounts,
+} from '../image/verify-objects.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Deployment } from './deployment.ts';
 import { type ImageState, readImageState } from './image-state.ts';
@@ -37,9 +43,12 @@ export interface VerifyReport {
 /** Paths named in one finding; the rest is only counted. */
 const MOST_PATHS = 10;
 
+/** Objects that lack fs-verity while others have it: so many are named, more are only counted. */
+const MOST_UNPROTECTED = 10;
+
 /** What one image says of an object, and who needs it. */
 interface NeededObject extends ExpectedObject {
-  readonly commits: Set<Checksum>;
+  readonly deployments: Set<Deployment>;
 }
 
 export async function verifyDeployments(
@@ -69,13 +78,11 @@ class Verification {
   async run(): Promise<VerifyReport> {
     for (const deployment of this.#deployments) await this.#verifyImage(deployment);
     const verifier = new ObjectVerifier(this.#repository, this.#options.depth);
-    const wrong = new Map<Checksum, { severity: Severity; code: string; message: string }[]>();
-    for await (const { checksum, ...finding } of verifier.verify(this.#objects, this.#options.progress)) {
-      const list = wrong.get(checksum);
-      if (list === undefined) wrong.set(checksum, [finding]);
-      else list.push(finding);
-    }
-    this.#reportObjects(wrong, await this.#pathsOf(wrong.keys()));
+    const found: ObjectFinding[] = [];
+    for await (const finding of verifier.verify(this.#objects, this.#options.progress)) found.push(finding);
+    found.push(...this.#unprotected(verifier));
+    const wrong = Map.groupBy(found, ({ checksum }) => checksum);
+    this.#reportObjects(wrong, await this.#pathsOf(wrong.keys()), verifier);
     this.#reportVerity(verifier);
     this.#options.progress.end();
     return {
@@ -187,7 +194,7 @@ class Verification {
     const commit = deployment.checksum;
     let listed: Map<Checksum, ExpectedObject>;
     try {
-      listed = objectsOf(new ErofsImage(bytes, state.path));
+      listed = expectedObjects(new ErofsImage(bytes, state.path));
     } catch (error) {
       if (!(error instanceof SealtreeError)) throw error;
       add('error', 'image-damaged', error.message);
@@ -215,8 +222,8 @@ class Verification {
     }
     for (const [checksum, object] of listed) {
       const needed = this.#objects.get(checksum);
-      if (needed !== undefined) needed.commits.add(commit);
-      else this.#objects.set(checksum, { ...object, commits: new Set([commit]) });
+      if (needed !== undefined) needed.deployments.add(deployment);
+      else this.#objects.set(checksum, { ...object, deployments: new Set([deployment]) });
     }
     const without = lists.filter(({ digest }) => digest === undefined).length;
     if (without > 0)
@@ -232,7 +239,9 @@ class Verification {
     const uses = new Map([...wrong].map((checksum) => [checksum, new Set<string>()]));
     if (uses.size === 0) return uses;
     const commits = new Set(
-      [...uses.keys()].flatMap((checksum) => [...(this.#objects.get(checksum)?.commits ?? [])]),
+      [...uses.keys()].flatMap((object) =>
+        [...(this.#objects.get(object)?.deployments ?? [])].map(({ checksum }) => checksum),
+      ),
     );
     for (const commit of commits) {
       try {
@@ -255,13 +264,16 @@ class Verification {
   }
 
   #reportObjects(
-    wrong: ReadonlyMap<Checksum, readonly { severity: Severity; code: string; message: string }[]>,
+    wrong: ReadonlyMap<Checksum, readonly ObjectFinding[]>,
     uses: ReadonlyMap<Checksum, ReadonlySet<string>>,
+    { verity }: ObjectVerifier,
   ): void {
     for (const [checksum, list] of wrong) {
-      const commits = this.#objects.get(checksum)?.commits ?? new Set();
-      const deployments = this.#deployments.filter((deployment) => commits.has(deployment.checksum));
+      const deployments = [...(this.#objects.get(checksum)?.deployments ?? [])];
       const paths = [...(uses.get(checksum) ?? [])];
+      const protect = protectRemedy(deployments);
+      // An object that is fetched anew has no fs-verity yet.
+      const fetch = [...this.#pullRemedy(deployments), ...(verity.enabled > 0 ? protect : [])];
       for (const { severity, code, message } of list) {
         this.#findings.push({
           severity,
@@ -271,7 +283,7 @@ class Verification {
           paths: paths.slice(0, MOST_PATHS),
           pathCount: paths.length,
           deployments: deployments.map(({ id }) => id),
-          ...(severity === 'error' ? { remedy: this.#pullRemedy(deployments) } : {}),
+          ...(code === UNPROTECTED ? { remedy: protect } : severity === 'error' ? { remedy: fetch } : {}),
         });
       }
     }
@@ -288,20 +300,28 @@ class Verification {
     return [`ostree fsck ${repo} --delete`, ...new Set(pulls)];
   }
 
+  /** A few objects that lack what the others have are findings of their own. */
+  #unprotected({ verity, withoutVerity }: ObjectVerifier): ObjectFinding[] {
+    if (!areNamed(verity)) return [];
+    const severity = this.#options.requireVerity ? 'error' : 'warning';
+    const message = 'fs-verity is off on the object: a mount that requires it cannot read it';
+    return withoutVerity.map((checksum) => ({ checksum, severity, code: UNPROTECTED, message }));
+  }
+
   /** Missing fs-verity is one finding, however many objects lack it. */
   #reportVerity({ verity }: ObjectVerifier): void {
     const { requireVerity } = this.#options;
     const where = `${this.#repository.path}/objects`;
     const total = verity.enabled + verity.disabled + verity.unsupported;
     const ids = this.#deployments.map(({ id }) => id);
-    if (verity.disabled > 0)
+    if (verity.disabled > 0 && !areNamed(verity))
       this.#findings.push({
         severity: requireVerity ? 'error' : 'warning',
         code: 'objects-without-verity',
         where,
         message: `${verity.disabled} of ${total} objects have no fs-verity`,
         deployments: ids,
-        remedy: ids.map((id) => `sealtree seal ${id}`),
+        remedy: protectRemedy(this.#deployments),
       });
     if (verity.unsupported > 0)
       this.#findings.push({
@@ -322,17 +342,14 @@ class Verification {
   }
 }
 
-/** The objects an image points to, by checksum; a path that is no object's is found by the comparison. @throws FormatError */
-function objectsOf(image: ErofsImage): Map<Checksum, ExpectedObject> {
-  const objects = new Map<Checksum, ExpectedObject>();
-  for (const { inode } of image.walk()) {
-    if (!isRegular(inode.mode)) continue;
-    const { payload, digest } = image.node(inode);
-    const match = /^([0-9a-f]{2})\/([0-9a-f]{62})\.file$/.exec(payload ?? '');
-    if (match === null) continue;
-    objects.set(`${match[1]}${match[2]}` as Checksum, { sizeBytes: inode.size, digest });
-  }
-  return objects;
+const UNPROTECTED = 'object-without-verity';
+
+const areNamed = ({ enabled, disabled }: VerityCounts): boolean =>
+  enabled > 0 && disabled <= MOST_UNPROTECTED;
+
+/** A plain seal looks at images only, and leaves what is sealed alone. */
+function protectRemedy(deployments: readonly Deployment[]): string[] {
+  return [`sealtree seal --rebuild ${deployments.map(({ id }) => id).join(' ')}`];
 }
 
 function messageOf(error: unknown): string {

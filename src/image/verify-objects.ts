@@ -9,6 +9,7 @@ import { nobleEngine } from '../base/digest-noble.ts';
 import { NotFoundError, SealtreeError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
+import type { ErofsImage } from '../formats/erofs/read.ts';
 import { contentHeader } from '../formats/objects.ts';
 import { VerityHasher } from '../formats/verity.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
@@ -28,6 +29,19 @@ export interface ExpectedObject {
   readonly digest: Uint8Array | undefined;
 }
 
+/** The objects an image points to, by checksum; a path that is no object's is left out. @throws FormatError */
+export function expectedObjects(image: ErofsImage): Map<Checksum, ExpectedObject> {
+  const objects = new Map<Checksum, ExpectedObject>();
+  for (const { inode } of image.walk()) {
+    if (!isRegular(inode.mode)) continue;
+    const { payload, digest } = image.node(inode);
+    const match = /^([0-9a-f]{2})\/([0-9a-f]{62})\.file$/.exec(payload ?? '');
+    if (match === null) continue;
+    objects.set(`${match[1]}${match[2]}` as Checksum, { sizeBytes: inode.size, digest });
+  }
+  return objects;
+}
+
 /** Something wrong with one object; paths and deployments are added by who knows them. */
 export interface ObjectFinding {
   readonly checksum: Checksum;
@@ -45,6 +59,8 @@ export interface VerityCounts {
 
 export class ObjectVerifier {
   readonly verity: VerityCounts = { enabled: 0, disabled: 0, unsupported: 0 };
+  /** Objects that could have fs-verity, and have none. */
+  readonly withoutVerity: Checksum[] = [];
   /** Objects whose content was read. */
   read = 0;
   readonly #repository: Repository;
@@ -106,6 +122,7 @@ export class ObjectVerifier {
     const verity = measureObject(this.#repository, checksum);
     if (verity === undefined) return undefined;
     this.verity[verity.state]++;
+    if (verity.state === 'disabled') this.withoutVerity.push(checksum);
     if (verity.state !== 'enabled') return undefined;
     if (expected.digest !== undefined && !bytesEqual(verity.digest, expected.digest)) {
       const got = verity.digest.toString('hex');

@@ -1,5 +1,5 @@
 # bash completion for sealtree
-# Written by contrib/docs.ts from the command table: change that.
+# Written by contrib/generate.ts from the command table: change that.
 
 # The value of an option on the command line, with or without "=".
 _sealtree_option() {

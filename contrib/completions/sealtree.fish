@@ -1,5 +1,5 @@
 # fish completion for sealtree
-# Written by contrib/docs.ts from the command table: change that.
+# Written by contrib/generate.ts from the command table: change that.
 
 function __sealtree_repo
     for path in /ostree/repo .

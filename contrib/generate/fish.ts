@@ -4,7 +4,7 @@ import type { ArgumentModel, CommandModel, OptionModel, ProgramModel, ValueKind 
 export function fishCompletion(program: ProgramModel): string {
   const lines = [
     '# fish completion for sealtree',
-    '# Written by contrib/docs.ts from the command table: change that.',
+    '# Written by contrib/generate.ts from the command table: change that.',
     '',
     'function __sealtree_repo',
     '    for path in /ostree/repo .',

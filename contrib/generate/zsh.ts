@@ -4,7 +4,7 @@ import type { CommandModel, OptionModel, ProgramModel, ValueKind } from './model
 export function zshCompletion(program: ProgramModel): string {
   const all = program.commands.flatMap((command) => [command, ...command.children]);
   return `#compdef sealtree
-# Written by contrib/docs.ts from the command table: change that.
+# Written by contrib/generate.ts from the command table: change that.
 
 # The value of an option on the command line, with or without "=".
 _sealtree_option() {

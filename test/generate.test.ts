@@ -5,16 +5,16 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { renderDocs } from '../contrib/docs.ts';
+import { renderFiles } from '../contrib/generate.ts';
 import { Sandbox } from './support/sandbox.ts';
 
 const contrib = join(dirname(dirname(fileURLToPath(import.meta.url))), 'contrib');
-const rendered = await renderDocs();
+const rendered = await renderFiles();
 
 const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
 describe('generated files', () => {
-  it('are those of the command table (npm run docs writes them)', () => {
+  it('are those of the command table (npm run generate writes them)', () => {
     const present = globSync('{man,completions}/*', { cwd: contrib }).sort();
     assert.deepEqual(present, [...rendered.keys()].sort());
     for (const [name, content] of rendered)

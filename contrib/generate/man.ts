@@ -77,7 +77,7 @@ type Section = readonly [heading: string, lines: readonly string[]];
 
 function page(name: string, summary: string, version: string, sections: readonly Section[]): string {
   const lines = [
-    '.\\" Written by contrib/docs.ts from the command table: change that.',
+    '.\\" Written by contrib/generate.ts from the command table: change that.',
     `.TH ${escapeRoff(name.toUpperCase())} 1 "" "sealtree ${version}" "sealtree"`,
     '.SH NAME',
     `${escapeRoff(name)} \\- ${text(summary)}`,

@@ -4,7 +4,7 @@ import type { CommandModel, OptionModel, ProgramModel, ValueKind } from './model
 export function bashCompletion(program: ProgramModel): string {
   const all = program.commands.flatMap((command) => [command, ...command.children]);
   return `# bash completion for sealtree
-# Written by contrib/docs.ts from the command table: change that.
+# Written by contrib/generate.ts from the command table: change that.
 
 # The value of an option on the command line, with or without "=".
 _sealtree_option() {

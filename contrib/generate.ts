@@ -1,20 +1,20 @@
 /**
- * Writes `contrib/man` and `contrib/completions` from the command table: `npm run docs`. A test holds them up to
+ * Writes `contrib/man` and `contrib/completions` from the command table: `npm run generate`. A test holds them up to
  * date.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bashCompletion } from './docs/bash.ts';
-import { fishCompletion } from './docs/fish.ts';
-import { manPages } from './docs/man.ts';
-import { readProgram } from './docs/model.ts';
-import { zshCompletion } from './docs/zsh.ts';
+import { bashCompletion } from './generate/bash.ts';
+import { fishCompletion } from './generate/fish.ts';
+import { manPages } from './generate/man.ts';
+import { readProgram } from './generate/model.ts';
+import { zshCompletion } from './generate/zsh.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
 /** All generated files by path below `contrib`; completions have the names distributions install them by. */
-export async function renderDocs(): Promise<Map<string, string>> {
+export async function renderFiles(): Promise<Map<string, string>> {
   const manifest = JSON.parse(readFileSync(join(here, '../package.json'), 'utf8')) as { version: string };
   const program = await readProgram();
   const files = new Map([
@@ -28,7 +28,7 @@ export async function renderDocs(): Promise<Map<string, string>> {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const folder of ['man', 'completions']) rmSync(join(here, folder), { recursive: true, force: true });
-  for (const [name, content] of await renderDocs()) {
+  for (const [name, content] of await renderFiles()) {
     mkdirSync(dirname(join(here, name)), { recursive: true });
     writeFileSync(join(here, name), content);
   }

@@ -3,7 +3,7 @@
  * deployments each one touches and the commands that mend it. Throws only where nothing can be looked at.
  */
 import { displayBytes } from '../base/bytes.ts';
-import { type Checksum, type Digest, digestOf, isHex64 } from '../base/digest.ts';
+import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
 import { errnoOf, SealtreeError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
@@ -135,13 +135,8 @@ class Verification {
     this.#images++;
     const digest = digestOf(verityDigest(bytes));
     if (state.recorded !== undefined && digest !== state.recorded) {
-      const shorter =
-        isHex64(digest) && bytes.length < (this.#storedSize(state) ?? 0) ? 'is cut short' : 'has changed';
-      add(
-        'error',
-        'image-digest',
-        `the image ${shorter}: its digest is ${digest}, sealed was ${state.recorded}`,
-      );
+      const how = bytes.length < (this.#storedSize(state) ?? 0) ? 'is cut short' : 'has changed';
+      add('error', 'image-digest', `the image ${how}: its digest is ${digest}, sealed was ${state.recorded}`);
     } else if (state.kind === 'unlinked') {
       add('warning', 'image-not-shared', 'the image is right, but no longer the stored file itself');
     } else if (state.kind === 'foreign') {

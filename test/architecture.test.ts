@@ -14,7 +14,6 @@ const CHAPTERS = ['base', 'formats', 'repository', 'image', 'deployment', 'boot'
 const DOORS: readonly (readonly [module: RegExp, files: RegExp])[] = [
   [/^koffi$/, /^src\/base\//],
   [/^@noble\/hashes/, /^src\/base\/digest-noble\.ts$/],
-  [/^xxhash-wasm$/, /^src\/formats\//],
   [/^commander$/, /^(src\/commands\/|contrib\/)/],
   [/^pretty-(bytes|ms)$/, /^(src\/commands|ui)\//],
   [/^tar-stream$/, /^src\/repository\/(import|export)-tar\.ts$/],

@@ -1,11 +1,10 @@
 /**
- * Byte strings and a bounds-checked cursor.
+ * Byte strings.
  *
  * Names, link targets and xattrs are bytes, not text. They are held as {@link ByteString}: a JavaScript string
  * with one character U+0000..U+00FF per byte ("latin1"). Such strings compare with `<` exactly as unsigned
  * bytes do, work as Map keys, are immutable, and cost one byte per byte in V8.
  */
-import { FormatError } from './errors.ts';
 
 /** A string whose characters are bytes. Never show it to a person without {@link displayBytes}. */
 export type ByteString = string & { readonly __bytes: never };
@@ -75,104 +74,4 @@ export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
 export function roundUp(value: number, alignment: number): number {
   const rest = value % alignment;
   return rest === 0 ? value : value + (alignment - rest);
-}
-
-/**
- * Reads integers from foreign bytes; every read is bounds-checked and ends in a {@link FormatError} that names
- * `where`. Integers of 64 bits come back as numbers and must be below 2^53, or as bigint.
- */
-export class ByteReader {
-  readonly bytes: Buffer;
-  readonly where: string;
-  offset: number;
-
-  constructor(bytes: Uint8Array, where: string, offset = 0) {
-    this.bytes = asBuffer(bytes);
-    this.where = where;
-    this.offset = offset;
-  }
-
-  get remaining(): number {
-    return this.bytes.length - this.offset;
-  }
-
-  /** Asserts that `count` bytes from `offset` on exist. */
-  need(count: number, what: string, offset = this.offset): void {
-    if (!(offset >= 0 && count >= 0 && offset + count <= this.bytes.length)) {
-      throw new FormatError(this.where, `${what} runs past the end`, {
-        offset,
-        got: `${this.bytes.length} bytes in all`,
-        want: `${offset + count}`,
-      });
-    }
-  }
-
-  u8(what: string): number {
-    this.need(1, what);
-    return this.bytes[this.offset++] as number;
-  }
-
-  u16le(what: string): number {
-    this.need(2, what);
-    const value = this.bytes.readUInt16LE(this.offset);
-    this.offset += 2;
-    return value;
-  }
-
-  u32le(what: string): number {
-    this.need(4, what);
-    const value = this.bytes.readUInt32LE(this.offset);
-    this.offset += 4;
-    return value;
-  }
-
-  u32be(what: string): number {
-    this.need(4, what);
-    const value = this.bytes.readUInt32BE(this.offset);
-    this.offset += 4;
-    return value;
-  }
-
-  bigU64le(what: string): bigint {
-    this.need(8, what);
-    const value = this.bytes.readBigUInt64LE(this.offset);
-    this.offset += 8;
-    return value;
-  }
-
-  bigU64be(what: string): bigint {
-    this.need(8, what);
-    const value = this.bytes.readBigUInt64BE(this.offset);
-    this.offset += 8;
-    return value;
-  }
-
-  u64le(what: string): number {
-    const at = this.offset;
-    return this.#safe(this.bigU64le(what), what, at);
-  }
-
-  u64be(what: string): number {
-    const at = this.offset;
-    return this.#safe(this.bigU64be(what), what, at);
-  }
-
-  /** The next `count` bytes, sharing memory with the input. */
-  take(count: number, what: string): Buffer {
-    this.need(count, what);
-    const part = this.bytes.subarray(this.offset, this.offset + count);
-    this.offset += count;
-    return part;
-  }
-
-  skip(count: number, what: string): void {
-    this.need(count, what);
-    this.offset += count;
-  }
-
-  #safe(value: bigint, what: string, offset: number): number {
-    if (value > BigInt(Number.MAX_SAFE_INTEGER))
-      throw new FormatError(this.where, `${what} is too large`, { offset, got: value, want: '< 2^53' });
-    return Number(value);
-  }
 }

@@ -20,13 +20,6 @@ export function isHex64(text: string): boolean {
 }
 
 /** Parses 64 lower-case hex digits; anything else is a FormatError that names `where`. */
-export function parseDigest(text: string, where: string): Digest {
-  if (!HEX64.test(text))
-    throw new FormatError(where, 'not a digest', { got: JSON.stringify(text), want: '64 hex digits' });
-  return text as Digest;
-}
-
-/** Parses 64 lower-case hex digits; anything else is a FormatError that names `where`. */
 export function parseChecksum(text: string, where: string): Checksum {
   if (!HEX64.test(text))
     throw new FormatError(where, 'not a checksum', { got: JSON.stringify(text), want: '64 hex digits' });

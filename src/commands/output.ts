@@ -1,4 +1,4 @@
-/** How results look: colours, aligned tables, JSON documents, byte strings. Pure, except for what it is given. */
+/** How results look: colours, aligned fields, JSON documents, byte strings. Pure, except for what it is given. */
 import { type ByteString, bytesToText, displayBytes } from '../base/bytes.ts';
 import type { OutputStream } from './surroundings.ts';
 
@@ -64,38 +64,6 @@ export function textWidth(text: string): number {
   let width = 0;
   for (const c of plain) width += /\p{M}|\p{Cf}/u.test(c) ? 0 : WIDE.test(c) ? 2 : 1;
   return width;
-}
-
-export interface Column {
-  readonly title: string;
-  readonly align?: 'left' | 'right';
-}
-
-/** Lines of a table, columns two spaces apart, without spaces at the ends. `rows` may hold colours. */
-export function tableLines(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-  style: Style,
-): string[] {
-  const widths = columns.map((column, i) =>
-    rows.reduce((widest, row) => Math.max(widest, textWidth(row[i] ?? '')), textWidth(column.title)),
-  );
-  const line = (cells: readonly string[], paint: Paint): string =>
-    columns
-      .map((column, i) => {
-        const cell = cells[i] ?? '';
-        const gap = ' '.repeat((widths[i] as number) - textWidth(cell));
-        return column.align === 'right' ? gap + paint(cell) : paint(cell) + gap;
-      })
-      .join('  ')
-      .trimEnd();
-  return [
-    line(
-      columns.map((column) => column.title),
-      style.bold,
-    ),
-    ...rows.map((row) => line(row, (cell) => cell)),
-  ];
 }
 
 /** `label: value` lines with the values in one column. */

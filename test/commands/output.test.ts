@@ -10,7 +10,6 @@ import {
   makeStyle,
   nameBytes,
   rfc3339,
-  tableLines,
   textWidth,
   wantsColor,
 } from '../../src/commands/output.ts';
@@ -52,19 +51,6 @@ describe('text', () => {
     assert.equal(textWidth('größe'), 5);
     assert.equal(textWidth('o\u0308'), 1);
     assert.equal(textWidth('漢字'), 4);
-  });
-
-  it('lines up in tables', () => {
-    const style = makeStyle(true);
-    const lines = tableLines(
-      [{ title: 'NAME' }, { title: 'SIZE', align: 'right' }, { title: 'NOTE' }],
-      [
-        [style.red('größe'), '12', 'x'],
-        ['漢', '3', ''],
-      ],
-      makeStyle(false),
-    );
-    assert.deepEqual(lines, ['NAME   SIZE  NOTE', `${style.red('größe')}    12  x`, '漢        3']);
   });
 
   it('lines up in fields', () =>

@@ -172,9 +172,6 @@ export const XATTR_PREFIXES: readonly (readonly [index: number, prefix: string])
   [6, 'security.'],
 ];
 
-/** Known to EROFS, never written by composefs. */
-export const XATTR_PREFIX_LUSTRE = [5, 'lustre.'] as const;
-
 export const XATTR_ACL_ACCESS = 'system.posix_acl_access';
 export const XATTR_ACL_DEFAULT = 'system.posix_acl_default';
 

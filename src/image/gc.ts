@@ -13,7 +13,7 @@ import { isRegular } from '../base/mode.ts';
 import type { System, SystemReads } from '../base/system.ts';
 import { verityDigest } from '../formats/verity.ts';
 import { planRecovery, type RecoveryPlan, recover } from './publish.ts';
-import { DEPLOYMENT_IMAGE, storeFolder } from './store.ts';
+import { DEPLOYMENT_IMAGE, existingStoreFolder, storeFolder } from './store.ts';
 
 export interface GcInput {
   readonly repositoryPath: string;
@@ -50,7 +50,8 @@ export function planGc(input: GcInput, system: SystemReads): GcPlan {
   const { repositoryPath, deploymentPaths, keep } = input;
   const folder = storeFolder(repositoryPath, 'images');
   const recovery = planRecovery(repositoryPath, deploymentPaths, system);
-  const names = system.lstatIfExists(folder) === undefined ? [] : system.readdir(folder).sort();
+  const isThere = existingStoreFolder(repositoryPath, 'images', system) !== undefined;
+  const names = isThere ? system.readdir(folder).sort() : [];
   const users = findUsers(deploymentPaths, system);
   const kept: StoredImage[] = [];
   const removed: StoredImage[] = [];

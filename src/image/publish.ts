@@ -20,6 +20,7 @@ import { randomHex } from '../base/random.ts';
 import type { System, SystemReads } from '../base/system.ts';
 import {
   DEPLOYMENT_IMAGE,
+  existingStoreFolder,
   imagePath,
   makeStoreFolder,
   storeFolder,
@@ -318,12 +319,13 @@ export function planRecovery(
   deploymentPaths: readonly string[],
   system: SystemReads,
 ): RecoveryPlan {
-  const images = storeFolder(repositoryPath, 'images');
-  if (system.lstatIfExists(images) === undefined) return { repositoryPath, lifted: [], temporary: [] };
+  const images = existingStoreFolder(repositoryPath, 'images', system);
+  if (images === undefined) return { repositoryPath, lifted: [], temporary: [] };
   const store = system.realpath(images);
   const temporary: string[] = [];
   const lifted: { note: string; deploymentPath: string | undefined }[] = [];
-  for (const folder of [store, storeFolder(repositoryPath, 'commits'), ...deploymentPaths]) {
+  const commits = existingStoreFolder(repositoryPath, 'commits', system);
+  for (const folder of [store, ...(commits === undefined ? [] : [commits]), ...deploymentPaths]) {
     for (const name of namesIn(folder, system)) {
       if (name.startsWith(TEMPORARY_PREFIX)) temporary.push(join(folder, name));
     }

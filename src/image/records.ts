@@ -7,7 +7,7 @@
 import { type Checksum, type Digest, isHex64 } from '../base/digest.ts';
 import { errnoOf } from '../base/errors.ts';
 import type { System, SystemReads } from '../base/system.ts';
-import { makeStoreFolder, storeFolder, temporaryName, writeSynced } from './store.ts';
+import { existingStoreFolder, makeStoreFolder, storeFolder, temporaryName, writeSynced } from './store.ts';
 
 /** The digest recorded for a commit; undefined without a record, or with one that is damaged. */
 export function recordedImage(
@@ -43,8 +43,8 @@ export function unneededRecords(
   isNeeded: (commit: Checksum, digest: Digest) => boolean,
   system: SystemReads,
 ): string[] {
-  const folder = storeFolder(repositoryPath, 'commits');
-  if (system.lstatIfExists(folder) === undefined) return [];
+  const folder = existingStoreFolder(repositoryPath, 'commits', system);
+  if (folder === undefined) return [];
   return system
     .readdir(folder)
     .filter((name) => {

@@ -6,7 +6,7 @@ import type { Digest } from '../base/digest.ts';
 import { OperationError } from '../base/errors.ts';
 import { isDirectory } from '../base/mode.ts';
 import { randomHex } from '../base/random.ts';
-import type { System } from '../base/system.ts';
+import type { System, SystemReads } from '../base/system.ts';
 
 /** A deployment's image (libostree's OSTREE_COMPOSEFS_NAME). */
 export const DEPLOYMENT_IMAGE = '.ostree.cfs';
@@ -24,6 +24,27 @@ const FOLDER_MODE = 0o755;
 /** The folder, whether it exists or not. */
 export const storeFolder = (repositoryPath: string, folder: StoreFolder): string =>
   [repositoryPath, ...ABOVE, folder].join('/');
+
+/**
+ * The folder, or undefined where it is missing.
+ * @throws OperationError where something else has its place: a symlink would lead out of the repository
+ */
+export function existingStoreFolder(
+  repositoryPath: string,
+  folder: StoreFolder,
+  system: SystemReads,
+): string | undefined {
+  let path = repositoryPath;
+  for (const name of [...ABOVE, folder]) {
+    path = `${path}/${name}`;
+    const stats = system.lstatIfExists(path);
+    if (stats === undefined) return undefined;
+    if (!isDirectory(stats.mode)) throw notAFolder(path);
+  }
+  return path;
+}
+
+const notAFolder = (path: string): OperationError => new OperationError('publish', `${path}: not a folder`);
 
 /** The published image of that digest, whether it exists or not. */
 export const imagePath = (repositoryPath: string, digest: Digest): string =>
@@ -43,7 +64,7 @@ export function makeStoreFolder(repositoryPath: string, folder: StoreFolder, sys
     path = `${parent}/${name}`;
     const stats = system.lstatIfExists(path);
     if (stats === undefined) makeFolder(path, parent, system);
-    else if (!isDirectory(stats.mode)) throw new OperationError('publish', `${path}: not a folder`);
+    else if (!isDirectory(stats.mode)) throw notAFolder(path);
   }
   return path;
 }

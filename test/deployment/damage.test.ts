@@ -24,6 +24,12 @@ beforeEach(async () => {
   work = new Sandbox();
   sysroot = await makeSmallSysroot(work.join('sysroot'));
   ({ system } = simulateInodes(linuxSystem, { verity: false }));
+  await sealAll();
+});
+
+afterEach(() => work.dispose());
+
+async function sealAll(): Promise<void> {
   await sealDeployments(
     sysroot.path,
     (found) => found.deployments,
@@ -37,9 +43,7 @@ beforeEach(async () => {
     },
     system,
   );
-});
-
-afterEach(() => work.dispose());
+}
 
 /** The image of the first deployment, the only one of its commit. */
 const image = (): string => join(sysroot.deploymentPaths[0] as string, '.ostree.cfs');
@@ -83,4 +87,15 @@ test('gc keeps what a deployment was sealed as when its own image is gone or dam
   assert.deepEqual((await sweep(sysroot.path, options, system)).images.removed, []);
   assert.deepEqual(stored(), before);
   assert.equal(firstReport().valid, false, 'it is still known that it was sealed');
+});
+
+test('a symlink in place of the store is not followed: nothing outside the repository is removed', async () => {
+  const store = storeFolder(sysroot.repositoryPath, 'images');
+  const options = { dryRun: false, lockTimeoutMs: 0, progress: silent() };
+  for (const name of [`${'a'.repeat(64)}.cfs`, '.sealtree-tmp-1']) work.write(`elsewhere/${name}`, '');
+  rmSync(store, { recursive: true });
+  symlinkSync(work.join('elsewhere'), store);
+  await assert.rejects(sweep(sysroot.path, options, system), /images: not a folder/);
+  await assert.rejects(sealAll(), /images: not a folder/);
+  assert.equal(readdirSync(work.join('elsewhere')).length, 2);
 });

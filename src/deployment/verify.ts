@@ -4,7 +4,8 @@
  */
 import { displayBytes } from '../base/bytes.ts';
 import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
-import { errnoOf, SealtreeError } from '../base/errors.ts';
+import { errnoOf, PermissionError, SealtreeError } from '../base/errors.ts';
+import { isRegular } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
 import { verityDigest } from '../formats/verity.ts';
@@ -123,6 +124,10 @@ class Verification {
         );
       return;
     }
+    if (!isRegular(state.stats.mode)) {
+      add('error', 'image-replaced', 'what has the place of the image is no regular file');
+      return;
+    }
     if (state.kind === 'lost')
       add('error', 'image-not-stored', `the stored image ${state.storePath} is gone`);
     let bytes: Buffer;
@@ -213,7 +218,8 @@ class Verification {
         add(finding.severity, finding.code, finding.message, remedy);
     } catch (error) {
       if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
-      add('error', 'commit-damaged', error.message, this.#pullRemedy([deployment]));
+      if (error instanceof PermissionError) add('unchecked', 'commit-unreadable', error.message, []);
+      else add('error', 'commit-damaged', error.message, this.#pullRemedy([deployment]));
     }
     for (const [checksum, object] of listed) {
       const needed = this.#objects.get(checksum);

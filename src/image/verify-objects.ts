@@ -4,9 +4,9 @@
  * kernel or from the bytes.
  */
 import { bytesEqual } from '../base/bytes.ts';
-import { type Checksum, checksumOf, digestOf, type Hasher, nativeEngine } from '../base/digest.ts';
+import { type Checksum, checksumOf, digestOf, nativeEngine } from '../base/digest.ts';
 import { nobleEngine } from '../base/digest-noble.ts';
-import { NotFoundError, SealtreeError } from '../base/errors.ts';
+import { errnoOf, NotFoundError, PermissionError, SealtreeError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
 import type { ErofsImage } from '../formats/erofs/read.ts';
@@ -92,24 +92,30 @@ export class ObjectVerifier {
     const add = (severity: Severity, code: string, message: string) => {
       found.push({ checksum, severity, code, message });
     };
-    let info: ContentInfo;
     try {
-      info = this.#repository.content(checksum);
+      const info = this.#repository.content(checksum);
+      if (!isRegular(info.mode)) {
+        add('error', 'object-replaced', 'the object is no regular file');
+        return found;
+      }
+      if (info.size !== expected.sizeBytes)
+        add(
+          'error',
+          'object-size',
+          `the object has ${info.size} bytes, the image says ${expected.sizeBytes}`,
+        );
+      const measured = this.#measure(checksum, expected, add);
+      if (this.#depth !== 'metadata') await this.#readOne(checksum, info, expected, measured, add);
     } catch (error) {
       if (!(error instanceof SealtreeError)) throw error;
-      if (error instanceof NotFoundError) add('error', 'object-missing', 'the object is missing');
-      else if (error.code === 'permission') add('unchecked', 'object-unreadable', error.message);
+      const errno = errnoOf(error);
+      if (error instanceof NotFoundError || errno === 'ENOENT')
+        add('error', 'object-missing', 'the object is missing');
+      else if (error instanceof PermissionError || errno === 'EACCES' || errno === 'EPERM')
+        add('unchecked', 'object-unreadable', error.message);
+      // EIO is what fs-verity says of a damaged file.
       else add('error', 'object-damaged', error.message);
-      return found;
     }
-    if (!isRegular(info.mode)) {
-      add('error', 'object-replaced', 'the object is no regular file');
-      return found;
-    }
-    if (info.size !== expected.sizeBytes)
-      add('error', 'object-size', `the object has ${info.size} bytes, the image says ${expected.sizeBytes}`);
-    const measured = this.#measure(checksum, expected, add);
-    if (this.#depth !== 'metadata') await this.#readOne(checksum, info, expected, measured, add);
     return found;
   }
 
@@ -128,7 +134,8 @@ export class ObjectVerifier {
       const got = verity.digest.toString('hex');
       add('error', 'object-verity', `fs-verity measures ${got}, the image says ${digestOf(expected.digest)}`);
     }
-    return verity.digest;
+    // Nothing here computes another algorithm's digest, so there is nothing to compare it with.
+    return verity.algorithm === 'sha256' ? verity.digest : undefined;
   }
 
   async #readOne(
@@ -147,20 +154,14 @@ export class ObjectVerifier {
     }));
     const header = contentHeader(info);
     for (const { content } of passes) content.update(header);
+    const reading = this.#repository.readContent(checksum, (chunk) => {
+      for (const { content, verity } of passes) {
+        content.update(chunk);
+        verity.update(chunk);
+      }
+    });
+    if (reading !== undefined) await reading;
     this.read++;
-    try {
-      const reading = this.#repository.readContent(checksum, (chunk) => {
-        for (const { content, verity } of passes) {
-          (content as Hasher).update(chunk);
-          verity.update(chunk);
-        }
-      });
-      if (reading !== undefined) await reading;
-    } catch (error) {
-      if (!(error instanceof SealtreeError)) throw error;
-      add('error', 'object-damaged', `the content cannot be read: ${error.message}`);
-      return;
-    }
     for (const { engine, content, verity } of passes) {
       const gotChecksum = checksumOf(content.digest());
       const gotDigest = verity.digest();

@@ -370,6 +370,49 @@ for (const { what, apply, depth = 'metadata', codes, touches, path, remedy } of 
   });
 }
 
+for (const [errno, finding] of [
+  ['EACCES', 'unchecked object-unreadable'],
+  ['EIO', 'error object-damaged'],
+  ['ENOENT', 'error object-missing'],
+] as const)
+  for (const depth of ['metadata', 'deep'] as const)
+    test(`verify goes on after an object that opens with ${errno} (${depth})`, async () => {
+      const { system } = simulateInodes(linuxSystem, { verity: false });
+      await seal(system);
+      const { path } = objectWith('1111');
+      const failing: System = {
+        ...system,
+        openRead(file, options) {
+          if (file === path) throw new IoError('open', path, errno);
+          return system.openRead(file, options);
+        },
+      };
+      const { findings, objects, objectsRead } = await verify(failing, { depth });
+      const found = findings.filter(({ where }) => where.startsWith('object '));
+      assert.deepEqual(
+        found.map(({ severity, code }) => `${severity} ${code}`),
+        [finding],
+      );
+      assert.deepEqual(found[0]?.paths, ['/usr/bin/tool']);
+      assert.equal(objectsRead, depth === 'deep' ? objects - 1 : 0);
+    });
+
+test('what a commit needs and this user must not read leaves it unchecked, not damaged', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  await seal(system);
+  const failing: System = {
+    ...system,
+    openRead(file, options) {
+      if (file.toString().endsWith('.dirmeta')) throw new IoError('open', file.toString(), 'EACCES');
+      return system.openRead(file, options);
+    },
+  };
+  const { findings } = await verify(failing);
+  const codes = new Set(findings.map(({ severity, code }) => `${severity} ${code}`));
+  assert.ok(codes.has('unchecked commit-unreadable'));
+  assert.ok(![...codes].some((code) => code.startsWith('error')), [...codes].join(', '));
+});
+
 test('fs-verity that measures something else is an error of the object and of the image', async () => {
   const { system, verity } = simulateInodes(linuxSystem, { verity: true });
   await seal(system);

@@ -2,7 +2,7 @@
  * `verify`: do the sealed deployments still hold what was sealed? Collects every finding, names the paths and
  * deployments each one touches and the commands that mend it. Throws only where nothing can be looked at.
  */
-import { displayBytes } from '../base/bytes.ts';
+import { bytesEqual, displayBytes } from '../base/bytes.ts';
 import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
 import { errnoOf, PermissionError, SealtreeError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
@@ -223,8 +223,17 @@ class Verification {
     }
     for (const [checksum, object] of listed) {
       const needed = this.#objects.get(checksum);
-      if (needed !== undefined) needed.deployments.add(deployment);
-      else this.#objects.set(checksum, { ...object, deployments: new Set([deployment]) });
+      // An object is looked at once: it cannot be what two images say when these differ.
+      if (needed?.digest && object.digest && !bytesEqual(needed.digest, object.digest)) {
+        const others = [...needed.deployments].map(({ id }) => id).join(', ');
+        add(
+          'error',
+          'object-conflict',
+          `object ${checksum}.file is listed with the digest ${digestOf(object.digest)}, in ${others} with ${digestOf(needed.digest)}`,
+        );
+      }
+      const deployments = (needed?.deployments ?? new Set()).add(deployment);
+      this.#objects.set(checksum, { ...object, digest: needed?.digest ?? object.digest, deployments });
     }
     const without = lists.filter(({ digest }) => digest === undefined).length;
     if (without > 0)

@@ -1,8 +1,9 @@
 /** A sealed sysroot whose images somebody has put something else in the place of: who says so, and what stays. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { textToBytes } from '../../src/base/bytes.ts';
 import { IoError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import type { System } from '../../src/base/system.ts';
@@ -11,7 +12,12 @@ import { sweep } from '../../src/deployment/gc.ts';
 import { sealDeployments } from '../../src/deployment/seal.ts';
 import { reportDeployments } from '../../src/deployment/status.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
+import { verifyDeployments } from '../../src/deployment/verify.ts';
+import { verityDigest } from '../../src/formats/verity.ts';
+import { buildImage } from '../../src/image/plan.ts';
 import { storeFolder } from '../../src/image/store.ts';
+import { Repository } from '../../src/repository/repository.ts';
+import { lookup, rootOf } from '../../src/repository/tree.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { simulateInodes } from '../support/simulated-inodes.ts';
 import { makeSmallSysroot, type SmallSysroot } from '../support/small-sysroot.ts';
@@ -99,3 +105,66 @@ test('a symlink in place of the store is not followed: nothing outside the repos
   await assert.rejects(sealAll(), /images: not a folder/);
   assert.equal(readdirSync(work.join('elsewhere')).length, 2);
 });
+
+test('verify says so when the image of one deployment is no file, and goes on with the others', async () => {
+  const { recorded } = firstReport();
+  rmSync(image());
+  symlinkSync(join(storeFolder(sysroot.repositoryPath, 'images'), `${recorded}.cfs`), image());
+  const { findings, images } = await verifyAll('metadata');
+  assert.deepEqual(
+    findings.filter(({ severity }) => severity === 'error').map(({ code, where }) => [code, where]),
+    [['image-replaced', image()]],
+  );
+  assert.equal(images, 2);
+});
+
+test('an object that two images list with different digests is an error, though one of them is right', async () => {
+  forgeDigest(sysroot.deploymentPaths[1] as string);
+  assert.deepEqual(await errorsOf('deep'), ['object-conflict']);
+});
+
+test('an image that lists no digests does not keep those of another from being compared', async () => {
+  const repository = Repository.open(sysroot.repositoryPath, system);
+  const bare = await buildImage(repository, sysroot.commits[1], { verity: 'no', progress: silent() });
+  rmSync(image());
+  writeFileSync(image(), bare.bytes);
+  rmSync(join(storeFolder(sysroot.repositoryPath, 'commits'), sysroot.commits[1]));
+  forgeDigest(sysroot.deploymentPaths[1] as string);
+  assert.deepEqual(await errorsOf('deep'), ['object-conflict', 'object-corrupt']);
+});
+
+/**
+ * Changes the digest of an object that both commits have in the image of one deployment of the first. The record
+ * goes too: nothing else says that the image is not the one that was made.
+ */
+function forgeDigest(deploymentPath: string): void {
+  const repository = Repository.open(sysroot.repositoryPath, system);
+  const root = rootOf(repository, sysroot.commits[1]);
+  const entry = lookup(repository, root, textToBytes('/usr/bin/same'));
+  assert(entry.kind === 'file');
+  const path = join(deploymentPath, '.ostree.cfs');
+  const bytes = readFileSync(path);
+  const at = bytes.indexOf(verityDigest(readFileSync(repository.objectPath(entry.checksum, 'file'))));
+  assert(at !== -1);
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+  // A new file: the old one is shared with the store and with other deployments.
+  rmSync(path);
+  writeFileSync(path, bytes);
+  rmSync(join(storeFolder(sysroot.repositoryPath, 'commits'), sysroot.commits[0]));
+}
+
+async function errorsOf(depth: 'metadata' | 'deep'): Promise<string[]> {
+  const { findings } = await verifyAll(depth);
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  return [...new Set(errors.map(({ code }) => code))];
+}
+
+async function verifyAll(depth: 'metadata' | 'deep') {
+  const repository = Repository.open(sysroot.repositoryPath, system);
+  const { deployments } = readSysroot(sysroot.path, system);
+  return await verifyDeployments(repository, deployments, {
+    depth,
+    requireVerity: false,
+    progress: silent(),
+  });
+}

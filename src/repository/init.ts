@@ -1,6 +1,5 @@
 /** Makes an empty repository, with the folders and the configuration `ostree init` gives one (ostree-repo.c). */
 import { join } from 'node:path';
-import { textToBytes } from '../base/bytes.ts';
 import { errnoOf, OperationError } from '../base/errors.ts';
 import type { System } from '../base/system.ts';
 import { Keyfile } from '../formats/keyfile.ts';
@@ -43,7 +42,6 @@ export function initRepository(
     if (system.readdir(path).length > 0)
       throw new OperationError('exists', `${path} is not empty, so no repository is made there`);
   }
-  // What makes a folder a repository is written last: `config` and `objects` (FOLDERS ends in it).
   const config = new Keyfile(join(path, 'config'));
   config.setString('core', 'repo_version', '1');
   config.setString('core', 'mode', configMode(mode));
@@ -51,9 +49,10 @@ export function initRepository(
     for (const [key, value] of Object.entries(keys)) config.setString(group, key, value);
   const fd = system.create(config.where, 0o644);
   try {
-    system.write(fd, Buffer.from(textToBytes(config.toString()), 'latin1'));
+    system.write(fd, config.toBytes());
   } finally {
     system.close(fd);
   }
+  // Only with `objects`, which is made last, the folder is a repository for anybody.
   for (const folder of FOLDERS) system.mkdir(join(path, folder), 0o777);
 }

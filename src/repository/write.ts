@@ -141,8 +141,11 @@ export class RepositoryWriter {
   /** Ends the transaction; what was not committed is gone. */
   close(): void {
     this.#refs.clear();
-    this.#discard();
-    this.#lock.release();
+    try {
+      this.#discard();
+    } finally {
+      this.#lock.release();
+    }
   }
 
   [Symbol.dispose](): void {
@@ -268,11 +271,13 @@ export class RepositoryWriter {
     }
   }
 
-  /** A folder and those it is in, up to the repository. */
+  /** A folder and those it is in, up to the repository; durably, as the ref that will be in it. */
   #makeFolders(path: string): void {
     if (isDirectory(this.#system.lstatIfExists(path)?.mode ?? 0)) return;
-    this.#makeFolders(path.slice(0, path.lastIndexOf('/')));
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    this.#makeFolders(parent);
     this.#makeFolder(path);
+    if (this.#fsync) this.#system.fsyncDirectory(parent);
   }
 }
 

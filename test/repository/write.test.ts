@@ -16,11 +16,13 @@ import type { Checksum } from '../../src/base/digest.ts';
 import {
   FormatError,
   InterruptedError,
+  IoError,
   OperationError,
   UnsupportedError,
   UsageError,
 } from '../../src/base/errors.ts';
 import { Progress } from '../../src/base/progress.ts';
+import type { System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { initRepository } from '../../src/repository/init.ts';
 import { Repository, type RepositoryMode } from '../../src/repository/repository.ts';
@@ -33,6 +35,7 @@ import {
 import { directorySource } from '../../src/repository/source-directory.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
 import { writeCommitOf, writeTree } from '../../src/repository/write-commit.ts';
+import { faultSystem } from '../support/fault-system.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { walk } from '../support/walk.ts';
 
@@ -221,6 +224,56 @@ describe('the repository writer', () => {
     const second = await commit(repository, sourceDirectory({}), 'origin:os/x86_64/main');
     assert.equal(repository.resolve('origin:os/x86_64/main'), second);
     assert.deepEqual(readdirSync(work.join('repo/tmp')), ['cache']);
+  });
+
+  it('flushes objects before they get their names, names before refs, and folders of refs last', async () => {
+    using work = new Sandbox();
+    initRepository(work.join('repo'), 'archive', linuxSystem);
+    const system = faultSystem(linuxSystem);
+    using writer = await RepositoryWriter.open(Repository.open(work.join('repo'), system));
+    await writeCommitOf(writer, TREE, { timestamp: 1, ref: 'os/main' });
+    const before = system.steps.length;
+    writer.commit();
+    const steps = system.steps.slice(before).map(({ call, subject }) => {
+      const [, folder = ''] = subject.match(/repo\/(tmp|objects|refs.*)/) ?? [];
+      return `${call} ${folder}`.trim();
+    });
+    const order = [
+      'syncfs tmp',
+      'link tmp',
+      'fsyncDirectory objects',
+      'mkdir refs/heads/os',
+      'fsyncDirectory refs/heads',
+      'fsync',
+      'rename tmp',
+      'fsyncDirectory refs/heads/os',
+    ];
+    assert.deepEqual(
+      order.map((step) => steps.indexOf(step)),
+      order.map((step) => steps.indexOf(step)).toSorted((a, b) => a - b),
+    );
+    assert.ok(
+      order.every((step) => steps.includes(step)),
+      steps.join('\n'),
+    );
+    assert.ok(steps.lastIndexOf('link tmp') < steps.indexOf('fsyncDirectory objects'));
+  });
+
+  it('lets go of the lock even when it cannot clean up', async () => {
+    using work = new Sandbox();
+    initRepository(work.join('repo'), 'archive', linuxSystem);
+    let released = false;
+    const system: System = {
+      ...linuxSystem,
+      lock: async (path) => ({ path, release: () => void (released = true) }),
+      rmdir(path) {
+        throw new IoError('remove the folder', path.toString(), 'EIO');
+      },
+    };
+    const writer = await RepositoryWriter.open(Repository.open(work.join('repo'), system), { fsync: false });
+    await writeTree(writer, TREE);
+    assert.throws(() => writer.close(), IoError);
+    assert.ok(released);
   });
 
   it('refuses what ostree could not hold, and leaves no object behind', async () => {

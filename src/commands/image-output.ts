@@ -1,8 +1,8 @@
 /** Where a command puts the image it has made: a file, written aside and renamed, or standard output. */
-import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
+import { randomHex } from '../base/random.ts';
 import type { System } from '../base/system.ts';
 import type { OutputStream } from './surroundings.ts';
 
@@ -38,7 +38,7 @@ function replace(
   system: System,
 ): void {
   const folder = dirname(path);
-  const temporary = join(folder, `.sealtree-tmp-${randomBytes(6).toString('hex')}`);
+  const temporary = join(folder, `.sealtree-tmp-${randomHex(6)}`);
   const fd = system.create(temporary, createMode);
   try {
     try {

@@ -6,6 +6,7 @@ import { isRegular, isSymlink, typeName } from '../base/mode.ts';
 import { formatVariant } from '../formats/gvariant-text.ts';
 import { OBJECT_TYPES, serializeDirmeta, serializeDirtree, type VariantMap } from '../formats/objects.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
+import { signaturesIn } from '../repository/signatures.ts';
 import type { Context } from './context.ts';
 import { jsonBytes } from './output.ts';
 import type { CommandModule } from './registry.ts';
@@ -119,9 +120,6 @@ function printRelated(context: Context, repository: Repository, checksum: Checks
   return ExitCode.ok;
 }
 
-/** Keys of detached metadata that hold signatures: arrays with one element for each. */
-const SIGNATURES = ['ostree.gpgsigs', 'ostree.sign.ed25519', 'ostree.sign.spki'];
-
 function showCommit(
   context: Context,
   repository: Repository,
@@ -130,10 +128,7 @@ function showCommit(
 ): number {
   const commit = repository.commit(checksum);
   const detached = repository.detachedMetadata(checksum);
-  const signatures = SIGNATURES.map((key) => {
-    const value = detached?.get(key)?.value;
-    return Array.isArray(value) ? value.length : 0;
-  }).reduce((all, count) => all + count, 0);
+  const signatures = signaturesIn(detached).length;
   if (context.options.json) {
     context.printJson('show', {
       type: 'commit',

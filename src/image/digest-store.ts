@@ -2,9 +2,9 @@
  * A folder of content files named by their fs-verity digests, `ab/cdef…`: what `mkcomposefs --digest-store` fills
  * and `mount.composefs -o basedir=` reads.
  */
-import { randomBytes } from 'node:crypto';
 import { type Digest, digestOf } from '../base/digest.ts';
 import { errnoOf, FormatError, IoError, UnsupportedError } from '../base/errors.ts';
+import { randomHex } from '../base/random.ts';
 import type { Path, System } from '../base/system.ts';
 import { VerityHasher } from '../formats/verity.ts';
 
@@ -78,7 +78,7 @@ export class DigestStore {
       makeFolders(folder, system);
       this.#folders.add(folder);
     }
-    const temporary = `${this.path}/.tmp${randomBytes(6).toString('hex')}`;
+    const temporary = `${this.path}/.tmp${randomHex(6)}`;
     const fd = system.create(temporary, 0o600);
     try {
       try {

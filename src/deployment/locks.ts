@@ -73,7 +73,11 @@ export function sysrootOfRepository(repositoryPath: string, system: SystemReads)
   return isSysroot ? dirname(ostree) : undefined;
 }
 
-async function lockSysroot(sysrootPath: string, times: LockTimes, system: System): Promise<Lock[]> {
+async function lockSysroot(
+  sysrootPath: string,
+  times: LockTimes,
+  system: System,
+): Promise<(Lock | undefined)[]> {
   const ostree = `${sysrootPath.replace(/\/+$/, '')}/ostree`;
   if (system.lstatIfExists(`${ostree}/repo/config`) === undefined)
     throw new NotFoundError(`${sysrootPath}: not a sysroot (there is no ostree/repo in it)`);
@@ -92,7 +96,7 @@ async function lockSysroot(sysrootPath: string, times: LockTimes, system: System
       times.timeoutMs === undefined
         ? times
         : { ...times, timeoutMs: Math.max(0, deadline - performance.now()) };
-    return [sysrootLock, ...present(await lockRepository(`${ostree}/repo`, false, left, system))];
+    return [sysrootLock, await lockRepository(`${ostree}/repo`, false, left, system)];
   } catch (error) {
     sysrootLock.release();
     throw error;
@@ -148,8 +152,6 @@ function readLocking(repositoryPath: string, system: SystemReads): { enabled: bo
     timeoutMs: seconds === -1 ? Number.POSITIVE_INFINITY : seconds * 1000,
   };
 }
-
-const present = (lock: Lock | undefined): Lock[] => (lock === undefined ? [] : [lock]);
 
 async function holding<T>(locks: readonly (Lock | undefined)[], work: () => T | Promise<T>): Promise<T> {
   try {

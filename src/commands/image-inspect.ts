@@ -35,12 +35,12 @@ export async function ls(context: Context, file: string, path = '/'): Promise<nu
     context.printJsonList(
       'image-ls',
       'entries',
-      mapEach(entries, (entry) => imageEntryJson(image, entry, false)),
+      entries.map((entry) => imageEntryJson(image, entry, false)),
     );
     return ExitCode.ok;
   }
   writeAll(
-    mapEach(entries, (entry) => imageEntryLine(image, entry, (name) => nameBytes(name, context.stdout))),
+    entries.map((entry) => imageEntryLine(image, entry, (name) => nameBytes(name, context.stdout))),
     context.stdout,
   );
   return ExitCode.ok;
@@ -58,7 +58,7 @@ export async function dump(
     context.printJsonList(
       'image-dump',
       'entries',
-      mapEach(entries, (entry) => imageEntryJson(image, entry, true)),
+      entries.map((entry) => imageEntryJson(image, entry, true)),
     );
   } else {
     writeAll(formatDump(image, only.size === 0 ? {} : { only }), context.stdout);
@@ -68,10 +68,10 @@ export async function dump(
 
 export async function objects(context: Context, file: string): Promise<number> {
   const { objects } = surveyImage(openImage(context, file));
-  if (context.options.json) context.printJsonList('image-objects', 'objects', mapEach(objects, objectJson));
+  if (context.options.json) context.printJsonList('image-objects', 'objects', objects.map(objectJson));
   else
     writeAll(
-      mapEach(objects, (object) => objectLine(object, (name) => nameBytes(name, context.stdout))),
+      objects.map((object) => objectLine(object, (name) => nameBytes(name, context.stdout))),
       context.stdout,
     );
   return ExitCode.ok;
@@ -85,10 +85,10 @@ export async function missingObjects(
   const { objects } = surveyImage(openImage(context, file));
   const missing = findMissingObjects(objects, context.path(options.objects), context.system);
   if (context.options.json)
-    context.printJsonList('image-missing-objects', 'objects', mapEach(missing, objectJson));
+    context.printJsonList('image-missing-objects', 'objects', missing.map(objectJson));
   else
     writeAll(
-      mapEach(missing, ({ payload }) => `${nameBytes(payload, context.stdout)}\n` as ByteString),
+      missing.map(({ payload }) => `${nameBytes(payload, context.stdout)}\n` as ByteString),
       context.stdout,
     );
   return ExitCode.ok;
@@ -105,8 +105,4 @@ function* below(entries: Iterable<WalkedEntry>, path: ByteString, shown: string)
     yield entry;
   }
   if (!found) throw new NotFoundError(`${shown}: not in the image`);
-}
-
-function* mapEach<T, U>(items: Iterable<T>, change: (item: T) => U): Generator<U> {
-  for (const item of items) yield change(item);
 }

@@ -40,7 +40,7 @@ export const command: CommandModule = {
 async function log(context: Context, rev: string, options: LogOptions): Promise<number> {
   const limit = parseCount(options.maxCount);
   const repository = await context.openRepository();
-  const history = first(limit, walkHistory(repository, await resolveRev(context, repository, rev)));
+  const history = walkHistory(repository, await resolveRev(context, repository, rev)).take(limit);
   if (context.options.json) {
     context.printJsonList('log', 'commits', historyJson(history));
     return ExitCode.ok;
@@ -52,15 +52,6 @@ async function log(context: Context, rev: string, options: LogOptions): Promise<
     if (end === 'missing' || end === 'deleted') context.print('<< History beyond this commit not fetched >>');
   }
   return ExitCode.ok;
-}
-
-function* first<T>(count: number, items: Iterable<T>): Generator<T> {
-  let left = count;
-  if (left === 0) return;
-  for (const item of items) {
-    yield item;
-    if (--left === 0) return;
-  }
 }
 
 /** `historyEnd` of the last commit says why there is none before it. */

@@ -55,7 +55,7 @@ async function ls(
     context.printJsonList(
       'ls',
       'entries',
-      mapEach(nodes, (node) => entryJson(readEntry(repository, node))),
+      nodes.map((node) => entryJson(readEntry(repository, node))),
     );
     return ExitCode.ok;
   }
@@ -75,8 +75,4 @@ function* listed(repository: Repository, tops: readonly TreeNode[], options: LsO
       if (top.kind === 'directory' && !options.dironly) yield* children(repository, top);
     }
   }
-}
-
-function* mapEach<T, U>(items: Iterable<T>, change: (item: T) => U): Generator<U> {
-  for (const item of items) yield change(item);
 }

@@ -6,10 +6,9 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { bootGuest, GUEST_ROOT, guestKernelRelease } from './guest.ts';
 import { type RunResult, runHost } from './oracle.ts';
-import type { Sandbox } from './sandbox.ts';
 
 export interface GuestScript {
-  /** sh, under `set -u`. Coreutils, util-linux, e2fsprogs and fsverity are there, busybox for the rest. */
+  /** sh, under `set -u`. Coreutils, findutils, util-linux, e2fsprogs and fsverity are there, busybox for the rest. */
   readonly script: string;
   /** Raw disk images: /dev/vda, /dev/vdb, … */
   readonly disks: readonly string[];
@@ -36,7 +35,7 @@ export interface GuestRun {
 /** The last thing a script's guest says. */
 const END = 'guest: the script has ended';
 
-const INIT = `#!/usr/bin/busybox sh
+const INIT = `#!/bin/sh
 set -u
 export PATH=/usr/sbin:/usr/bin:/busybox HOME=/root LC_ALL=C.UTF-8 TZ=UTC
 /usr/bin/busybox mkdir -p /busybox /dev /proc /root /run /sys /tmp
@@ -66,12 +65,12 @@ poweroff -f
 `;
 
 /**
- * Runs a script in a guest.
+ * Runs a script in a guest. Several may run at once, each with a folder of its own for what belongs to it.
  * @throws Error with the end of the console's log, when the guest did not reach the end of the script in time
  */
-export async function runInGuest(work: Sandbox, options: GuestScript): Promise<GuestRun> {
-  const initramfs = makeInitramfs(work, options);
-  const { console, report, failure, seconds } = await bootGuest(work, { ...options, initramfs });
+export async function runInGuest(folder: string, options: GuestScript): Promise<GuestRun> {
+  const initramfs = makeInitramfs(folder, options);
+  const { console, report, failure, seconds } = await bootGuest(folder, { ...options, initramfs });
   const fail = (what: string): never => {
     const tail = console.trimEnd().split('\n').slice(-40).join('\n');
     throw new Error(`the guest ${what}; its console ends with:\n${tail}`);
@@ -99,12 +98,14 @@ function readReport(report: string): Map<string, Step> {
 }
 
 /** Packs what a guest gets; returns the file. Not compressed: unpacking takes longer there than reading. */
-function makeInitramfs(work: Sandbox, { script, modules, files }: GuestScript): string {
-  const path = work.write('initramfs.cpio', '');
+function makeInitramfs(folder: string, { script, modules, files }: GuestScript): string {
+  const path = join(folder, 'initramfs.cpio');
+  writeFileSync(path, '');
   const userland = `find bin lib lib64 sbin usr -path usr/share -prune -o -path usr/lib/modules -prune -o -print`;
   runHost(['sh', '-euc', `cd "$0"; ${userland} | ${PACK} >>"$1"`, GUEST_ROOT, path]);
 
-  const own = work.mkdir('initramfs');
+  const own = join(folder, 'initramfs');
+  mkdirSync(own);
   writeFileSync(join(own, 'init'), INIT, { mode: 0o755 });
   writeFileSync(join(own, 'script'), script);
   mkdirSync(join(own, 'modules'));

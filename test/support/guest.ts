@@ -7,7 +7,6 @@ import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ORACLES } from './oracle.ts';
-import type { Sandbox } from './sandbox.ts';
 
 /** The unpacked packages a guest is made of. */
 export const GUEST_ROOT = join(ORACLES, 'guest');
@@ -18,7 +17,7 @@ export interface Guest {
   readonly disks: readonly string[];
   /** Kernel command line, besides what every guest gets. */
   readonly append?: string;
-  /** Default 120 s; then the machine is killed. */
+  /** Default 5 minutes; then the machine is killed. */
   readonly timeoutMs?: number;
 }
 
@@ -42,10 +41,10 @@ export function guestKernelRelease(): string {
   return release;
 }
 
-/** Boots a guest and waits for its end, whichever it is. */
-export async function bootGuest(work: Sandbox, guest: Guest): Promise<GuestEnd> {
-  const consolePath = work.write('console.log', '');
-  const reportPath = work.write('report.log', '');
+/** Boots a guest and waits for its end, whichever it is. The folder, which must be there, gets its logs. */
+export async function bootGuest(folder: string, guest: Guest): Promise<GuestEnd> {
+  const consolePath = join(folder, 'console.log');
+  const reportPath = join(folder, 'report.log');
   const argv = [
     ...['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-display', 'none', '-m', '2048'],
     // QEMU 7.2 gets cmpxchg16b wrong now and then: guests then die of a double fault.
@@ -57,7 +56,7 @@ export async function bootGuest(work: Sandbox, guest: Guest): Promise<GuestEnd> 
     ...guest.disks.flatMap((path) => ['-drive', `file=${path},if=virtio,format=raw,cache=unsafe`]),
   ];
   const began = performance.now();
-  const failure = await run(argv, guest.timeoutMs ?? 120_000);
+  const failure = await run(argv, guest.timeoutMs ?? 300_000);
   return {
     console: readFileSync(consolePath, 'utf8').replaceAll('\r\n', '\n'),
     report: readFileSync(reportPath),

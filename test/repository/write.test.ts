@@ -265,7 +265,12 @@ describe('the repository writer', () => {
     let released = false;
     const system: System = {
       ...linuxSystem,
-      lock: async (path) => ({ path, release: () => void (released = true) }),
+      lock: async (path) => ({
+        path,
+        release() {
+          released = true;
+        },
+      }),
       rmdir(path) {
         throw new IoError('remove the folder', path.toString(), 'EIO');
       },

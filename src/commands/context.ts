@@ -55,7 +55,7 @@ export interface Context {
   print(text: string): void;
   /** Bytes to stdout, nothing added. */
   write(bytes: Uint8Array | ByteString): void;
-  /** One JSON document `{"schema": "sealtree/COMMAND/v1", …value}` to stdout. */
+  /** One JSON document `{"schema": "sealtree/COMMAND/v1", …value}` to stdout; with `--json=lines` in one line. */
   printJson(command: string, value: Readonly<Record<string, unknown>>): void;
   /** A list as JSON: `{"schema": …, KEY: [items]}`, or with `--json=lines` each item on its own line. Streams. */
   printJsonList(command: string, key: string, items: Iterable<Readonly<Record<string, unknown>>>): void;
@@ -106,7 +106,7 @@ export function makeContext(surroundings: Surroundings, options: GlobalOptions):
       stdout.write(typeof bytes === 'string' ? stringToBytes(bytes) : bytes);
     },
     printJson(command, value) {
-      stdout.write(`${formatJson({ schema: schemaOf(command), ...value })}\n`);
+      stdout.write(`${formatJson({ schema: schemaOf(command), ...value }, options.jsonLines ? 0 : 2)}\n`);
     },
     printJsonList(command, key, items) {
       if (options.jsonLines) {

@@ -55,7 +55,7 @@ async function gc(context: Context, lockTimeout: string): Promise<number> {
   for (const path of [...plan.records, ...leftovers]) context.print(`${verb} ${path}`);
   for (const name of foreign) context.print(`left alone: ${name} is not ours`);
   context.print(
-    `${kept.length} images in use, ${removed.length} ${dryRun ? 'to remove' : 'removed'}, ${prettyBytes(freedBytes)} ${dryRun ? 'to free' : 'freed'}`,
+    `${kept.length} ${kept.length === 1 ? 'image' : 'images'} in use, ${removed.length} ${dryRun ? 'to remove' : 'removed'}, ${prettyBytes(freedBytes)} ${dryRun ? 'to free' : 'freed'}`,
   );
   return ExitCode.ok;
 }

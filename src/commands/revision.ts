@@ -2,12 +2,14 @@
 import { resolve } from 'node:path';
 import type { Checksum } from '../base/digest.ts';
 import { NotFoundError, SealtreeError } from '../base/errors.ts';
+import type { Sysroot } from '../deployment/sysroot.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Context } from './context.ts';
 
 /** Names a deployment could have; what else looks so is a ref first. */
 const DEPLOYMENT = /^(booted|pending|rollback|staged|[^/]+\/[0-9a-f]{4,64}(\.\d+)?|[0-9a-f]{4,64}\.\d+)$/;
 const INDEX = /^\d{1,3}$/;
+const ONLY_DEPLOYMENT = /^(booted|pending|rollback|staged|\d{1,3}|.*[0-9a-f]{4,64}\.\d+)$/;
 
 /**
  * Resolves a ref, `REMOTE:REF`, a checksum or the start of one, or a deployment (an index, `OS/CHECKSUM.SERIAL`,
@@ -25,10 +27,15 @@ export async function resolveRev(context: Context, repository: Repository, rev: 
   try {
     return repository.resolve(rev);
   } catch (error) {
-    if (!(error instanceof SealtreeError) || !DEPLOYMENT.test(name)) throw error;
-    const found = await deploymentChecksum(context, repository, name);
-    if (found === undefined) throw error;
-    return repository.resolve(found + parents);
+    if (!(error instanceof SealtreeError) || !(DEPLOYMENT.test(name) || INDEX.test(name))) throw error;
+    const sysroot = await sysrootOf(context, repository);
+    if (sysroot === undefined) throw error;
+    try {
+      return repository.resolve(sysroot.resolve(name).checksum + parents);
+    } catch (missing) {
+      // What can be nothing but a deployment is looked for in the list of these.
+      throw missing instanceof NotFoundError && !ONLY_DEPLOYMENT.test(name) ? error : missing;
+    }
   }
 }
 
@@ -38,13 +45,23 @@ async function deploymentChecksum(
   repository: Repository,
   name: string,
 ): Promise<Checksum | undefined> {
+  const sysroot = await sysrootOf(context, repository);
+  try {
+    return sysroot?.resolve(name).checksum;
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** The sysroot, where `repository` is its own. */
+async function sysrootOf(context: Context, repository: Repository): Promise<Sysroot | undefined> {
   const path = resolve(context.options.sysroot, 'ostree/repo');
   const own = context.system.lstatIfExists(path);
   const used = context.system.lstatIfExists(repository.path);
   if (own === undefined || own.ino !== used?.ino || own.dev !== used.dev) return undefined;
   try {
-    const sysroot = await context.openSysroot();
-    return sysroot.resolve(name).checksum;
+    return await context.openSysroot();
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;

@@ -39,12 +39,17 @@ export const command: CommandModule = {
         'object digests in the image: yes, maybe (only what the kernel measures) or no',
         'yes',
       )
-      .option('--fsverity <policy>', 'auto: where it can be had, require: or fail, off', 'auto')
+      .option(
+        '--fsverity <policy>',
+        'whether to enable fs-verity: auto (where it can be had), require (or fail) or off',
+        'auto',
+      )
       .option('--rebuild', 'build and compare the image also where the deployment is sealed')
       .option('--lock-timeout <seconds>', 'how long to wait for ostree or another run', '60')
       .action(
         run(async (context, specs: readonly string[], options: Options) => {
-          if (options.all && specs.length > 0) throw new UsageError('--all leaves nothing to name');
+          if (options.all && specs.length > 0)
+            throw new UsageError('--all is for all deployments: name none');
           return await seal(context, specs, options);
         }),
       );
@@ -82,7 +87,7 @@ async function seal(context: Context, specs: readonly string[], options: Options
 const VERBS = {
   sealed: ['sealed', 'would seal'],
   adopted: ["sealed with ostree's own image", "would take ostree's own image"],
-  linked: ['sealed with the image of another deployment', 'would link the image of another deployment'],
+  linked: ['sealed with the stored image of its commit', 'would link the stored image of its commit'],
   unchanged: ['already sealed', 'already sealed'],
   skipped: ['not sealed', 'would not seal'],
   failed: ['FAILED', 'would fail'],

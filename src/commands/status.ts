@@ -105,6 +105,8 @@ function render(
   if (sysroot.problems.length > 0) lines.push('', ...renderFindings(sysroot.problems, style));
   if (reports.some(({ image }) => image.state !== 'sealed'))
     lines.push('', ...renderOutlook(outlook, reports, style));
+  else if (reports.some(({ image }) => image.verity !== 'enabled') && outlook.obstacles.length > 0)
+    lines.push('', 'Nothing keeps what is sealed from being changed:', ...renderObstacles(outlook, style));
   return lines;
 }
 
@@ -122,7 +124,8 @@ function renderDeployment({ deployment, image }: DeploymentReport, style: Style)
   if (image.sizeBytes !== undefined) fields.push(['made', madeText(image)]);
   if (image.sizeBytes !== undefined) fields.push(['fs-verity', verityText(image, style)]);
   if (image.problem !== undefined) fields.push(['problem', style.red(image.problem)]);
-  return [heading, ...fieldLines(fields, '       ')];
+  // With this indent a digest ends before column 80.
+  return [heading, ...fieldLines(fields, '    ')];
 }
 
 function imageText({ state, valid, recorded, sizeBytes }: ImageReport, style: Style): string {
@@ -166,11 +169,15 @@ function renderOutlook(outlook: SealOutlook, reports: readonly DeploymentReport[
     `${unsealed} of ${reports.length} deployments are not sealed. sealtree seal makes a composefs image of each beside the`,
     "repository's objects: every file's name, owner, mode, xattrs and content digest in one file with one digest.",
   ];
-  for (const { severity, message } of outlook.obstacles) {
-    const label = severity === 'error' ? style.red('in the way') : style.yellow('limit');
-    lines.push(`  ${label}: ${message}`);
-  }
+  lines.push(...renderObstacles(outlook, style));
   if (!outlook.obstacles.some(({ severity }) => severity === 'error'))
     lines.push(`  next: ${style.bold(outlook.next)}`);
   return lines;
+}
+
+function renderObstacles({ obstacles }: SealOutlook, style: Style): string[] {
+  return obstacles.map(({ severity, message }) => {
+    const label = severity === 'error' ? style.red('in the way') : style.yellow('limit');
+    return `  ${label}: ${message}`;
+  });
 }

@@ -20,7 +20,7 @@ export const command: CommandModule = {
   name: 'verify',
   summary: 'Check images and objects of deployments',
   details: [
-    'Reads every image, compares it with its commit and looks at every object it points to. All findings are listed, each with the paths and deployments it touches and what mends it. Errors make the exit code 2; what could not be checked is listed with a question mark and never counts as right.',
+    'Reads every image, compares it with its commit and looks at every object it points to. All findings are listed, each with the paths and deployments it touches and what mends it. Errors make the exit code 2; what could not be checked is listed as unchecked and never counts as right.',
   ],
   examples: [
     ['verify', 'images, and the presence, length and fs-verity of their objects'],
@@ -35,7 +35,8 @@ export const command: CommandModule = {
       .option('--require-verity', 'missing fs-verity is an error, also where it cannot be had')
       .action(
         run(async (context, specs: readonly string[], options: Options) => {
-          if (options.all && specs.length > 0) throw new UsageError('--all leaves nothing to name');
+          if (options.all && specs.length > 0)
+            throw new UsageError('--all is for all deployments: name none');
           return await verify(context, specs, options);
         }),
       );
@@ -75,5 +76,6 @@ function summary(
     depth === 'metadata'
       ? `${objects} objects looked at, content not read (--deep reads it)`
       : `${objectsRead} of ${objects} objects read and hashed`;
-  return `${images} of ${deployments} deployments have an image; ${content}: ${countFindings(findings)}`;
+  const have = deployments === 1 ? 'deployment has' : 'deployments have';
+  return `${images} of ${deployments} ${have} an image; ${content}: ${countFindings(findings)}`;
 }

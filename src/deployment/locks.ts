@@ -80,7 +80,10 @@ async function lockSysroot(
 ): Promise<(Lock | undefined)[]> {
   const ostree = `${sysrootPath.replace(/\/+$/, '')}/ostree`;
   if (system.lstatIfExists(`${ostree}/repo/config`) === undefined)
-    throw new NotFoundError(`${sysrootPath}: not a sysroot (there is no ostree/repo in it)`);
+    throw new NotFoundError(`${sysrootPath} is not an ostree sysroot: it has no repository ostree/repo`, {
+      hint: 'name the sysroot with --sysroot PATH',
+      details: { path: sysrootPath },
+    });
   const deadline = performance.now() + (times.timeoutMs ?? 0);
   const sysrootLock = await take(
     `${ostree}/lock`,

@@ -241,6 +241,7 @@ class Verification {
         'warning',
         'image-without-digests',
         `${without} of ${lists.length} objects are listed without a digest: nothing protects them`,
+        protectRemedy([deployment]),
       );
   }
 

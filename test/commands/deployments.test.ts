@@ -86,6 +86,42 @@ test('status exits with 2 when an image is not what was sealed, or gone', async 
   assert.match(wrong.lines.join('\n'), /image: +not what was sealed/);
 });
 
+test('status says what stands in the way also where all is sealed, in lines of 80 columns', async () => {
+  const system = withoutVerity();
+  await run(system, 'seal');
+  const { lines } = await run(system, 'status');
+  assert.match(lines.join('\n'), /\n\nNothing keeps what is sealed from being changed:\n {2}limit: /);
+  for (const line of lines.filter((one) => /^ +digest:/.test(one))) assert.ok(line.length < 80, line);
+});
+
+test('what verify names for images without digests mends them', async () => {
+  const system = withoutVerity();
+  await run(system, 'seal', '--digests', 'no');
+  const { lines } = await run(system, 'verify', '2');
+  const [, mend = ''] = /to mend: sealtree (seal --rebuild beta\/\S+)/.exec(lines.join('\n')) ?? [];
+  assert.equal((await run(system, ...mend.split(' '))).exitCode, 0);
+  assert.doesNotMatch((await run(system, 'verify', '2')).lines.join('\n'), /without a digest/);
+});
+
+test('--json=lines is one line also where the answer is no list', async () => {
+  const { lines } = await run(withoutVerity(), 'status', '--json=lines');
+  assert.equal(lines.length, 1);
+  assert.equal(JSON.parse(lines[0] ?? '').deployments.length, 3);
+});
+
+test('a deployment that is not there is called one', async () => {
+  for (const [name, message] of [
+    ['booted', /no deployment is booted/],
+    ['7', /there is no deployment 7/],
+    [`alpha/${'0'.repeat(64)}.0`, /no deployment is called alpha/],
+    ['none', /no ref or commit "none"/],
+  ] as const) {
+    const { exitCode, stderr } = await run(withoutVerity(), 'log', name);
+    assert.equal(exitCode, 66);
+    assert.match(stderr, message);
+  }
+});
+
 test('verify exits with 2 for errors alone, and its last line says what was looked at', async () => {
   const system = withoutVerity();
   await run(system, 'seal');
@@ -111,7 +147,7 @@ test('gc says what goes and what it frees', async () => {
   rmSync(sysroot.deploymentPaths[0] as string, { recursive: true });
   const { lines } = await run(system, 'gc', '--dry-run');
   assert.match(lines[0] ?? '', /^would remove .*\.cfs \([0-9.]+ kB\)$/);
-  assert.match(lines.at(-1) ?? '', /^1 images in use, 1 to remove, [0-9.]+ kB to free$/);
+  assert.match(lines.at(-1) ?? '', /^1 image in use, 1 to remove, [0-9.]+ kB to free$/);
 });
 
 test('nothing is pruned while an image of a commit is built', async () => {

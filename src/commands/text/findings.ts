@@ -37,7 +37,7 @@ function renderFinding(finding: Finding, style: Style): string[] {
       ? style.red('error')
       : severity === 'warning'
         ? style.yellow('warning')
-        : style.dim('?');
+        : style.dim('unchecked');
   const lines = [`${label}: ${where}`, `    ${message}`];
   if (paths.length > 0) {
     const more = pathCount > paths.length ? ` and ${pathCount - paths.length} more` : '';

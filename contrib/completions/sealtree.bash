@@ -73,6 +73,8 @@ _sealtree_value() {
     seal:--fsverity) COMPREPLY=() ;;
     seal:--lock-timeout) COMPREPLY=() ;;
     gc:--lock-timeout) COMPREPLY=() ;;
+    hook:--sysroot) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
+    hook:--lock-timeout) COMPREPLY=() ;;
     mkcomposefs:--digest-store) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     mkcomposefs:--min-version) COMPREPLY=() ;;
     mkcomposefs:--max-version) COMPREPLY=() ;;
@@ -197,6 +199,7 @@ _sealtree_options() {
     seal) printf '%s ' --all --digests --fsverity --rebuild --lock-timeout ;;
     verify) printf '%s ' --all --deep --paranoid --require-verity ;;
     gc) printf '%s ' --lock-timeout ;;
+    hook) printf '%s ' --sysroot --lock-timeout ;;
     mkcomposefs) printf '%s ' --digest-store --use-epoch --skip-devices --skip-xattrs --user-xattrs --print-digest --print-digest-only --from-file --min-version --max-version --threads ;;
     composefs_info) printf '%s ' --basedir --filter ;;
   esac

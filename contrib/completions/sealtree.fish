@@ -28,8 +28,8 @@ complete -c sealtree -s n -l dry-run -d 'say what would be done, do nothing'
 complete -c sealtree -s y -l yes -d 'do not ask'
 complete -c sealtree -s q -l quiet -d 'no progress, no remarks'
 complete -c sealtree -s v -l verbose -d 'say more on stderr'
-complete -c sealtree -l color -x -a 'auto always never' -d 'auto, always or never'
-complete -c sealtree -l progress -x -a 'auto plain json none' -d 'auto, plain, json or none'
+complete -c sealtree -l color -x -a 'auto always never' -d 'when to colour: auto, always or never'
+complete -c sealtree -l progress -x -a 'auto plain json none' -d 'how to show progress: auto, plain, json or none'
 complete -c sealtree -s h -l help -d "print a short help"
 complete -c sealtree -n __fish_use_subcommand -l version -d "print the version"
 
@@ -80,9 +80,9 @@ complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -s o -l output -r -F -d 'where to write it; - is standard output'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l from-file -r -F -d 'make it of a composefs-dump(5) file; - is standard input'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l from-dir -r -F -d 'make it of a folder, as mkcomposefs does'
-complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l digests -r -d 'object digests of a commit\'s image: yes, maybe, no'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l digests -r -d 'object digests of a commit\'s image: yes, maybe, no (default: yes)'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l digest-store -r -F -d 'with --from-dir: copy the content of files to this folder'
-complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l xattrs -r -d 'with --from-dir: all, user or none'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l xattrs -r -d 'with --from-dir: all, user or none (default: all)'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l no-devices -d 'with --from-dir: leave device nodes out'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l epoch -d 'with --from-dir: set all times to 0'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -l strict -d 'with --from-file: insist on every detail of the format'
@@ -118,15 +118,15 @@ complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from umount' -a "(__fish_complete_directories)"
 
 complete -c sealtree -n '__fish_use_subcommand' -a digest -d 'Print the digest of a commit\'s image'
-complete -c sealtree -n '__fish_seen_subcommand_from digest' -l digests -r -d 'object digests in the image: yes, maybe (only what the kernel measures) or no'
+complete -c sealtree -n '__fish_seen_subcommand_from digest' -l digests -r -d 'object digests in the image: yes, maybe (only what the kernel measures) or no (default: yes)'
 complete -c sealtree -n '__fish_seen_subcommand_from digest' -a "(__sealtree_revisions)"
 
 complete -c sealtree -n '__fish_use_subcommand' -a seal -d 'Make, validate and place the image of deployments'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l all -d 'all deployments (also what no argument means)'
-complete -c sealtree -n '__fish_seen_subcommand_from seal' -l digests -r -d 'object digests in the image: yes, maybe (only what the kernel measures) or no'
-complete -c sealtree -n '__fish_seen_subcommand_from seal' -l fsverity -r -d 'auto: where it can be had, require: or fail, off'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -l digests -r -d 'object digests in the image: yes, maybe (only what the kernel measures) or no (default: yes)'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -l fsverity -r -d 'whether to enable fs-verity: auto (where it can be had), require (or fail) or off (default: auto)'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l rebuild -d 'build and compare the image also where the deployment is sealed'
-complete -c sealtree -n '__fish_seen_subcommand_from seal' -l lock-timeout -r -d 'how long to wait for ostree or another run'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -a "(__sealtree_deployments)"
 
 complete -c sealtree -n '__fish_use_subcommand' -a status -d 'Show every deployment and its image'
@@ -139,7 +139,7 @@ complete -c sealtree -n '__fish_seen_subcommand_from verify' -l require-verity -
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -a "(__sealtree_deployments)"
 
 complete -c sealtree -n '__fish_use_subcommand' -a gc -d 'Remove images that no deployment uses'
-complete -c sealtree -n '__fish_seen_subcommand_from gc' -l lock-timeout -r -d 'how long to wait for ostree or another run'
+complete -c sealtree -n '__fish_seen_subcommand_from gc' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 
 complete -c sealtree -n '__fish_use_subcommand' -a demo -d 'Make a small sysroot to try things on, and seal it'
 complete -c sealtree -n '__fish_seen_subcommand_from demo' -a "(__fish_complete_directories)"
@@ -147,6 +147,8 @@ complete -c sealtree -n '__fish_seen_subcommand_from demo' -a "(__fish_complete_
 complete -c sealtree -n '__fish_use_subcommand' -a ui -d 'Open the interface'
 
 complete -c sealtree -n '__fish_use_subcommand' -a hook -d 'Seal what is new, quietly; for units and package hooks'
+complete -c sealtree -n '__fish_seen_subcommand_from hook' -l sysroot -r -F -d 'the system to seal (default: $OSTREE_SYSROOT or /)'
+complete -c sealtree -n '__fish_seen_subcommand_from hook' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 120)'
 
 complete -c sealtree -n '__fish_use_subcommand' -a mkcomposefs -d 'make an image of a directory or a dump, as the C tool of that name'
 complete -c sealtree -n '__fish_seen_subcommand_from mkcomposefs' -l digest-store -r -F -d 'copy the content of files to this folder'

@@ -55,7 +55,12 @@ export async function readProgram(): Promise<ProgramModel> {
         details: command.details ?? [],
         examples: command.examples ?? [],
         options: (command.options ?? []).map(optionOf),
-        arguments: [],
+        arguments: (command.arguments ?? []).map((argument) => ({
+          ...argument,
+          isOptional: false,
+          isVariadic: false,
+          kind: 'other',
+        })),
         children: [],
         isRaw: true,
       });
@@ -75,8 +80,13 @@ function commandOf(command: Command, path: readonly string[], text: CommandText 
     examples: text.examples ?? [],
     options: command.options
       .filter((option) => !option.hidden)
-      .map(({ flags, description, argChoices = [] }) =>
-        optionOf({ flags, description, choices: argChoices }),
+      .map(({ flags, description, defaultValue, argChoices = [] }) =>
+        optionOf({
+          flags,
+          description:
+            typeof defaultValue === 'string' ? `${description} (default: ${defaultValue})` : description,
+          choices: argChoices,
+        }),
       ),
     arguments: command.registeredArguments.map((argument) => ({
       name: argument.name(),

@@ -12,7 +12,7 @@ import { lockTimeoutMs } from './lock-timeout.ts';
 import type { RawCommand } from './registry.ts';
 import type { Surroundings } from './surroundings.ts';
 
-const USAGE = 'usage: sealtree hook EVENT [--sysroot PATH] [--lock-timeout SECONDS]';
+const USAGE = 'Usage: sealtree hook EVENT [--sysroot PATH] [--lock-timeout SECONDS]';
 
 /** Long enough for a deployment to be written by whoever holds the lock. */
 const DEFAULT_TIMEOUT_MS = 120_000;
@@ -20,7 +20,27 @@ const DEFAULT_TIMEOUT_MS = 120_000;
 export const command: RawCommand = {
   name: 'hook',
   summary: 'Seal what is new, quietly; for units and package hooks',
+  details: [
+    'Seals every deployment that is not sealed yet and prints a line for each; silent, and done at once, where there is nothing to do or no ostree system. EVENT is a word of your choice, such as boot or deploy: it begins each line and changes nothing else. Unlocked deployments are left as they are. Called from inside ostree it does not wait for a lock that its own caller holds, and exits with 75 instead.',
+  ],
+  examples: [
+    ['hook boot', 'in a unit that runs after each boot'],
+    ['hook deploy --sysroot /mnt', 'in an installer'],
+  ],
+  arguments: [{ name: 'event', description: 'what happened: a word for the lines it prints' }],
+  options: [
+    { flags: '--sysroot <path>', description: 'the system to seal (default: $OSTREE_SYSROOT or /)' },
+    {
+      flags: '--lock-timeout <seconds>',
+      description: 'how long to wait for ostree or another run (default: 120)',
+    },
+  ],
   async main(args, surroundings) {
+    if (args.includes('--help') || args.includes('-h')) {
+      surroundings.stdout.write(`${USAGE}\n`);
+      surroundings.stdout.flush();
+      return ExitCode.ok;
+    }
     const { event, sysrootPath, timeoutMs } = parse(args, surroundings);
     const { system } = surroundings;
     if (system.lstatIfExists(`${sysrootPath}/ostree/deploy`) === undefined) return ExitCode.ok;

@@ -121,7 +121,7 @@ async function parseAndRun(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return ExitCode.ok;
-    throw usageError(error, command);
+    throw usageError(error, command, args);
   }
   return exitCode;
 }
@@ -172,10 +172,12 @@ function addHelp(command: Command, examples: CommandModule['examples'] = []): vo
 /** A run for those who only want to look at a command's options. */
 export const inertRun: Run = () => async () => undefined;
 
-function usageError(error: CommanderError, command: Command): SealtreeError {
+function usageError(error: CommanderError, command: Command, args: readonly string[]): SealtreeError {
   const [message = '', ...more] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = more.join(' ').replace(/^\(|\)$/g, '');
-  const seeHelp = `${command.name()} --help lists what there is`;
+  const child = command.commands.find((one) => one.name() === args.find((arg) => !arg.startsWith('-')));
+  const name = child === undefined ? command.name() : `${command.name()} ${child.name()}`;
+  const seeHelp = `${name} --help lists what there is`;
   if (error.code === 'commander.help') return new UsageError('a subcommand is missing', { hint: seeHelp });
   return new UsageError(message, { hint: suggestion === '' ? seeHelp : suggestion });
 }

@@ -35,6 +35,7 @@ export interface RawCommand extends CommandText {
   readonly name: string;
   readonly summary: string;
   /** For man page and completions. */
+  readonly arguments?: readonly { readonly name: string; readonly description: string }[];
   readonly options?: readonly OptionText[];
   /** `args` are those after the name. Returns the exit code. */
   main(args: readonly string[], surroundings: Surroundings): Promise<number>;
@@ -215,10 +216,14 @@ export const GLOBAL_OPTIONS: readonly OptionText[] = [
   { flags: '-y, --yes', description: 'do not ask' },
   { flags: '-q, --quiet', description: 'no progress, no remarks' },
   { flags: '-v, --verbose', description: 'say more on stderr' },
-  { flags: '--color <when>', description: 'auto, always or never', choices: ['auto', 'always', 'never'] },
+  {
+    flags: '--color <when>',
+    description: 'when to colour: auto, always or never',
+    choices: ['auto', 'always', 'never'],
+  },
   {
     flags: '--progress <how>',
-    description: 'auto, plain, json or none',
+    description: 'how to show progress: auto, plain, json or none',
     choices: ['auto', 'plain', 'json', 'none'],
   },
 ];

@@ -49,6 +49,14 @@ test('it seals what is new, says so once a deployment, and is silent from then o
   });
 });
 
+test('it says how it is called', async () => {
+  const { exitCode, stdout } = await hook(['--help']);
+  assert.deepEqual(
+    [exitCode, stdout],
+    [0, 'Usage: sealtree hook EVENT [--sysroot PATH] [--lock-timeout SECONDS]\n'],
+  );
+});
+
 test('what is sealed already is not touched', async () => {
   await hook(['deploy', '--sysroot', sysroot.path]);
   const { ctimeMs } = lstatSync(imageOf(1));

@@ -4,6 +4,8 @@
  * as data, and the message says what, where, got and want. Findings of a check are not errors: see
  * {@link ../image/findings.ts}.
  */
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
 
 /** Exit codes of the program; conventions follow sysexits(3). */
 export const ExitCode = {
@@ -134,12 +136,19 @@ export class ConfigError extends SealtreeError {
 export class IoError extends SealtreeError {
   readonly errno: string;
   constructor(operation: string, path: string, errno: string, options?: ErrorOptionsOf) {
-    super('io', ExitCode.io, `${path}: cannot ${operation}: ${errno}`, {
+    super('io', ExitCode.io, `${path}: cannot ${operation}: ${errno}${meaningOf(errno)}`, {
       ...options,
       details: { operation, path, errno, ...options?.details },
     });
     this.errno = errno;
   }
+}
+
+/** What an errno means, such as ` (no such file or directory)`; empty for a name it does not know. */
+function meaningOf(errno: string): string {
+  const number = (constants.errno as Readonly<Record<string, number>>)[errno];
+  const [, message] = (number === undefined ? undefined : getSystemErrorMap().get(-number)) ?? [];
+  return message === undefined ? '' : ` (${message})`;
 }
 
 /** The user or a signal stopped the work. */

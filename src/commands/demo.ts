@@ -65,7 +65,8 @@ async function demo(context: Context, path: string): Promise<number> {
     return ExitCode.ok;
   }
   if (context.options.quiet) return ExitCode.ok;
-  const shown = relative(context.cwd, path) || '.';
+  const near = relative(context.cwd, path) || '.';
+  const shown = near.startsWith('../') ? path : near;
   const ms = (milliseconds: number) => prettyMilliseconds(milliseconds);
   context.print(
     `Made a sysroot in ${shown}: ${made.commits} commits, ${made.refs.length} systems, ${made.deployments} deployments; ${MODES[made.mode]} (${ms(madeMs)}).`,
@@ -168,7 +169,7 @@ function nextSteps(
     ],
     ['files of a deployment', `${here} ls -R 0 /usr/bin`],
     [
-      'read everything again; then change a file in ostree/repo/objects, and once more',
+      'read everything again; then change a file in its ostree/repo/objects, and once more',
       `${here} verify --deep`,
     ],
     ['start afresh', `sealtree demo ${quoted(directory)}`],

@@ -38,6 +38,7 @@ function replace(
   system: System,
 ): void {
   const folder = dirname(path);
+  system.stat(folder);
   const temporary = join(folder, `.sealtree-tmp-${randomHex(6)}`);
   const fd = system.create(temporary, createMode);
   try {

@@ -4,7 +4,7 @@
  */
 import { fstatSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { errnoOf } from '../base/errors.ts';
+import { errnoOf, IoError } from '../base/errors.ts';
 import type { System } from '../base/system.ts';
 
 /** A sink for text (written as UTF-8) and bytes. A write may be held back until `flush`. */
@@ -100,7 +100,9 @@ function writeAll(fd: number, bytes: Uint8Array): void {
       const errno = errnoOf(error);
       if (errno === 'EPIPE') throw new BrokenPipe();
       // Somebody who shares the pipe has made it non-blocking: wait for the reader.
-      if (errno !== 'EAGAIN') throw error;
+      if (errno === undefined) throw error;
+      if (errno !== 'EAGAIN')
+        throw new IoError('write', fd === 2 ? 'standard error' : 'standard output', errno, { cause: error });
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
     }
   }

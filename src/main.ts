@@ -56,7 +56,7 @@ try {
 } catch (error) {
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (syscall !== 'write') throw error;
-  if (code !== 'EPIPE') console.error(`sealtree: error: cannot write the output: ${code}`);
+  if (code !== 'EPIPE') console.error(`sealtree: error: standard output: cannot write: ${code}`);
   // Whoever read our version or help did not wait for the end of it; anything else, such as a full disk, is a failure.
   process.exitCode = code === 'EPIPE' ? 141 : 74;
 }

@@ -106,7 +106,7 @@ function render(
   if (reports.some(({ image }) => image.state !== 'sealed'))
     lines.push('', ...renderOutlook(outlook, reports, style));
   else if (reports.some(({ image }) => image.verity !== 'enabled') && outlook.obstacles.length > 0)
-    lines.push('', 'Nothing keeps what is sealed from being changed:', ...renderObstacles(outlook, style));
+    lines.push('', 'What stands in the way of fs-verity:', ...renderObstacles(outlook, style));
   return lines;
 }
 

@@ -90,7 +90,7 @@ test('status says what stands in the way also where all is sealed, in lines of 8
   const system = withoutVerity();
   await run(system, 'seal');
   const { lines } = await run(system, 'status');
-  assert.match(lines.join('\n'), /\n\nNothing keeps what is sealed from being changed:\n {2}limit: /);
+  assert.match(lines.join('\n'), /\n\nWhat stands in the way of fs-verity:\n {2}limit: /);
   for (const line of lines.filter((one) => /^ +digest:/.test(one))) assert.ok(line.length < 80, line);
 });
 

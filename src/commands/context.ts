@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { type ByteString, stringToBytes } from '../base/bytes.ts';
-import { InterruptedError, NotFoundError, UsageError } from '../base/errors.ts';
+import { errnoOf, InterruptedError, NotFoundError, UsageError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
@@ -47,7 +47,9 @@ export interface Context {
   path(text: string): string;
   /** The repository of `--repo`, else of the sysroot, else the working folder if it is one. */
   openRepository(): Promise<Repository>;
-  /** The deployments of `--sysroot`. */
+  /** `--sysroot`, to work on it and its own repository. A `--repo` that names another is a UsageError. */
+  sysrootPath(): string;
+  /** The deployments of {@link sysrootPath}. */
   openSysroot(): Promise<Sysroot>;
   /** Progress on stderr, as `--progress` says; none with `--quiet`. */
   progress(): Progress;
@@ -89,9 +91,17 @@ export function makeContext(surroundings: Surroundings, options: GlobalOptions):
       const { Repository } = await import('../repository/repository.ts');
       return Repository.open(findRepository(context), system);
     },
+    sysrootPath() {
+      const own = resolve(options.sysroot, 'ostree/repo');
+      if (options.repo !== undefined && !isSameFolder(options.repo, own, system))
+        throw new UsageError(`${options.repo} is not the repository of ${options.sysroot}`, {
+          hint: 'this works on a sysroot and its own repository: leave out --repo, or name the sysroot with --sysroot PATH',
+        });
+      return options.sysroot;
+    },
     async openSysroot() {
       const { readSysroot } = await import('../deployment/sysroot.ts');
-      return readSysroot(options.sysroot, system);
+      return readSysroot(context.sysrootPath(), system);
     },
     progress: () =>
       progressLine({
@@ -152,6 +162,16 @@ function isRepository(path: string, system: System): boolean {
       return false;
     }
   });
+}
+
+/** Whether two paths lead to one folder; one that leads nowhere is like no other. */
+function isSameFolder(a: string, b: string, system: System): boolean {
+  try {
+    return system.realpath(a) === system.realpath(b);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return false;
+  }
 }
 
 const SD_LEVELS: Record<Level, number> = { error: 3, warning: 4, info: 6, debug: 7 };

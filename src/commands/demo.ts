@@ -1,7 +1,7 @@
 /** `sealtree demo`: a sysroot of our own to look around in, sealed. */
 import { basename, join, relative } from 'node:path';
 import prettyMilliseconds from 'pretty-ms';
-import { ExitCode, SealtreeError } from '../base/errors.ts';
+import { ExitCode, SealtreeError, UsageError } from '../base/errors.ts';
 import { inspectDemoFolder, prepareDemoFolder } from '../deployment/demo-folder.ts';
 import { type DemoSysroot, makeDemoSysroot } from '../deployment/demo-sysroot.ts';
 import { failureOf, type SealResult, sealDeployments } from '../deployment/seal.ts';
@@ -30,8 +30,10 @@ export const command: CommandModule = {
 };
 
 async function demo(context: Context, path: string): Promise<number> {
-  const { system } = context;
-  if (context.options.dryRun) {
+  const { system, options } = context;
+  if (options.repo !== undefined)
+    throw new UsageError('a demonstration has a repository of its own: leave out --repo');
+  if (options.dryRun) {
     const found = inspectDemoFolder(path, system);
     context.print(
       `would ${found === 'ours' ? 'make anew' : 'make'} the demonstration in ${path}, and seal it`,

@@ -22,7 +22,8 @@ export const command: CommandModule = {
 };
 
 async function gc(context: Context, lockTimeout: string): Promise<number> {
-  const { sysroot, dryRun, json, quiet } = context.options;
+  const { dryRun, json, quiet } = context.options;
+  const sysroot = context.sysrootPath();
   const timeoutMs = lockTimeoutMs(lockTimeout);
   if (!dryRun) await ensureWritable([sysroot], context.system);
   const plan = await sweep(

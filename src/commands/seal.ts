@@ -57,7 +57,8 @@ export const command: CommandModule = {
 };
 
 async function seal(context: Context, specs: readonly string[], options: Options): Promise<number> {
-  const { dryRun, sysroot } = context.options;
+  const { dryRun } = context.options;
+  const sysroot = context.sysrootPath();
   if (!dryRun) await ensureWritable([sysroot], context.system);
   const results = await sealDeployments(
     sysroot,
@@ -88,6 +89,7 @@ const VERBS = {
   sealed: ['sealed', 'would seal'],
   adopted: ["sealed with ostree's own image", "would take ostree's own image"],
   linked: ['sealed with the stored image of its commit', 'would link the stored image of its commit'],
+  protected: ['sealed, fs-verity turned on where it was off', 'would turn on fs-verity where it is off'],
   unchanged: ['already sealed', 'already sealed'],
   skipped: ['not sealed', 'would not seal'],
   failed: ['FAILED', 'would fail'],
@@ -128,11 +130,7 @@ function protection(results: readonly SealResult[]): string[] {
     ];
   if (states.some((state) => state?.state === 'off'))
     return ['fs-verity was not asked for: sealtree verify says what is protected by it and what is not.'];
-  if (states.every((state) => state?.state === 'enabled'))
-    return ['Image and objects are under fs-verity: the kernel refuses a changed one when it is read.'];
-  return [
-    'The images are under fs-verity. Objects of what was sealed already were not looked at: sealtree verify does.',
-  ];
+  return ['Image and objects are under fs-verity: the kernel refuses a changed one when it is read.'];
 }
 
 function toJson({

@@ -22,7 +22,7 @@ async function openInterface(context: Context): Promise<number> {
     throw new UsageError('the interface needs a terminal', { hint: 'sealtree status prints what it shows' });
   const { start } = await loadInterface();
   await start({
-    sysrootPath: options.sysroot,
+    sysrootPath: context.sysrootPath(),
     system,
     env,
     hasColor: wantsColor(options.color, env, stdout),

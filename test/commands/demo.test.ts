@@ -23,6 +23,14 @@ const snapshot = (path: string): string[] =>
   );
 
 describe('sealtree demo', () => {
+  it('makes its own repository, so it refuses --repo', async () => {
+    using work = new Sandbox();
+    const { exitCode, stderr } = await sealtree(work.path, 'demo', '--repo', 'r');
+    assert.equal(exitCode, 64);
+    assert.match(stderr, /leave out --repo/);
+    assert(!existsSync(work.join('demo')));
+  });
+
   it('makes a sealed sysroot with history, and says where to look', async () => {
     using work = new Sandbox();
     const { exitCode, stdout, stderr } = await sealtree(work.path, 'demo', '--progress=none');

@@ -1,6 +1,6 @@
 /** seal, status, verify and gc as a person meets them: their words and exit codes, and no word too many. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -107,6 +107,19 @@ test('--json=lines is one line also where the answer is no list', async () => {
   const { lines } = await run(withoutVerity(), 'status', '--json=lines');
   assert.equal(lines.length, 1);
   assert.equal(JSON.parse(lines[0] ?? '').deployments.length, 3);
+});
+
+test('--repo that is not the repository of the sysroot is refused, not ignored', async () => {
+  const own = join(folder, 'own');
+  symlinkSync(join(sysroot.path, 'ostree/repo'), own);
+  for (const command of ['seal', 'status', 'verify', 'gc']) {
+    for (const repo of [folder, join(folder, 'missing')]) {
+      const { exitCode, stderr } = await run(withoutVerity(), command, '--repo', repo);
+      assert.equal(exitCode, 64);
+      assert.match(stderr, /is not the repository of /);
+    }
+    assert.equal((await run(withoutVerity(), command, '--repo', own)).exitCode, 0, command);
+  }
 });
 
 test('a deployment that is not there is called one', async () => {

@@ -1,10 +1,10 @@
 /**
  * The seal: for each deployment the image of its commit, validated, published beside the repository's objects and
  * linked as `.ostree.cfs`; objects and image under fs-verity where the file system can. Idempotent: what is
- * sealed already is only read. One image serves all deployments of a commit.
+ * sealed and protected already is only read. One image serves all deployments of a commit.
  */
 import { bytesEqual } from '../base/bytes.ts';
-import { type Digest, digestOf } from '../base/digest.ts';
+import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
 import { ExitCode, errnoOf, OperationError, SealtreeError, UnsupportedError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
@@ -13,7 +13,7 @@ import { verityDigest } from '../formats/verity.ts';
 import type { VerityMode } from '../image/digests.ts';
 import type { Finding } from '../image/findings.ts';
 import { type BuiltImage, buildImage } from '../image/plan.ts';
-import { type ObjectProtection, protectObjects } from '../image/protect-objects.ts';
+import { areProtected, type ObjectProtection, protectObjects } from '../image/protect-objects.ts';
 import {
   describePublication,
   type ImageVerity,
@@ -50,11 +50,12 @@ export interface SealOptions {
  * - `sealed`: an image was written and linked;
  * - `adopted`: the deployment's own image, made by ostree, was right and is now stored and recorded;
  * - `linked`: the commit's stored image was linked into the deployment;
+ * - `protected`: it was sealed; fs-verity was off on the image or on objects, and was turned on;
  * - `unchanged`: it was sealed already;
  * - `skipped`: it must not be sealed, `reason` says why;
  * - `failed`: `error` says why; nothing was published for it.
  */
-export type SealAction = 'sealed' | 'adopted' | 'linked' | 'unchanged' | 'skipped' | 'failed';
+export type SealAction = 'sealed' | 'adopted' | 'linked' | 'protected' | 'unchanged' | 'skipped' | 'failed';
 
 export interface SealResult {
   readonly deployment: Deployment;
@@ -97,11 +98,15 @@ export async function sealDeployments(
   );
 }
 
+type Protection = Required<Pick<SealResult, 'imageVerity'>> & Pick<SealResult, 'objects'>;
+
 class SealRun {
   readonly #sysroot: Sysroot;
   readonly #repository: Repository;
   readonly #options: SealOptions;
   readonly #system: System;
+  /** How many objects an image lists, where all of them were seen to have fs-verity. */
+  readonly #protected = new Map<Digest, number>();
 
   constructor(sysroot: Sysroot, options: SealOptions, system: System) {
     this.#sysroot = sysroot;
@@ -141,19 +146,17 @@ class SealRun {
   async #sealCommit(group: readonly Deployment[]): Promise<SealResult[]> {
     const done: SealResult[] = [];
     const open: Deployment[] = [];
-    for (const deployment of group) {
-      const result = this.#options.rebuild
-        ? this.#unsealable(deployment)
-        : (this.#unsealable(deployment) ?? this.#unchanged(deployment));
-      if (result === undefined) open.push(deployment);
-      else done.push(result);
-    }
-    if (open.length === 0) return done;
     try {
-      return [...done, ...(await this.#build(open))];
+      for (const deployment of group) {
+        const result = this.#unsealable(deployment) ?? (await this.#unchanged(deployment));
+        if (result === undefined) open.push(deployment);
+        else done.push(result);
+      }
+      return open.length === 0 ? done : [...done, ...(await this.#build(open))];
     } catch (error) {
       if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
-      return [...done, ...open.map((deployment): SealResult => ({ deployment, action: 'failed', error }))];
+      const left = group.filter((deployment) => !done.some((result) => result.deployment === deployment));
+      return [...done, ...left.map((deployment): SealResult => ({ deployment, action: 'failed', error }))];
     }
   }
 
@@ -165,22 +168,25 @@ class SealRun {
 
   /**
    * Whether there is nothing to do: the recorded image is linked, its bytes have its digest, and fs-verity is on
-   * it unless it cannot be or is not wanted.
+   * it and on its objects unless it cannot be or is not wanted.
    */
-  #unchanged(deployment: Deployment): SealResult | undefined {
+  async #unchanged(deployment: Deployment): Promise<SealResult | undefined> {
+    if (this.#options.rebuild) return undefined;
     const state = readImageState(deployment, this.#repository.path, this.#system);
     if (state.kind !== 'sealed' || state.recorded === undefined) return undefined;
     const bytes = this.#bytesOf(state.path);
     if (bytes === undefined || digestOf(verityDigest(bytes)) !== state.recorded) return undefined;
-    const imageVerity = this.#verityOf(state.path);
-    if (imageVerity === undefined) return undefined;
+    const protection = await this.#protectionOf(state.path, state.recorded, () =>
+      digestsOf(new ErofsImage(bytes, state.path)),
+    );
+    if (protection === undefined) return undefined;
     return {
       deployment,
       action: 'unchanged',
       digest: state.recorded,
       imagePath: state.path,
       sizeBytes: bytes.length,
-      imageVerity,
+      ...protection,
     };
   }
 
@@ -194,7 +200,25 @@ class SealRun {
     }
   }
 
-  /** What protects a sealed image; undefined where something could still be done. */
+  /** What protects a sealed image and its objects; undefined where something could still be done. */
+  async #protectionOf(
+    path: string,
+    image: Digest,
+    objects: () => ReadonlyMap<Checksum, Uint8Array | undefined>,
+  ): Promise<Protection | undefined> {
+    const imageVerity = this.#verityOf(path);
+    if (imageVerity?.state !== 'enabled') return imageVerity && { imageVerity };
+    // Deployments of one commit share the objects.
+    let enabledBefore = this.#protected.get(image);
+    if (enabledBefore === undefined) {
+      const listed = objects();
+      if (!(await areProtected(this.#repository, listed, this.#options.progress))) return undefined;
+      enabledBefore = listed.size;
+      this.#protected.set(image, enabledBefore);
+    }
+    return { imageVerity, objects: { state: 'enabled', enabledNow: 0, enabledBefore } };
+  }
+
   #verityOf(path: string): ImageVerity | undefined {
     if (this.#options.verity === 'off') return { state: 'off' };
     const fd = this.#system.openRead(path, { noFollow: true });
@@ -231,10 +255,18 @@ class SealRun {
       this.#refuseChanged(recorded, image, plan.imagePath);
     const steps = describePublication(plan);
     const common = { digest: image.digest, imagePath: plan.imagePath, sizeBytes: image.bytes.length };
+    const listed = new Map(
+      [...image.objects.backing.keys()].map((checksum) => [checksum, image.digests.get(checksum)]),
+    );
+    const wasProtected =
+      plan.store.kind === 'keep' &&
+      (await this.#protectionOf(plan.imagePath, image.digest, () => listed)) !== undefined;
+    if (plan.isPublished && !wasProtected) steps.push('enable fs-verity where it is off');
     const actionOf = (deployment: Deployment): SealAction => {
       const link = plan.links.find(({ deploymentPath }) => deploymentPath === deployment.path);
       if (plan.store.kind === 'adopt' && link?.kind === 'keep') return 'adopted';
-      if (link?.kind === 'keep') return recorded === image.digest ? 'unchanged' : 'adopted';
+      if (link?.kind === 'keep' && recorded !== image.digest) return 'adopted';
+      if (link?.kind === 'keep') return wasProtected ? 'unchanged' : 'protected';
       return plan.store.kind === 'keep' ? 'linked' : 'sealed';
     };
     if (dryRun)
@@ -242,9 +274,6 @@ class SealRun {
         (deployment): SealResult => ({ deployment, action: actionOf(deployment), ...common, steps }),
       );
 
-    const listed = new Map(
-      [...image.objects.backing.keys()].map((checksum) => [checksum, image.digests.get(checksum)]),
-    );
     const objects = await protectObjects(this.#repository, listed, verity, progress);
     const { verity: imageVerity } = await publish(
       plan,
@@ -299,6 +328,9 @@ class SealRun {
     if (findings.length > 0) throw new ValidationError(path, findings);
   }
 }
+
+const digestsOf = (image: ErofsImage): Map<Checksum, Uint8Array | undefined> =>
+  new Map([...expectedObjects(image)].map(([checksum, { digest }]) => [checksum, digest]));
 
 /** An image that is not the image of its commit; it was not published. */
 export class ValidationError extends SealtreeError {

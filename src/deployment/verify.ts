@@ -241,7 +241,7 @@ class Verification {
         'warning',
         'image-without-digests',
         `${without} of ${lists.length} objects are listed without a digest: nothing protects them`,
-        protectRemedy([deployment]),
+        [`sealtree seal --rebuild ${deployment.id}`],
       );
   }
 
@@ -358,9 +358,9 @@ const UNPROTECTED = 'object-without-verity';
 const areNamed = ({ enabled, disabled }: VerityCounts): boolean =>
   enabled > 0 && disabled <= MOST_UNPROTECTED;
 
-/** A plain seal looks at images only, and leaves what is sealed alone. */
+/** A seal of what is sealed already turns on fs-verity where it is off. */
 function protectRemedy(deployments: readonly Deployment[]): string[] {
-  return [`sealtree seal --rebuild ${deployments.map(({ id }) => id).join(' ')}`];
+  return [`sealtree seal ${deployments.map(({ id }) => id).join(' ')}`];
 }
 
 function messageOf(error: unknown): string {

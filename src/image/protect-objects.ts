@@ -3,8 +3,9 @@
  * that ostree does with objects (links, xattrs, removal); only their bytes are fixed. May be stopped and run again:
  * an object either has it or not.
  */
+import { bytesEqual } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
-import { OperationError, UnsupportedError } from '../base/errors.ts';
+import { errnoOf, OperationError, UnsupportedError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
 import type { VerityPolicy } from './publish.ts';
@@ -51,6 +52,40 @@ export async function protectObjects(
   // One flush instead of an fsync per object.
   if (enabledNow > 0) system.syncfs(repository.path);
   return { state: 'enabled', enabledNow, enabledBefore: objects.size - enabledNow };
+}
+
+/**
+ * Whether all these objects have fs-verity and measure as the image says: ostree replaces objects that it found
+ * damaged, and what it fetches anew has none. Ends at the first that lacks it or cannot be opened.
+ */
+export async function areProtected(
+  repository: ObjectFiles,
+  objects: ReadonlyMap<Checksum, Uint8Array | undefined>,
+  progress: Progress,
+): Promise<boolean> {
+  progress.begin('measuring objects', objects.size);
+  for (const [checksum, digest] of objects) {
+    if (!isProtected(repository.objectPath(checksum, 'file'), digest, repository.system)) return false;
+    progress.advance(1);
+    await progress.breathe();
+  }
+  return true;
+}
+
+function isProtected(path: string, digest: Uint8Array | undefined, system: System): boolean {
+  let fd: number;
+  try {
+    fd = system.openRead(path, { noFollow: true });
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return false;
+  }
+  try {
+    const measured = system.measureVerity(fd);
+    return measured.state === 'enabled' && (digest === undefined || bytesEqual(measured.digest, digest));
+  } finally {
+    system.close(fd);
+  }
 }
 
 /** Returns whether it had to be enabled. */

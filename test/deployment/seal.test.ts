@@ -469,14 +469,30 @@ test('an object that lost its fs-verity is named, and the remedy mends it', asyn
         where: `object ${checksum}.file`,
         paths: ['/usr/bin/tool'],
         deployments: ids.slice(1),
-        remedy: [`sealtree seal --rebuild ${ids[1]} ${ids[2]}`],
+        remedy: [`sealtree seal ${ids[1]} ${ids[2]}`],
       },
     ],
   );
-  await seal(system);
-  assert.equal((await verify(system)).findings.length, 1, 'a seal that only looks at images leaves it');
-  await seal(system, { rebuild: true }, ids.slice(1));
+  const sealAgain = async (options: Partial<SealOptions> = {}) =>
+    (await seal(system, options)).map(({ action }) => action);
+  assert.deepEqual(await sealAgain({ verity: 'off' }), Array(3).fill('unchanged'));
+  const [, planned] = await seal(system, { dryRun: true });
+  assert.deepEqual(planned?.steps, ['enable fs-verity where it is off']);
+  for (const dryRun of [true, false])
+    assert.deepEqual(await sealAgain({ dryRun }), ['unchanged', 'protected', 'protected']);
+  assert.deepEqual(await sealAgain(), Array(3).fill('unchanged'));
   assert.deepEqual((await verify(system)).findings, []);
+});
+
+test('an object that is missing is no reason to say that all is as it was', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: true });
+  await seal(system);
+  unlinkSync(objectWith('1111').path);
+  const results = await seal(system);
+  assert.deepEqual(
+    results.map(({ action, error }) => [action, error?.code]),
+    [['unchanged', undefined], ...Array(2).fill(['failed', 'not-found'])],
+  );
 });
 
 test('an intact host has no findings that count, a host that was never sealed only unchecked ones', async () => {

@@ -132,11 +132,20 @@ export class ConfigError extends SealtreeError {
   }
 }
 
+/** Exit codes of system calls that failed for a reason with a code of its own; others are I/O errors. */
+const ERRNO_EXIT_CODES: ReadonlyMap<string, number> = new Map([
+  ['EACCES', ExitCode.permission],
+  ['EPERM', ExitCode.permission],
+  ['ENOENT', ExitCode.noInput],
+  ['ENOTDIR', ExitCode.noInput],
+]);
+
 /** A system call failed. `errno` is the kernel's name for it, such as `ENOSPC`. */
 export class IoError extends SealtreeError {
   readonly errno: string;
   constructor(operation: string, path: string, errno: string, options?: ErrorOptionsOf) {
-    super('io', ExitCode.io, `${path}: cannot ${operation}: ${errno}${meaningOf(errno)}`, {
+    const exitCode = ERRNO_EXIT_CODES.get(errno) ?? ExitCode.io;
+    super('io', exitCode, `${path}: cannot ${operation}: ${errno}${meaningOf(errno)}`, {
       ...options,
       details: { operation, path, errno, ...options?.details },
     });

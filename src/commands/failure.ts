@@ -4,14 +4,6 @@ import { type GlobalOptions, say } from './context.ts';
 import { formatJson } from './output.ts';
 import { BrokenPipe, type Surroundings } from './surroundings.ts';
 
-/** Exit codes of system calls that failed for a reason with a code of its own; others are I/O errors. */
-const ERRNO_EXIT_CODES: ReadonlyMap<string, number> = new Map([
-  ['EACCES', ExitCode.permission],
-  ['EPERM', ExitCode.permission],
-  ['ENOENT', ExitCode.noInput],
-  ['ENOTDIR', ExitCode.noInput],
-]);
-
 /** Reports what ended a command; returns the exit code. */
 export function reportFailure(
   error: unknown,
@@ -36,7 +28,6 @@ export function reportFailure(
   }
   if (failure.exitCode === ExitCode.interrupted)
     return surroundings.interruptedExitCode ?? ExitCode.interrupted;
-  if (failure instanceof IoError) return ERRNO_EXIT_CODES.get(failure.errno) ?? failure.exitCode;
   return failure.exitCode;
 }
 

@@ -4,7 +4,7 @@ import { lstatSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { BusyError, UsageError } from '../../src/base/errors.ts';
+import { BusyError, IoError, UsageError } from '../../src/base/errors.ts';
 import type { System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { command } from '../../src/commands/hook.ts';
@@ -91,6 +91,18 @@ test('a lock that stays taken ends in the exit code for trying again', async () 
       return true;
     },
   );
+});
+
+test('a deployment that may not be written ends in the exit code for missing rights', async () => {
+  const denied: System = {
+    ...linuxSystem,
+    link: (_from, to) => {
+      throw new IoError('link', String(to), 'EACCES');
+    },
+  };
+  const { exitCode, lines } = await hook(['deploy', '--sysroot', sysroot.path], { system: denied });
+  assert.equal(exitCode, 77);
+  assert.match(lines[0] ?? '', /cannot link: EACCES/);
 });
 
 for (const [what, args] of [

@@ -1,12 +1,15 @@
 /** `sealtree status`: every deployment and its image, and what stands between this host and a seal. */
 import prettyBytes from 'pretty-bytes';
 import prettyMilliseconds from 'pretty-ms';
+import { type ByteString, displayBytes } from '../base/bytes.ts';
 import { ExitCode } from '../base/errors.ts';
+import type { Deployment } from '../deployment/deployment.ts';
 import { type SealOutlook, sealOutlook } from '../deployment/outlook.ts';
 import { type DeploymentReport, type ImageReport, reportDeployments } from '../deployment/status.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
+import { blsValue } from '../formats/bls.ts';
 import type { Context } from './context.ts';
-import { fieldLines, rfc3339, type Style } from './output.ts';
+import { fieldLines, jsonBytes, rfc3339, type Style } from './output.ts';
 import type { CommandModule } from './registry.ts';
 import { renderFindings } from './text/findings.ts';
 
@@ -77,6 +80,7 @@ function deploymentJson({ deployment, image }: DeploymentReport): Record<string,
     staged,
     pinned,
     unlocked: unlocked ?? null,
+    title: jsonTitle(deployment),
     refspec: origin?.refspec ?? null,
     image: {
       state: image.state,
@@ -118,6 +122,8 @@ function renderDeployment({ deployment, image }: DeploymentReport, style: Style)
   if (unlocked !== undefined) marks.push(`unlocked: ${unlocked}`);
   const heading = `${booted ? '*' : ' '} ${deployment.index}  ${style.bold(deployment.id)}${marks.length === 0 ? '' : ` (${marks.join(', ')})`}`;
   const fields: [string, string][] = [];
+  const title = titleOf(deployment);
+  if (title !== undefined) fields.push(['title', displayBytes(title)]);
   if (origin?.refspec !== undefined) fields.push(['ref', origin.refspec]);
   fields.push(['image', imageText(image, style)]);
   if (image.digest !== undefined) fields.push(['digest', image.digest]);
@@ -145,6 +151,15 @@ function imageText({ state, valid, recorded, sizeBytes }: ImageReport, style: St
       return style.yellow('not sealed');
   }
 }
+
+/** What the boot menu calls it; a staged deployment has no entry yet. */
+const titleOf = ({ entry }: Deployment): ByteString | undefined =>
+  entry === undefined ? undefined : blsValue(entry.content, 'title');
+
+const jsonTitle = (deployment: Deployment): ReturnType<typeof jsonBytes> | null => {
+  const title = titleOf(deployment);
+  return title === undefined ? null : jsonBytes(title);
+};
 
 function madeText({ madeAt = 0, sizeBytes = 0 }: ImageReport): string {
   const ageMs = Math.max(0, Date.now() - madeAt * 1000);

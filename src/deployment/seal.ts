@@ -24,6 +24,7 @@ import {
   type VerityPolicy,
 } from '../image/publish.ts';
 import { recordedImage, recordImage } from '../image/records.ts';
+import { checkDigests, type ListedObject, sampleOf } from '../image/sample-objects.ts';
 import { imagePath } from '../image/store.ts';
 import { validateImage } from '../image/validate.ts';
 import { expectedObjects } from '../image/verify-objects.ts';
@@ -325,6 +326,11 @@ class SealRun {
       },
       this.#options.progress,
     );
+    const listed = [...image.objects.backing].flatMap(([checksum, { size }]): ListedObject[] => {
+      const digest = image.digests.get(checksum);
+      return digest === undefined ? [] : [{ checksum, sizeBytes: size, digest }];
+    });
+    findings.push(...(await checkDigests(this.#repository, sampleOf(listed), this.#options.progress)));
     if (findings.length > 0) throw new ValidationError(path, findings);
   }
 }

@@ -3,8 +3,8 @@
  *
  * Nothing here is shared with the writer's side (plan.ts, erofs/write.ts): the commit is walked again, the
  * image is read by the validating reader, every entry's stored form is derived from the rules of the format
- * anew, and the image's digest is recomputed by the second hash engine. Out of scope: the objects' content,
- * which `verify --deep` reads.
+ * anew, and the image's digest is recomputed by the second hash engine. Out of scope: the objects' content, of
+ * which sample-objects.ts reads a little and `verify --deep` all.
  */
 import type { ByteString } from '../base/bytes.ts';
 import { displayBytes } from '../base/bytes.ts';

@@ -216,6 +216,29 @@ test('an image that is not the one of its commit is not published', async () => 
   assert.ok(sysroot.deploymentPaths.every((path) => !readdirSync(path).includes('.ostree.cfs')));
 });
 
+test('object digests that are not those of the content are not published, whoever measured them', async () => {
+  const { system, verity } = simulateInodes(linuxSystem, { verity: true });
+  const lies = new Set<number>();
+  for (const content of ['1111', '2222', 'in all', 'NAME=Test\nVERSION_ID=1', 'NAME=Test\nVERSION_ID=2'])
+    lies.add(lstatSync(objectWith(content).path).ino);
+  for (const ino of lies) verity.add(ino);
+  const lying: System = {
+    ...system,
+    measureVerity: (fd) =>
+      lies.has(system.fstat(fd).ino)
+        ? { state: 'enabled', algorithm: 'sha256', digest: Buffer.alloc(32, 1) }
+        : system.measureVerity(fd),
+  };
+  for (const { error } of await seal(lying)) {
+    assert(error instanceof ValidationError);
+    assert.deepEqual(
+      error.findings.map(({ code }) => code),
+      ['object-digest'],
+    );
+  }
+  assert.deepEqual(readdirSync(store()), []);
+});
+
 test('a commit that records another digest is not published', async () => {
   const { system } = simulateInodes(linuxSystem, { verity: false });
   const { RepositoryWriter } = await import('../../src/repository/write.ts');

@@ -32,6 +32,9 @@ export function bytesToText(bytes: ByteString | Uint8Array): string {
   return (typeof bytes === 'string' ? stringToBytes(bytes) : asBuffer(bytes)).toString('utf8');
 }
 
+/** C0, C1, bidirectional controls and line separators act on a terminal instead of being seen. */
+const ACTING = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
 /**
  * A name as it can be shown on one line of a terminal, as `ls --quoting-style=c` does it without the quotes:
  * valid UTF-8 stays, control bytes, the backslash and stray bytes become escapes.
@@ -40,12 +43,17 @@ export function displayBytes(bytes: ByteString): string {
   if (/^[\x20-\x5b\x5d-\x7e]*$/.test(bytes)) return bytes;
   const text = bytesToText(bytes);
   if (!text.includes('\ufffd')) {
-    // C0, C1, bidirectional controls and line separators would act on the terminal instead of being seen.
-    return text.replace(/[\\\p{Cc}\p{Cf}\u2028\u2029]/gu, (c) =>
-      escapeBytes(bytesToString(Buffer.from(c, 'utf8'))),
-    );
+    return text.replace(/\\/g, '\\\\').replace(ACTING, (c) => escapeBytes(textToBytes(c)));
   }
   return bytes.replace(/[^\x20-\x5b\x5d-\x7e]/g, (c) => escapeBytes(c as ByteString));
+}
+
+/**
+ * A message as it can be shown on a terminal: what would act on it is escaped as by {@link displayBytes}, only
+ * newlines stay. A path in it may hold anything; one that was escaped already is not escaped twice.
+ */
+export function displayText(text: string): string {
+  return text.replace(ACTING, (c) => (c === '\n' ? c : escapeBytes(textToBytes(c))));
 }
 
 function escapeBytes(bytes: ByteString): string {

@@ -3,7 +3,7 @@
  * needs: open the repository or the sysroot, report progress, ask, print.
  */
 import { resolve } from 'node:path';
-import { type ByteString, stringToBytes } from '../base/bytes.ts';
+import { type ByteString, displayText, stringToBytes } from '../base/bytes.ts';
 import { errnoOf, InterruptedError, NotFoundError, UsageError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
@@ -176,7 +176,7 @@ function isSameFolder(a: string, b: string, system: System): boolean {
 
 const SD_LEVELS: Record<Level, number> = { error: 3, warning: 4, info: 6, debug: 7 };
 
-/** A line to stderr, with sd-daemon(3) levels in the journal and `sealtree: ` elsewhere. */
+/** A line to stderr that cannot act on a terminal, with sd-daemon(3) levels in the journal and `sealtree: ` elsewhere. */
 export function say(
   surroundings: Surroundings,
   options: Pick<GlobalOptions, 'quiet' | 'verbose' | 'color'>,
@@ -186,13 +186,14 @@ export function say(
   if (level === 'info' && options.quiet) return;
   if (level === 'debug' && !options.verbose) return;
   const { stderr } = surroundings;
+  const shown = displayText(message);
   if (surroundings.stderrIsJournal) {
-    for (const line of message.split('\n')) stderr.write(`<${SD_LEVELS[level]}>${line}\n`);
+    for (const line of shown.split('\n')) stderr.write(`<${SD_LEVELS[level]}>${line}\n`);
   } else {
     const style = makeStyle(wantsColor(options.color, surroundings.env, stderr));
     const label =
       level === 'error' ? style.red('error: ') : level === 'warning' ? style.yellow('warning: ') : '';
-    stderr.write(`sealtree: ${label}${message}\n`);
+    stderr.write(`sealtree: ${label}${shown}\n`);
   }
   stderr.flush();
 }
@@ -208,7 +209,7 @@ async function confirm(
       hint: 'say --yes to go ahead',
     });
   surroundings.stdout.flush();
-  surroundings.stderr.write(`${question} [y/N] `);
+  surroundings.stderr.write(`${displayText(question)} [y/N] `);
   surroundings.stderr.flush();
   const answer = await surroundings.readLine();
   if (surroundings.interruptedExitCode !== undefined) throw new InterruptedError();

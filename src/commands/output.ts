@@ -96,9 +96,15 @@ export function nameBytes(name: ByteString, stream: OutputStream): ByteString {
 /** The name of a command's JSON schema. */
 export const schemaOf = (command: string): string => `sealtree/${command}/v1`;
 
-/** One JSON document, keys in the order given; bigints become numbers below 2^53 and strings above. */
+/** What acts on a terminal and JSON lets stand as it is: DEL, C1 and the bidirectional controls. */
+const ACTING = /[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * One JSON document, keys in the order given; bigints become numbers below 2^53 and strings above. Nothing in it
+ * acts on a terminal.
+ */
 export function formatJson(value: unknown, indent = 2): string {
-  return JSON.stringify(
+  const json = JSON.stringify(
     value,
     (_key, item: unknown) => {
       if (typeof item !== 'bigint') return item;
@@ -107,6 +113,7 @@ export function formatJson(value: unknown, indent = 2): string {
     },
     indent,
   );
+  return json.replace(ACTING, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Seconds since 1970 as RFC 3339 in UTC, as every time in our JSON; undefined where a Date cannot hold it. */

@@ -87,6 +87,13 @@ describe('JSON', () => {
   it('has numbers as long as they are exact', () =>
     assert.equal(formatJson({ a: 5n, b: 2n ** 60n }, 0), '{"a":5,"b":"1152921504606846976"}'));
 
+  it('does not act on a terminal, and says the same', () => {
+    const value = { name: 'a\x1b\x7f\x9b\u200f\u202e\u2069ü' };
+    const json = formatJson(value, 0);
+    assert.equal(json, String.raw`{"name":"a\u001b\u007f\u009b\u200f\u202e\u2069ü"}`);
+    assert.deepEqual(JSON.parse(json), value);
+  });
+
   it('has times in RFC 3339', () => {
     assert.equal(rfc3339(0), '1970-01-01T00:00:00Z');
     assert.equal(rfc3339(1e15), undefined);

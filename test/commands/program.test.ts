@@ -63,6 +63,13 @@ describe('arguments', () => {
     });
   });
 
+  it('do not act on the terminal from within an error', async () => {
+    const { stderr } = await invoke(['work', 'x\x1b[2J\u202e'], async (_context, word) => {
+      throw new NotFoundError(`${word}: not there`);
+    });
+    assert.equal(stderr, 'sealtree: error: x\\x1b[2J\\xe2\\x80\\xae: not there\n');
+  });
+
   it('take the sysroot from OSTREE_SYSROOT', async () => {
     await invoke(
       ['work'],

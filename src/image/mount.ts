@@ -1,10 +1,11 @@
 /**
  * Mounting an image on a running system: EROFS for the names, overlayfs over it with the objects as data-only layers,
  * by mount(8). What was asked for is proved, not assumed: overlayfs mounts with `verity=require` even where no file
- * can then be opened, so digests are compared beforehand and a file is read afterwards.
+ * can then be opened, so digests are compared beforehand and a file is read afterwards. The image is opened once:
+ * what was measured is what is mounted, whatever becomes of its name meanwhile.
  */
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { displayBytes, stringToBytes } from '../base/bytes.ts';
 import { type Fact, type KernelFacts, kernelFacts } from '../base/capabilities.ts';
 import { type Digest, digestOf } from '../base/digest.ts';
@@ -58,11 +59,13 @@ export function mountCommands(request: MountRequest, hasAcl: boolean, lower = 'L
   ];
 }
 
+const wantsVerity = ({ verity, digest }: MountRequest): boolean => verity === true || digest !== undefined;
+
 const erofsOptions = (hasAcl: boolean): string => (hasAcl ? 'ro' : 'ro,noacl');
 
-function overlayOptions({ objects, verity, digest }: MountRequest, lower: string): string {
-  const strict = verity || digest !== undefined ? ',verity=require' : '';
-  return `ro,metacopy=on,redirect_dir=on${strict},lowerdir=${[lower, ...objects].join('::')}`;
+function overlayOptions(request: MountRequest, lower: string): string {
+  const strict = wantsVerity(request) ? ',verity=require' : '';
+  return `ro,metacopy=on,redirect_dir=on${strict},lowerdir=${[lower, ...request.objects].join('::')}`;
 }
 
 /**
@@ -75,30 +78,12 @@ export async function mountImage(
   system: System,
   progress: Progress,
 ): Promise<MountedImage> {
-  const image = new ErofsImage(system.readFile(request.image), request.image);
-  progress.begin('reading the image');
-  const survey = surveyImage(image);
-  checkPaths(request, system);
-  if (process.getuid?.() !== 0) throw new PermissionError('mounting an image needs root');
-  const wantsVerity = request.verity === true || request.digest !== undefined;
-  requireKernel(kernelFacts(), wantsVerity);
-  const measured = measure(request.image, system);
-  if (request.digest !== undefined) checkImageDigest(request, measured);
-  if (wantsVerity) await checkObjects(survey.objects, request.objects, system, progress);
-  progress.end();
-
-  const lower = join(tmpdir(), `sealtree-mount-${randomHex(8)}`);
-  system.mkdir(lower, 0o700);
+  const fd = system.openRead(request.image);
+  let survey: ImageSurvey;
   try {
-    await mountErofs(request.image, erofsOptions(image.hasAcl), lower);
-    try {
-      await run('mount', ['-t', 'overlay', '-o', overlayOptions(request, lower), SOURCE, request.directory]);
-    } finally {
-      // The overlay holds it; its name is no longer needed, whether that worked or not.
-      await run('umount', ['--lazy', lower]);
-    }
+    survey = await mountOpened(fd, request, system, progress);
   } finally {
-    system.rmdir(lower);
+    system.close(fd);
   }
   try {
     proveReadable(survey, request.directory, system);
@@ -109,9 +94,44 @@ export async function mountImage(
   return {
     directory: request.directory,
     survey,
-    verity: wantsVerity,
+    verity: wantsVerity(request),
     imageVerified: request.digest !== undefined,
   };
+}
+
+async function mountOpened(
+  fd: number,
+  request: MountRequest,
+  system: System,
+  progress: Progress,
+): Promise<ImageSurvey> {
+  if (!isRegular(system.fstat(fd).mode)) throw new UsageError(`${request.image} is no regular file`);
+  // As /proc numbers this process: it may be of another namespace. `self` would be mount(8).
+  const opened = `/proc/${system.readlink('/proc/self')}/fd/${fd}`;
+  const image = new ErofsImage(system.readFile(opened), request.image);
+  progress.begin('reading the image');
+  const survey = surveyImage(image);
+  checkPaths(request, system);
+  if (process.getuid?.() !== 0) throw new PermissionError('mounting an image needs root');
+  requireKernel(kernelFacts(), wantsVerity(request));
+  if (request.digest !== undefined) checkImageDigest(request, measure(fd, system));
+  if (wantsVerity(request)) await checkObjects(survey.objects, request.objects, system, progress);
+  progress.end();
+
+  const lower = join(tmpdir(), `sealtree-mount-${randomHex(8)}`);
+  system.mkdir(lower, 0o700);
+  try {
+    await mountErofs(opened, erofsOptions(image.hasAcl), lower);
+    try {
+      await run('mount', ['-t', 'overlay', '-o', overlayOptions(request, lower), SOURCE, request.directory]);
+    } finally {
+      // The overlay holds it; its name is no longer needed, whether that worked or not.
+      await run('umount', ['--lazy', lower]);
+    }
+  } finally {
+    system.rmdir(lower);
+  }
+  return survey;
 }
 
 /** Takes the mount on `directory` down; NotFoundError where no image is mounted there. */
@@ -149,17 +169,12 @@ function requireKernel(kernel: KernelFacts, verity: boolean): void {
 }
 
 /** The kernel's digest of the image, or why there is none. */
-function measure(path: string, system: System): Digest | string {
-  const fd = system.openRead(path);
-  try {
-    const verity = system.measureVerity(fd);
-    if (verity.state === 'enabled') return digestOf(verity.digest);
-    return verity.state === 'disabled'
-      ? 'the image has no fs-verity'
-      : `the kernel or the file system has no fs-verity (${verity.errno})`;
-  } finally {
-    system.close(fd);
-  }
+function measure(fd: number, system: System): Digest | string {
+  const verity = system.measureVerity(fd);
+  if (verity.state === 'enabled') return digestOf(verity.digest);
+  return verity.state === 'disabled'
+    ? 'the image has no fs-verity'
+    : `the kernel or the file system has no fs-verity (${verity.errno})`;
 }
 
 function checkImageDigest({ image, digest }: MountRequest, measured: Digest | string): void {
@@ -221,11 +236,15 @@ function objectProblem(
   return 'it is missing';
 }
 
-/** From the file where the kernel can; else through a loop device, which newer mount(8) does not add by itself. */
-async function mountErofs(image: string, options: string, on: string): Promise<void> {
-  const fromFile = await runAnyway('mount', ['-t', 'erofs', '-o', options, resolve(image), on]);
+/**
+ * From the file where the kernel can; else through a loop device, which newer mount(8) does not add by itself.
+ * mount(8) must not turn the opened file into its name again: it would be looked up anew.
+ */
+async function mountErofs(opened: string, options: string, on: string): Promise<void> {
+  const mount = (erofs: string) => ['--no-canonicalize', '-t', 'erofs', '-o', erofs, opened, on];
+  const fromFile = await runAnyway('mount', mount(options));
   if (fromFile.exitCode === 0) return;
-  await run('mount', ['-t', 'erofs', '-o', `${options},loop`, resolve(image), on]);
+  await run('mount', mount(`${options},loop`));
 }
 
 /** Reads the first file that has an object, all the way through overlayfs. */

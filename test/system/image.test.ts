@@ -1,8 +1,12 @@
 /** `sealtree image` on real things: commits of an ostree repository, mounts by the real kernel. */
 import assert from 'node:assert/strict';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { silent } from '../../src/base/progress.ts';
+import type { System } from '../../src/base/system.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { mountImage, unmountImage } from '../../src/image/mount.ts';
 import { makeDiskTree } from '../support/disk-tree.ts';
 import { describeSystem, oracle, type RunResult, runHost } from '../support/oracle.ts';
 import { Random } from '../support/random.ts';
@@ -72,6 +76,23 @@ describeSystem('image', ['sid'], () => {
     assert.equal(seen, listing(work.join('checkout')));
     assert.deepEqual(mountsUnder(work.path), [mounted]);
     assert.equal(run('umount', mounted).status, 0);
+    assert.deepEqual(mountsUnder(work.path), []);
+  });
+
+  it('mount has the image that was looked at, though its name is given to another meanwhile', async () => {
+    const name = work.join('renamed.cfs');
+    copyFileSync(image, name);
+    const swapping: System = {
+      ...linuxSystem,
+      mkdir(path, mode) {
+        linuxSystem.unlink(name);
+        writeFileSync(name, 'another file');
+        linuxSystem.mkdir(path, mode);
+      },
+    };
+    await mountImage({ image: name, directory: mounted, objects: [objects] }, swapping, silent());
+    assert.equal(readFileSync(join(mounted, 'certain'), 'utf8'), 'a file that has an object');
+    await unmountImage(mounted, linuxSystem);
     assert.deepEqual(mountsUnder(work.path), []);
   });
 

@@ -70,6 +70,8 @@ const DOT = 0x2e;
 const AT = 0x40;
 const BACKSLASH = 0x5c;
 
+/** No entry needs more; without an end, what is no dump would fill the memory. */
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
 /** The C tool refuses more xattr text on one line. */
 const MAX_XATTR_TEXT = 0xffff;
 /** Real trees repeat a few xattr sets: so many short texts are kept with what they mean. */
@@ -94,6 +96,7 @@ export class DumpParser {
   #line = 0;
   /** What came after the last newline so far. */
   #rest: Buffer[] = [];
+  #restBytes = 0;
 
   // The line at hand: its bytes, and where each field lies in them.
   #bytes: Buffer = Buffer.alloc(0);
@@ -124,19 +127,39 @@ export class DumpParser {
     if (this.#rest.length > 0) {
       const end = bytes.indexOf(NEWLINE);
       if (end === -1) {
-        this.#rest.push(Buffer.from(bytes));
+        this.#keep(bytes);
         return;
       }
-      this.#parseLine(Buffer.concat([...this.#rest, bytes.subarray(0, end)]), 0);
-      this.#rest = [];
+      this.#parseLine(this.#takeRest(bytes.subarray(0, end)), 0);
       start = end + 1;
     }
     for (let end = bytes.indexOf(NEWLINE, start); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
       this.#parseLine(bytes, start, end);
       start = end + 1;
     }
+    if (start < bytes.length) this.#keep(bytes.subarray(start));
+  }
+
+  /** Keeps the start of a line, or more of it. What no line can hold is refused before its end comes, if ever. */
+  #keep(bytes: Buffer): void {
+    const nul = bytes.indexOf(0);
+    const length = this.#restBytes + bytes.length;
+    if (nul !== -1 || length > MAX_LINE_BYTES) {
+      this.#line++;
+      if (nul === -1) throw this.#tooLong();
+      throw this.#nulAt(this.#restBytes + nul);
+    }
     // Copied, because the caller may use the chunk's memory again.
-    if (start < bytes.length) this.#rest.push(Buffer.from(bytes.subarray(start)));
+    this.#rest.push(Buffer.from(bytes));
+    this.#restBytes = length;
+  }
+
+  /** What was kept and the `end` of its line. */
+  #takeRest(end: Buffer): Buffer {
+    const line = Buffer.concat([...this.#rest, end]);
+    this.#rest = [];
+    this.#restBytes = 0;
+    return line;
   }
 
   finish(): ImageTree {
@@ -145,8 +168,7 @@ export class DumpParser {
         this.#line++;
         throw this.#error('the last line does not end in a newline');
       }
-      this.#parseLine(Buffer.concat(this.#rest), 0);
-      this.#rest = [];
+      this.#parseLine(this.#takeRest(Buffer.alloc(0)), 0);
     }
     if (!this.#hasRoot) throw new FormatError(this.#where, 'no entries in the dump');
     this.#addLinks();
@@ -155,6 +177,7 @@ export class DumpParser {
 
   #parseLine(bytes: Buffer, start: number, end = bytes.length): void {
     this.#line++;
+    if (end - start > MAX_LINE_BYTES) throw this.#tooLong();
     this.#bytes = bytes;
     const xattrsAt = this.#split(start, end);
 
@@ -311,7 +334,7 @@ export class DumpParser {
         if (field === FIELDS.length) break;
         starts[field] = at + 1;
       } else if (c === BACKSLASH) escaped |= 1 << field;
-      else if (c === 0) throw this.#error(`a NUL byte at column ${at - start + 1}`);
+      else if (c === 0) throw this.#nulAt(at - start);
     }
     this.#escaped = escaped;
     if (field === FIELDS.length) return at + 1;
@@ -465,6 +488,14 @@ export class DumpParser {
       } else throw this.#error(`unknown escape \\${kind ?? ''}`);
     }
     return (out + text.slice(from)) as ByteString;
+  }
+
+  #nulAt(index: number): FormatError {
+    return this.#error(`a NUL byte at column ${index + 1}`);
+  }
+
+  #tooLong(): FormatError {
+    return this.#error(`a line longer than ${MAX_LINE_BYTES} bytes`);
   }
 
   #error(what: string): FormatError {

@@ -106,6 +106,17 @@ describe('reading a dump', () => {
   it('symlinks have the size of their target, whatever the dump says', () =>
     assert.equal(fieldsOf('/f 99 120777 1 0 0 0 0.0 target - -').size, 6));
 
+  it('ends where a line cannot, without waiting for its end', () => {
+    const endless = function* (byte: number): Generator<Uint8Array> {
+      yield Buffer.from(`${ROOT}/a`);
+      for (;;) yield Buffer.alloc(1 << 20, byte);
+    };
+    assert.throws(() => parseDump(endless(0), 'test.dump'), /line 2: a NUL byte at column 3$/);
+    assert.throws(() => parseDump(endless(0x61), 'test.dump'), /line 2: a line longer than 16777216 bytes$/);
+    const whole = Buffer.concat([Buffer.from(ROOT), Buffer.alloc(17 << 20, 'a'), Buffer.from('\n')]);
+    assert.throws(() => parseDump(whole, 'test.dump'), /line 2: a line longer/);
+  });
+
   it('gives the same tree however the text is cut in pieces', () => {
     const whole = `${ROOT}/d 0 40755 2 0 0 0 0.0 - - - user.x=\\x41\n/d/f 3 100644 1 0 0 0 7.8 - abc -\n/e 0 100644 1 0 0 0 0.0 - - -`;
     const want = written(parse(whole));

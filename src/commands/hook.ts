@@ -8,6 +8,7 @@ import { ExitCode, errnoOf, UsageError } from '../base/errors.ts';
 import type { System } from '../base/system.ts';
 import { readImageState } from '../deployment/image-state.ts';
 import { readSysroot, type Sysroot } from '../deployment/sysroot.ts';
+import type { Level } from './context.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
 import type { RawCommand } from './registry.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -21,7 +22,7 @@ export const command: RawCommand = {
   name: 'hook',
   summary: 'Seal what is new, quietly; for units and package hooks',
   details: [
-    'Seals every deployment that is not sealed yet and prints a line for each; silent, and done at once, where there is nothing to do or no ostree system. EVENT is a word of your choice, such as boot or deploy: it begins each line and changes nothing else. Unlocked deployments are left as they are. Called from inside ostree it does not wait for a lock that its own caller holds, and exits with 75 instead.',
+    'Seals every deployment that is not sealed yet and prints a line for each; silent, and done at once, where there is nothing to do or no ostree system. EVENT is a word of your choice, such as boot or deploy: it begins each line and changes nothing else. Unlocked deployments are left as they are. What is wrong with the sysroot itself is a warning each time and leaves the exit code to the seals. Called from inside ostree it does not wait for a lock that its own caller holds, and exits with 75 instead.',
   ],
   examples: [
     ['hook boot', 'in a unit that runs after each boot'],
@@ -44,7 +45,11 @@ export const command: RawCommand = {
     const { event, sysrootPath, timeoutMs } = parse(args, surroundings);
     const { system } = surroundings;
     if (system.lstatIfExists(`${sysrootPath}/ostree/deploy`) === undefined) return ExitCode.ok;
-    if (unsealed(readSysroot(sysrootPath, system), system).length === 0) return ExitCode.ok;
+    const sysroot = readSysroot(sysrootPath, system);
+    const broken = sysroot.problems.filter(({ severity }) => severity === 'error');
+    for (const { where, message } of broken)
+      await say(surroundings, 'warning', `${event}: ${where}: ${message}`);
+    if (unsealed(sysroot, system).length === 0) return ExitCode.ok;
     return await sealNew(event, sysrootPath, timeoutMs, surroundings);
   },
 };
@@ -96,15 +101,12 @@ async function sealNew(
   timeoutMs: number,
   surroundings: Surroundings,
 ): Promise<number> {
-  const { system, stderr, stderrIsJournal } = surroundings;
+  const { system } = surroundings;
   const [{ ensureWritable }, { sealDeployments, failureOf }, { Progress }] = await Promise.all([
     import('../deployment/writable.ts'),
     import('../deployment/seal.ts'),
     import('../base/progress.ts'),
   ]);
-  const say = (level: 3 | 6, message: string) => {
-    stderr.write(`${stderrIsJournal ? `<${level}>` : 'sealtree: '}${message}\n`);
-  };
   await ensureWritable([sysrootPath], system);
   const results = await sealDeployments(
     sysrootPath,
@@ -121,11 +123,17 @@ async function sealNew(
     system,
   );
   for (const { deployment, action, digest, error } of results) {
-    if (error !== undefined) say(3, `${event}: ${deployment.id}: ${error.message}`);
-    else if (action !== 'skipped') say(6, `${event}: ${deployment.id}: sealed as ${digest}`);
+    const subject = `${event}: ${deployment.id}`;
+    if (error !== undefined) await say(surroundings, 'error', `${subject}: ${error.message}`);
+    else if (action !== 'skipped') await say(surroundings, 'info', `${subject}: sealed as ${digest}`);
   }
-  stderr.flush();
   return failureOf(results)?.exitCode ?? ExitCode.ok;
+}
+
+/** A line to stderr; what that takes is loaded with the first. */
+async function say(surroundings: Surroundings, level: Level, message: string): Promise<void> {
+  const context = await import('./context.ts');
+  context.say(surroundings, { quiet: false, verbose: false, color: 'auto' }, level, message);
 }
 
 const OSTREE_PROGRAMS: readonly string[] = ['ostree', 'rpm-ostree', 'rpm-ostreed', 'bootc'];

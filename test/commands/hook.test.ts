@@ -1,6 +1,6 @@
 /** The hook: silent when there is nothing to do, one line for each deployment it sealed, plain errors. */
 import assert from 'node:assert/strict';
-import { lstatSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs';
+import { lstatSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -74,6 +74,17 @@ test('a folder that is no sysroot is nobody to seal for', async () => {
 test('journal lines carry their level', async () => {
   const { lines } = await hook(['deploy', '--sysroot', sysroot.path], { stderrIsJournal: true });
   for (const line of lines) assert.match(line, /^<6>deploy: /);
+});
+
+test('what is wrong with the sysroot is warned about, whether there is something to seal or not', async () => {
+  const entry = join(sysroot.path, 'boot/loader.0/entries/ostree-9.conf');
+  writeFileSync(entry, `title Gone\nversion 9\noptions ostree=/ostree/boot.0/gone/${'0'.repeat(64)}/0\n`);
+  for (const lineCount of [4, 1]) {
+    const args = ['boot', '--sysroot', sysroot.path];
+    const { exitCode, lines } = await hook(args, { stderrIsJournal: true });
+    assert.deepEqual([exitCode, lines.length], [0, lineCount]);
+    assert.match(lines[0] ?? '', /^<4>boot: .*ostree-9\.conf: leads to /);
+  }
 });
 
 test('a lock that stays taken ends in the exit code for trying again', async () => {

@@ -44,18 +44,20 @@ export const command: CommandModule = {
 };
 
 async function verify(context: Context, specs: readonly string[], options: Options): Promise<number> {
-  const sysroot = await context.openSysroot();
-  const repository = Repository.open(sysroot.repositoryPath, context.system);
+  const { repositoryPath } = await context.openSysroot();
   const depth: Depth = options.paranoid ? 'paranoid' : options.deep ? 'deep' : 'metadata';
   const progress = context.progress();
   const requireVerity = options.requireVerity ?? false;
-  // Nothing is pruned while we look.
+  // Nothing is pruned while we look; what the deployments are is asked again, now that it stays.
   const report = await withSharedRepositoryLock(
-    repository.path,
+    repositoryPath,
     { signal: progress.signal },
     context.system,
-    () =>
-      verifyDeployments(repository, selectDeployments(sysroot, specs), { depth, requireVerity, progress }),
+    async () => {
+      const chosen = selectDeployments(await context.openSysroot(), specs);
+      const repository = Repository.open(repositoryPath, context.system);
+      return await verifyDeployments(repository, chosen, { depth, requireVerity, progress });
+    },
   );
   const { findings, deployments, images, objects, objectsRead } = report;
   if (context.options.json) {

@@ -7,9 +7,11 @@ import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
 import { errnoOf, PermissionError, SealtreeError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
+import type { VerityMeasurement } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
 import { verityDigest } from '../formats/verity.ts';
 import type { Finding, Severity } from '../image/findings.ts';
+import { refuseEndless } from '../image/plan.ts';
 import { storeFolder } from '../image/store.ts';
 import { validateImage } from '../image/validate.ts';
 import {
@@ -34,7 +36,7 @@ export interface VerifyOptions {
 export interface VerifyReport {
   readonly findings: readonly Finding[];
   readonly deployments: number;
-  /** Images that were read whole. */
+  /** Deployments whose image was read whole. */
   readonly images: number;
   /** Objects that were looked at, and of those whose content was read. */
   readonly objects: number;
@@ -47,10 +49,13 @@ const MOST_PATHS = 10;
 /** Objects that lack fs-verity while others have it: so many are named, more are only counted. */
 const MOST_UNPROTECTED = 10;
 
-/** What one image says of an object, and who needs it. */
-interface NeededObject extends ExpectedObject {
-  readonly deployments: Set<Deployment>;
+/** What one image says of its objects. Deployments that share the image share this. */
+interface Listing {
+  readonly deployments: readonly Deployment[];
+  readonly objects: ReadonlyMap<Checksum, ExpectedObject>;
 }
+
+type Add = (severity: Severity, code: string, message: string, remedy?: readonly string[]) => void;
 
 export async function verifyDeployments(
   repository: Repository,
@@ -65,7 +70,9 @@ class Verification {
   readonly #deployments: readonly Deployment[];
   readonly #options: VerifyOptions;
   readonly #findings: Finding[] = [];
-  readonly #objects = new Map<Checksum, NeededObject>();
+  readonly #listings: Listing[] = [];
+  /** What all images say together. */
+  readonly #objects = new Map<Checksum, ExpectedObject>();
   /** Deployments whose image cannot have fs-verity where it lies. */
   readonly #imagesWithoutVerity: string[] = [];
   #images = 0;
@@ -77,7 +84,7 @@ class Verification {
   }
 
   async run(): Promise<VerifyReport> {
-    for (const deployment of this.#deployments) await this.#verifyImage(deployment);
+    for (const group of this.#byImage()) await this.#verifyImage(group);
     const verifier = new ObjectVerifier(this.#repository, this.#options.depth);
     const found: ObjectFinding[] = [];
     for await (const finding of verifier.verify(this.#objects, this.#options.progress)) found.push(finding);
@@ -95,26 +102,26 @@ class Verification {
     };
   }
 
-  /** The image of one deployment: there, whole, protected, and the image of its commit. */
-  async #verifyImage(deployment: Deployment): Promise<void> {
+  /** Deployments of one commit that have the same file for an image: it is looked at once. */
+  #byImage(): Iterable<readonly Deployment[]> {
+    const { system } = this.#repository;
+    return Map.groupBy(this.#deployments, (deployment) => {
+      const { stats } = readImageState(deployment, this.#repository.path, system);
+      return stats === undefined ? deployment : `${deployment.checksum} ${stats.dev}:${stats.ino}`;
+    }).values();
+  }
+
+  /** The image of deployments: there, whole, protected, and the image of their commit. */
+  async #verifyImage(deployments: readonly Deployment[]): Promise<void> {
+    const [deployment, ...others] = deployments as readonly [Deployment, ...Deployment[]];
     const { system } = this.#repository;
     const state = readImageState(deployment, this.#repository.path, system);
-    const add = (
-      severity: Severity,
-      code: string,
-      message: string,
-      remedy = [`sealtree seal ${deployment.id}`],
-    ) => {
-      this.#findings.push({
-        severity,
-        code,
-        where: state.path,
-        message,
-        deployments: [deployment.id],
-        remedy,
-      });
+    const ids = deployments.map(({ id }) => id);
+    const add: Add = (severity, code, message, remedy = [`sealtree seal ${ids.join(' ')}`]) => {
+      this.#findings.push({ severity, code, where: state.path, message, deployments: ids, remedy });
     };
     if (state.stats === undefined) {
+      if (this.#isGone(deployment)) return await this.#passOver(deployment, others);
       if (state.recorded === undefined) add('unchecked', 'not-sealed', 'the deployment was never sealed');
       else
         add(
@@ -128,16 +135,19 @@ class Verification {
       add('error', 'image-replaced', 'what has the place of the image is no regular file');
       return;
     }
-    if (state.kind === 'lost')
-      add('error', 'image-not-stored', `the stored image ${state.storePath} is gone`);
     let bytes: Buffer;
+    let verity: VerityMeasurement;
     try {
       bytes = system.readFile(state.path);
+      verity = this.#measure(state.path);
     } catch (error) {
+      if (this.#isGone(deployment)) return await this.#passOver(deployment, others);
       add(errnoOf(error) === 'EACCES' ? 'unchecked' : 'error', 'image-unreadable', messageOf(error));
       return;
     }
-    this.#images++;
+    if (state.kind === 'lost')
+      add('error', 'image-not-stored', `the stored image ${state.storePath} is gone`);
+    this.#images += deployments.length;
     const digest = digestOf(verityDigest(bytes));
     if (state.recorded !== undefined && digest !== state.recorded) {
       const how = bytes.length < (this.#storedSize(state) ?? 0) ? 'is cut short' : 'has changed';
@@ -147,8 +157,24 @@ class Verification {
     } else if (state.kind === 'foreign') {
       add('warning', 'image-not-ours', 'the image was not made by sealtree; it is checked as it is');
     }
-    this.#verifyVerityOfImage(deployment, state, digest, add);
-    await this.#compareWithCommit(deployment, state, bytes, digest, add);
+    this.#verifyVerityOfImage(ids, verity, digest, add);
+    await this.#compareWithCommit(deployments, state, bytes, digest, add);
+  }
+
+  #isGone({ path }: Deployment): boolean {
+    return this.#repository.system.lstatIfExists(path) === undefined;
+  }
+
+  /** ostree removed the deployment since it was listed; those it shared the image with are looked at. */
+  async #passOver({ id, path }: Deployment, others: readonly Deployment[]): Promise<void> {
+    this.#findings.push({
+      severity: 'unchecked',
+      code: 'deployment-gone',
+      where: path,
+      message: 'the deployment was removed meanwhile',
+      deployments: [id],
+    });
+    if (others.length > 0) await this.#verifyImage(others);
   }
 
   #storedSize(state: ImageState): number | undefined {
@@ -156,42 +182,32 @@ class Verification {
     return this.#repository.system.lstatIfExists(state.storePath)?.size;
   }
 
-  #verifyVerityOfImage(
-    deployment: Deployment,
-    state: ImageState,
-    digest: Digest,
-    add: (severity: Severity, code: string, message: string) => void,
-  ): void {
+  #measure(path: string): VerityMeasurement {
     const { system } = this.#repository;
-    const fd = system.openRead(state.path, { noFollow: true });
+    const fd = system.openRead(path, { noFollow: true });
     try {
-      const verity = system.measureVerity(fd);
-      if (verity.state === 'enabled' && digestOf(verity.digest) !== digest)
-        add(
-          'error',
-          'image-verity',
-          `fs-verity measures ${digestOf(verity.digest)}, the bytes give ${digest}`,
-        );
-      if (verity.state === 'disabled')
-        add(
-          this.#options.requireVerity ? 'error' : 'warning',
-          'image-verity',
-          'fs-verity is off on the image',
-        );
-      if (verity.state === 'unsupported') this.#imagesWithoutVerity.push(deployment.id);
+      return system.measureVerity(fd);
     } finally {
       system.close(fd);
     }
   }
 
+  #verifyVerityOfImage(ids: readonly string[], verity: VerityMeasurement, digest: Digest, add: Add): void {
+    if (verity.state === 'enabled' && digestOf(verity.digest) !== digest)
+      add('error', 'image-verity', `fs-verity measures ${digestOf(verity.digest)}, the bytes give ${digest}`);
+    if (verity.state === 'disabled')
+      add(this.#options.requireVerity ? 'error' : 'warning', 'image-verity', 'fs-verity is off on the image');
+    if (verity.state === 'unsupported') this.#imagesWithoutVerity.push(...ids);
+  }
+
   async #compareWithCommit(
-    deployment: Deployment,
+    deployments: readonly Deployment[],
     state: ImageState,
     bytes: Buffer,
     digest: Digest,
-    add: (severity: Severity, code: string, message: string, remedy?: string[]) => void,
+    add: Add,
   ): Promise<void> {
-    const commit = deployment.checksum;
+    const commit = (deployments[0] as Deployment).checksum;
     let listed: Map<Checksum, ExpectedObject>;
     try {
       listed = expectedObjects(new ErofsImage(bytes, state.path));
@@ -203,7 +219,7 @@ class Verification {
     const lists = [...listed.values()];
     const verity = lists.every(({ digest }) => digest !== undefined) ? 'yes' : 'maybe';
     // An image that is still as it was sealed is not what changed.
-    const remedy = digest === state.recorded ? this.#pullRemedy([deployment]) : undefined;
+    const remedy = digest === state.recorded ? this.#pullRemedy(deployments) : undefined;
     try {
       const expectation = {
         repository: this.#repository,
@@ -219,30 +235,40 @@ class Verification {
     } catch (error) {
       if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
       if (error instanceof PermissionError) add('unchecked', 'commit-unreadable', error.message, []);
-      else add('error', 'commit-damaged', error.message, this.#pullRemedy([deployment]));
+      else add('error', 'commit-damaged', error.message, this.#pullRemedy(deployments));
     }
     for (const [checksum, object] of listed) {
-      const needed = this.#objects.get(checksum);
+      const known = this.#objects.get(checksum);
       // An object is looked at once: it cannot be what two images say when these differ.
-      if (needed?.digest && object.digest && !bytesEqual(needed.digest, object.digest)) {
-        const others = [...needed.deployments].map(({ id }) => id).join(', ');
+      if (known?.digest && object.digest && !bytesEqual(known.digest, object.digest)) {
+        const others = this.#usersOf(checksum)
+          .map(({ id }) => id)
+          .join(', ');
         add(
           'error',
           'object-conflict',
-          `object ${checksum}.file is listed with the digest ${digestOf(object.digest)}, in ${others} with ${digestOf(needed.digest)}`,
+          `object ${checksum}.file is listed with the digest ${digestOf(object.digest)}, in ${others} with ${digestOf(known.digest)}`,
         );
       }
-      const deployments = (needed?.deployments ?? new Set()).add(deployment);
-      this.#objects.set(checksum, { ...object, digest: needed?.digest ?? object.digest, deployments });
+      if (known?.digest === undefined) this.#objects.set(checksum, object);
     }
+    this.#listings.push({ deployments, objects: listed });
     const without = lists.filter(({ digest }) => digest === undefined).length;
     if (without > 0)
       add(
         'warning',
         'image-without-digests',
         `${without} of ${lists.length} objects are listed without a digest: nothing protects them`,
-        [`sealtree seal --rebuild ${deployment.id}`],
+        [`sealtree seal --rebuild ${deployments.map(({ id }) => id).join(' ')}`],
       );
+  }
+
+  /** The deployments whose image points to an object. */
+  #usersOf(checksum: Checksum): Deployment[] {
+    const users = new Set(
+      this.#listings.flatMap(({ deployments, objects }) => (objects.has(checksum) ? deployments : [])),
+    );
+    return this.#deployments.filter((deployment) => users.has(deployment));
   }
 
   /** Where in their trees the wrong objects are used. */
@@ -250,12 +276,13 @@ class Verification {
     const uses = new Map([...wrong].map((checksum) => [checksum, new Set<string>()]));
     if (uses.size === 0) return uses;
     const commits = new Set(
-      [...uses.keys()].flatMap((object) =>
-        [...(this.#objects.get(object)?.deployments ?? [])].map(({ checksum }) => checksum),
-      ),
+      this.#listings
+        .filter(({ objects }) => uses.keys().some((checksum) => objects.has(checksum)))
+        .flatMap(({ deployments }) => deployments.map(({ checksum }) => checksum)),
     );
     for (const commit of commits) {
       try {
+        refuseEndless(this.#repository, commit);
         const pending = [{ path: '', tree: this.#repository.commit(commit).rootTree }];
         for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
           const { files, dirs } = this.#repository.dirtree(next.tree);
@@ -267,7 +294,7 @@ class Verification {
           await this.#options.progress.breathe();
         }
       } catch (error) {
-        // A broken tree has its own finding; the paths below it cannot be named.
+        // A broken tree has its own finding, an endless one no end; the paths in it cannot be named.
         if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
       }
     }
@@ -280,7 +307,7 @@ class Verification {
     { verity }: ObjectVerifier,
   ): void {
     for (const [checksum, list] of wrong) {
-      const deployments = [...(this.#objects.get(checksum)?.deployments ?? [])];
+      const deployments = this.#usersOf(checksum);
       const paths = [...(uses.get(checksum) ?? [])];
       const protect = protectRemedy(deployments);
       // An object that is fetched anew has no fs-verity yet.

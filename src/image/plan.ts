@@ -50,21 +50,27 @@ export interface CommitObjects {
 /** A few dirtrees that name each other many times can describe more entries than there are atoms. */
 const MOST_ENTRIES = 50_000_000;
 
+/**
+ * To be asked before a walk of a whole commit.
+ * @throws UnsupportedError where it would not come to an end
+ */
+export function refuseEndless(repository: Repository, commit: Checksum): void {
+  const { files, directories } = treeSize(repository, repository.commit(commit).rootTree);
+  const entries = files + directories;
+  if (entries > MOST_ENTRIES)
+    throw new UnsupportedError(`commit ${commit} has ${entries} entries, more than an image is made of`, {
+      details: { commit, entries, limit: MOST_ENTRIES },
+    });
+}
+
 /** Loads the metadata of every content object of a commit. */
 export async function collectObjects(
   repository: Repository,
   commit: Checksum,
   progress: Progress,
 ): Promise<CommitObjects> {
+  refuseEndless(repository, commit);
   const { rootTree } = repository.commit(commit);
-  const { files, directories } = treeSize(repository, rootTree);
-  if (files + directories > MOST_ENTRIES)
-    throw new UnsupportedError(
-      `commit ${commit} has ${files + directories} entries, more than an image is made of`,
-      {
-        details: { commit, entries: files + directories, limit: MOST_ENTRIES },
-      },
-    );
   const all = new Map<Checksum, ContentInfo>();
   const backing = new Map<Checksum, ContentInfo>();
   let backingBytes = 0;

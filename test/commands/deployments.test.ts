@@ -103,6 +103,20 @@ test('what verify names for images without digests mends them', async () => {
   assert.doesNotMatch((await run(system, 'verify', '2')).lines.join('\n'), /without a digest/);
 });
 
+test('verify looks at the deployments there are once nothing is removed any more', async () => {
+  const system = withoutVerity();
+  await run(system, 'seal');
+  const locking: System = {
+    ...system,
+    lock(path, options, timeoutMs, signal) {
+      rmSync(sysroot.deploymentPaths[0] as string, { recursive: true });
+      unlinkSync(join(sysroot.path, 'boot/loader/entries/ostree-3.conf'));
+      return system.lock(path, options, timeoutMs, signal);
+    },
+  };
+  assert.match((await run(locking, 'verify')).lines.at(-1) ?? '', /^2 of 2 deployments have an image/);
+});
+
 test('--json=lines is one line also where the answer is no list', async () => {
   const { lines } = await run(withoutVerity(), 'status', '--json=lines');
   assert.equal(lines.length, 1);

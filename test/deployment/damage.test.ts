@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { textToBytes } from '../../src/base/bytes.ts';
+import type { Checksum } from '../../src/base/digest.ts';
 import { IoError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import type { System } from '../../src/base/system.ts';
@@ -13,9 +14,17 @@ import { sealDeployments } from '../../src/deployment/seal.ts';
 import { reportDeployments } from '../../src/deployment/status.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { verifyDeployments } from '../../src/deployment/verify.ts';
+import { ErofsImage } from '../../src/formats/erofs/read.ts';
+import {
+  metadataChecksum,
+  serializeCommit,
+  serializeDirmeta,
+  serializeDirtree,
+} from '../../src/formats/objects.ts';
 import { verityDigest } from '../../src/formats/verity.ts';
 import { buildImage } from '../../src/image/plan.ts';
 import { storeFolder } from '../../src/image/store.ts';
+import { expectedObjects } from '../../src/image/verify-objects.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { lookup, rootOf } from '../../src/repository/tree.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -133,6 +142,88 @@ test('an image that lists no digests does not keep those of another from being c
   assert.deepEqual(await errorsOf('deep'), ['object-conflict', 'object-corrupt']);
 });
 
+test('an image that deployments share is read once, and its findings name them all', async () => {
+  // Of the second deployment and of the third, which have one commit.
+  const path = join(sysroot.deploymentPaths[1] as string, '.ostree.cfs');
+  writeFileSync(path, Buffer.alloc(readFileSync(path).length));
+  let reads = 0;
+  const counting: System = {
+    ...system,
+    readFile(file) {
+      if (file.toString().endsWith('/.ostree.cfs')) reads++;
+      return system.readFile(file);
+    },
+  };
+  const { findings, images } = await verifyAll('metadata', counting);
+  assert.deepEqual([reads, images], [2, 3]);
+  const ids = readSysroot(sysroot.path, system)
+    .deployments.slice(1)
+    .map(({ id }) => id);
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  assert.deepEqual(
+    errors.map(({ code, deployments, remedy }) => [code, deployments, remedy]),
+    ['image-digest', 'image-damaged'].map((code) => [code, ids, [`sealtree seal ${ids.join(' ')}`]]),
+  );
+});
+
+test('a deployment that goes while we look is not checked; the one it shared its image with is', async () => {
+  const repository = Repository.open(sysroot.repositoryPath, system);
+  const { deployments } = readSysroot(sysroot.path, system);
+  const [first, second] = sysroot.deploymentPaths as readonly [string, string];
+  rmSync(first, { recursive: true });
+  const removing: System = {
+    ...system,
+    readFile(file) {
+      if (file === join(second, '.ostree.cfs')) rmSync(second, { recursive: true });
+      return system.readFile(file);
+    },
+  };
+  const options = { depth: 'metadata', requireVerity: false, progress: silent() } as const;
+  for (const by of [removing, system]) {
+    const { findings, images } = await verifyDeployments(
+      Repository.open(repository.path, by),
+      deployments,
+      options,
+    );
+    assert.equal(images, 1);
+    assert.deepEqual(
+      findings
+        .filter(({ code }) => !code.endsWith('verity'))
+        .map(({ severity, code, where }) => [severity, code, where]),
+      [first, second].map((path) => ['unchecked', 'deployment-gone', path]),
+    );
+  }
+});
+
+test('a commit of a few folders that name each other without end keeps no check from ending', async () => {
+  let tree = putObject('dirtree', serializeDirtree({ files: [], dirs: [] }));
+  const meta = putObject('dirmeta', serializeDirmeta({ uid: 0, gid: 0, mode: 0o40755, xattrs: [] }));
+  for (let depth = 0; depth < 60; depth++) {
+    const dirs = ['a', 'b'].map((name) => ({ name: textToBytes(name), tree, meta }));
+    tree = putObject('dirtree', serializeDirtree({ files: [], dirs }));
+  }
+  const repository = Repository.open(sysroot.repositoryPath, system);
+  const checksum = putObject(
+    'commit',
+    serializeCommit({ ...repository.commit(sysroot.commits[1]), rootTree: tree, rootMeta: meta }),
+  );
+  const [deployment] = readSysroot(sysroot.path, system).deployments;
+  assert(deployment !== undefined);
+  const [object] = expectedObjects(new ErofsImage(readFileSync(image()), image())).keys();
+  rmSync(repository.objectPath(object as Checksum, 'file'));
+  const options = { depth: 'metadata', requireVerity: false, progress: silent() } as const;
+  const { findings } = await verifyDeployments(repository, [{ ...deployment, checksum }], options);
+  assert.deepEqual(findings.find(({ code }) => code === 'object-missing')?.paths, []);
+});
+
+function putObject(type: string, bytes: Buffer): Checksum {
+  const checksum = metadataChecksum(bytes);
+  const folder = join(sysroot.repositoryPath, 'objects', checksum.slice(0, 2));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${checksum.slice(2)}.${type}`), bytes);
+  return checksum;
+}
+
 /**
  * Changes the digest of an object that both commits have in the image of one deployment of the first. The record
  * goes too: nothing else says that the image is not the one that was made.
@@ -159,9 +250,9 @@ async function errorsOf(depth: 'metadata' | 'deep'): Promise<string[]> {
   return [...new Set(errors.map(({ code }) => code))];
 }
 
-async function verifyAll(depth: 'metadata' | 'deep') {
-  const repository = Repository.open(sysroot.repositoryPath, system);
-  const { deployments } = readSysroot(sysroot.path, system);
+async function verifyAll(depth: 'metadata' | 'deep', by: System = system) {
+  const repository = Repository.open(sysroot.repositoryPath, by);
+  const { deployments } = readSysroot(sysroot.path, by);
   return await verifyDeployments(repository, deployments, {
     depth,
     requireVerity: false,

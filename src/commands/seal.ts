@@ -87,8 +87,8 @@ async function seal(context: Context, specs: readonly string[], options: Options
 
 const VERBS = {
   sealed: ['sealed', 'would seal'],
-  adopted: ["sealed with ostree's own image", "would take ostree's own image"],
-  linked: ['sealed with the stored image of its commit', 'would link the stored image of its commit'],
+  adopted: ['sealed with the image it had', 'would seal with the image it has'],
+  linked: ['sealed with the stored image', 'would seal with the stored image'],
   protected: ['sealed, fs-verity turned on where it was off', 'would turn on fs-verity where it is off'],
   unchanged: ['already sealed', 'already sealed'],
   skipped: ['not sealed', 'would not seal'],

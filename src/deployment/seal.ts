@@ -49,8 +49,8 @@ export interface SealOptions {
 
 /**
  * - `sealed`: an image was written and linked;
- * - `adopted`: the deployment's own image, made by ostree, was right and is now stored and recorded;
- * - `linked`: the commit's stored image was linked into the deployment;
+ * - `adopted`: the image that the deployment had was right and is now stored and recorded;
+ * - `linked`: the stored image was linked into the deployment;
  * - `protected`: it was sealed; fs-verity was off on the image or on objects, and was turned on;
  * - `unchanged`: it was sealed already;
  * - `skipped`: it must not be sealed, `reason` says why;
@@ -268,7 +268,7 @@ class SealRun {
       if (plan.store.kind === 'adopt' && link?.kind === 'keep') return 'adopted';
       if (link?.kind === 'keep' && recorded !== image.digest) return 'adopted';
       if (link?.kind === 'keep') return wasProtected ? 'unchanged' : 'protected';
-      return plan.store.kind === 'keep' ? 'linked' : 'sealed';
+      return plan.store.kind === 'keep' || plan.store.kind === 'adopt' ? 'linked' : 'sealed';
     };
     if (dryRun)
       return deployments.map(

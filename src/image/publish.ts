@@ -49,7 +49,8 @@ export interface Publication {
 
 /**
  * What becomes of the image in the store: `keep` what is there, its bytes are right; `write` it; `replace` what is
- * there and wrong; `adopt` the file of those bytes that a deployment has (ostree made it).
+ * there and wrong; `adopt` the file of those bytes that a deployment has (ostree made it), if it belongs to whom the
+ * repository belongs to: any other owner could change it.
  */
 export type StoreAction =
   | { readonly kind: 'keep' }
@@ -92,13 +93,15 @@ export interface PublicationResult {
  */
 export type Validate = (bytes: Buffer, path: string) => void | Promise<void>;
 
-/** Finds out what there is to do. Reads only. */
+/** Finds out what there is to do. Reads only. @throws OperationError where a folder has the place of an image */
 export function planPublication(publication: Publication, system: SystemReads): PublicationPlan {
   const path = imagePath(publication.repositoryPath, publication.digest);
+  refuseFolder(path, system);
   const wrong = differs(path, publication, system);
   const store = planStore(wrong, publication, system);
   const links = publication.deploymentPaths.map((deploymentPath): LinkAction => {
     const link = join(deploymentPath, DEPLOYMENT_IMAGE);
+    refuseFolder(link, system);
     const kept = store.kind === 'keep' ? path : store.kind === 'adopt' ? store.from : undefined;
     if (kept !== undefined && isSameFile(link, kept, system)) return { deploymentPath, kind: 'keep' };
     return { deploymentPath, kind: system.lstatIfExists(link) === undefined ? 'link' : 'replace' };
@@ -109,11 +112,21 @@ export function planPublication(publication: Publication, system: SystemReads): 
 
 function planStore(wrong: string | undefined, publication: Publication, system: SystemReads): StoreAction {
   if (wrong === undefined) return { kind: 'keep' };
+  const owner = system.stat(publication.repositoryPath).uid;
   for (const deploymentPath of publication.deploymentPaths) {
     const from = join(deploymentPath, DEPLOYMENT_IMAGE);
-    if (differs(from, publication, system) === undefined) return { kind: 'adopt', from };
+    if (differs(from, publication, system) !== undefined) continue;
+    if (system.lstat(from).uid === owner) return { kind: 'adopt', from };
   }
   return wrong === MISSING ? { kind: 'write' } : { kind: 'replace', why: wrong };
+}
+
+/** A file can be put in the place of anything but a folder. */
+function refuseFolder(path: string, system: SystemReads): void {
+  if (!isDirectory(system.lstatIfExists(path)?.mode ?? 0)) return;
+  throw new OperationError('publish', `${path} is a folder, and the image is to have that name`, {
+    hint: 'nothing that ostree or sealtree made: see what is in it, then move it away and seal again',
+  });
 }
 
 const MISSING = 'missing';

@@ -199,6 +199,25 @@ test("an image of ostree's own is adopted when it is right, and replaced when it
   );
 });
 
+test('after a lost record, and after a link that failed, it is said what was done', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  await seal(system);
+  rmSync(join(sysroot.repositoryPath, 'extensions/sealtree/commits'), { recursive: true });
+  unlinkSync(imageOf(2));
+  for (const dryRun of [true, false])
+    assert.deepEqual(
+      (await seal(system, { dryRun })).map(({ action }) => action),
+      ['adopted', 'adopted', 'linked'],
+    );
+  // Of two deployments of one commit one has its image, and the store has none.
+  rmSync(join(sysroot.repositoryPath, 'extensions/sealtree'), { recursive: true });
+  unlinkSync(imageOf(2));
+  assert.deepEqual(
+    (await seal(system)).map(({ action }) => action),
+    ['adopted', 'adopted', 'linked'],
+  );
+});
+
 test('an image that is not the one of its commit is not published', async () => {
   const { system } = simulateInodes(linuxSystem, { verity: false });
   // A disk that turns a bit of an inode's mode, and says nothing.

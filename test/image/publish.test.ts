@@ -3,6 +3,7 @@ import {
   chmodSync,
   linkSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   symlinkSync,
@@ -11,6 +12,7 @@ import {
 import { test } from 'node:test';
 import { digestOf } from '../../src/base/digest.ts';
 import { OperationError, UnsupportedError } from '../../src/base/errors.ts';
+import type { Path } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { verityDigest } from '../../src/formats/verity.ts';
 import {
@@ -144,6 +146,35 @@ test('an image that ostree wrote into the deployment is adopted, not written a s
   assert.equal(result.store, 'adopt');
   assert.equal(lstatSync(image).ino, ino);
   assert.equal(lstatSync(`${deployment}/.ostree.cfs`).ino, ino);
+});
+
+test('an image of another owner than the repository is not adopted: that one could change it', async () => {
+  using work = new Sandbox();
+  const { system, publication, image, deployment } = setUp(work);
+  const link = `${deployment}/.ostree.cfs`;
+  writeFileSync(link, BYTES, { mode: 0o644 });
+  const { ino } = lstatSync(link);
+  const other = {
+    ...system,
+    lstat: (path: Path) => Object.assign(system.lstat(path), path === link ? { uid: 12345 } : {}),
+  };
+  const result = await publish(planPublication(publication, other), fine, other);
+  assert.equal(result.store, 'write');
+  assert.notEqual(lstatSync(image).ino, ino);
+  assert.equal(lstatSync(link).ino, lstatSync(image).ino);
+});
+
+test('a folder in the place of an image is said to be one, and stays', async () => {
+  for (const place of ['image', 'deployment'] as const) {
+    using work = new Sandbox();
+    const { system, publication, image, deployment } = setUp(work, false);
+    const path = place === 'image' ? image : `${deployment}/.ostree.cfs`;
+    mkdirSync(path, { recursive: true });
+    assert.throws(
+      () => planPublication(publication, system),
+      (error) => error instanceof OperationError && error.message.startsWith(`${path} is a folder`),
+    );
+  }
 });
 
 test('another image in the deployment is replaced', async () => {

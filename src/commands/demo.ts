@@ -2,6 +2,7 @@
 import { basename, join, relative } from 'node:path';
 import prettyMilliseconds from 'pretty-ms';
 import { ExitCode, SealtreeError, UsageError } from '../base/errors.ts';
+import { shellWord } from '../base/shell.ts';
 import { inspectDemoFolder, prepareDemoFolder } from '../deployment/demo-folder.ts';
 import { type DemoSysroot, makeDemoSysroot } from '../deployment/demo-sysroot.ts';
 import { failureOf, type SealResult, sealDeployments } from '../deployment/seal.ts';
@@ -159,9 +160,9 @@ function nextSteps(
   const images = results.slice(0, 2).map(({ deployment: { stateroot, checksum } }) => {
     // The start of a checksum is enough for a shell to find it.
     const image = `ostree/deploy/${stateroot}/deploy/${checksum.slice(0, 8)}*/.ostree.cfs`;
-    return `${quoted(directory)}/${image}`;
+    return `${shellWord(directory)}/${image}`;
   });
-  const here = `sealtree --sysroot ${quoted(directory)}`;
+  const here = `sealtree --sysroot ${shellWord(directory)}`;
   const steps: readonly (readonly [does: string, line: string])[] = [
     ['the history of a system, and what its last release changed', `${here} log ${ref}`],
     ['', `${here} diff ${ref}^ ${ref}`],
@@ -174,7 +175,7 @@ function nextSteps(
       'read everything again; then change a file in its ostree/repo/objects, and once more',
       `${here} verify --deep`,
     ],
-    ['start afresh', `sealtree demo ${quoted(directory)}`],
+    ['start afresh', `sealtree demo ${shellWord(directory)}`],
   ];
   const alias = aliasOf(context);
   return [
@@ -190,11 +191,7 @@ function aliasOf({ cwd }: Context): string | undefined {
   if (basename(script) === 'sealtree') return undefined;
   const short = (path: string): string => {
     const near = relative(cwd, path);
-    return quoted(near.startsWith('..') ? path : near);
+    return shellWord(near.startsWith('..') ? path : near);
   };
-  return `alias sealtree='${short(process.execPath)} ${short(script)}'`;
+  return `alias sealtree=${shellWord(`${short(process.execPath)} ${short(script)}`)}`;
 }
-
-/** A word for a shell. */
-const quoted = (text: string): string =>
-  /^[\w./:=@%+-]+$/.test(text) ? text : `"${text.replace(/["$`\\]/g, '\\$&')}"`;

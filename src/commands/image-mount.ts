@@ -1,5 +1,6 @@
 /** `sealtree image mount` and `umount`. */
 import { ExitCode } from '../base/errors.ts';
+import { shellWord } from '../base/shell.ts';
 import {
   type MountedImage,
   type MountRequest,
@@ -32,7 +33,7 @@ export async function mount(
   };
   if (context.options.dryRun) {
     const { hasAcl } = openImage(context, file);
-    for (const words of mountCommands(request, hasAcl)) context.print(words.join(' '));
+    for (const words of mountCommands(request, hasAcl)) context.print(words.map(shellWord).join(' '));
     return ExitCode.ok;
   }
   const mounted = await mountImage(request, context.system, context.progress());
@@ -60,7 +61,7 @@ function describe({ directory, verity, imageVerified }: MountedImage): string {
 
 export async function umount(context: Context, directory: string): Promise<number> {
   const path = context.path(directory);
-  if (context.options.dryRun) context.print(`umount ${path}`);
+  if (context.options.dryRun) context.print(`umount ${shellWord(path)}`);
   else await unmountImage(path, context.system);
   return ExitCode.ok;
 }

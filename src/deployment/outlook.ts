@@ -10,6 +10,7 @@ import {
   verityOfFileSystem,
 } from '../base/capabilities.ts';
 import { SealtreeError } from '../base/errors.ts';
+import { shellWord } from '../base/shell.ts';
 import type { System } from '../base/system.ts';
 import type { Severity } from '../image/findings.ts';
 import { Repository } from '../repository/repository.ts';
@@ -33,7 +34,7 @@ export function sealOutlook(sysroot: Sysroot, system: System): SealOutlook {
     ...repositoryObstacles(sysroot, system),
     ...kernelObstacles(sysroot, kernelFacts(), system),
   ];
-  const next = sysroot.path === '/' ? 'sealtree seal' : `sealtree seal --sysroot ${sysroot.path}`;
+  const next = sysroot.path === '/' ? 'sealtree seal' : `sealtree seal --sysroot ${shellWord(sysroot.path)}`;
   return { obstacles, next };
 }
 

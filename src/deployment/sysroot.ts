@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { type ByteString, bytesToText, displayBytes } from '../base/bytes.ts';
 import { errnoOf, NotFoundError, SealtreeError } from '../base/errors.ts';
+import { shellWord } from '../base/shell.ts';
 import type { SystemReads } from '../base/system.ts';
 import { blsOptions, blsValue, blsValues, parseBlsEntry, parseBlsName } from '../formats/bls.ts';
 import { splitKargs } from '../formats/kargs.ts';
@@ -338,7 +339,7 @@ class SysrootReader {
           path,
           'no boot entry leads to this deployment',
           [id],
-          [`ostree admin cleanup --sysroot=${this.#path}`],
+          [`ostree admin cleanup --sysroot=${shellWord(this.#path)}`],
         );
         return [{ ...name, stateroot, id, path }];
       });

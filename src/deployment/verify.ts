@@ -7,6 +7,7 @@ import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
 import { errnoOf, PermissionError, SealtreeError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
+import { shellWord } from '../base/shell.ts';
 import type { VerityMeasurement } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
 import { verityDigest } from '../formats/verity.ts';
@@ -329,10 +330,10 @@ class Verification {
 
   /** Deletes what is damaged and fetches it again from where the deployments came from. */
   #pullRemedy(deployments: readonly Deployment[]): string[] {
-    const repo = `--repo=${this.#repository.path}`;
+    const repo = `--repo=${shellWord(this.#repository.path)}`;
     const pulls = deployments.map(({ origin, checksum }) => {
       const [remote, ref] = origin?.refspec?.split(':') ?? [];
-      const source = remote !== undefined && ref !== undefined ? remote : 'REMOTE';
+      const source = remote !== undefined && ref !== undefined ? shellWord(remote) : 'REMOTE';
       return `ostree pull ${repo} ${source} ${checksum}`;
     });
     return [`ostree fsck ${repo} --delete`, ...new Set(pulls)];

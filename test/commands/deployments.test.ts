@@ -1,6 +1,6 @@
 /** seal, status, verify and gc as a person meets them: their words and exit codes, and no word too many. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -121,6 +121,14 @@ test('--json=lines is one line also where the answer is no list', async () => {
   const { lines } = await run(withoutVerity(), 'status', '--json=lines');
   assert.equal(lines.length, 1);
   assert.equal(JSON.parse(lines[0] ?? '').deployments.length, 3);
+});
+
+test('what is to be run next can be copied into a shell', async () => {
+  const path = join(folder, "it's here");
+  renameSync(sysroot.path, path);
+  sysroot = { ...sysroot, path };
+  const { lines } = await run(withoutVerity(), 'status');
+  assert.match(lines.at(-1) ?? '', /next: sealtree seal --sysroot '.*\/it'\\''s here'$/);
 });
 
 test('--repo that is not the repository of the sysroot is refused, not ignored', async () => {

@@ -1,5 +1,6 @@
 /** All there is to say about the selected row. */
 import prettyBytes from 'pretty-bytes';
+import { shellWord } from '../../src/base/shell.ts';
 import type { Deployment } from '../../src/deployment/deployment.ts';
 import type { Finding } from '../../src/image/findings.ts';
 import { type State, selectedItem } from '../state.ts';
@@ -128,7 +129,7 @@ function describeOutlook(state: State, lines: Lines): void {
   lines.text(`${text[0]?.toUpperCase()}${text.slice(1)}.`, (line) => theme.bold(theme.tone[tone](line)));
   if (state.sysroot?.deployments.length === 0) {
     lines.text(`ostree deploys a commit of a repository into ${state.sysroot.path}:`);
-    lines.command(`ostree admin deploy --sysroot=${state.sysroot.path} REF`);
+    lines.command(`ostree admin deploy --sysroot=${shellWord(state.sysroot.path)} REF`);
     return;
   }
   lines.blank();

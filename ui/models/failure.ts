@@ -1,5 +1,6 @@
 /** Why there is nothing to show, and what to do about it. */
 import { errnoOf, type SealtreeError } from '../../src/base/errors.ts';
+import { shellWord } from '../../src/base/shell.ts';
 import type { Theme } from '../theme.ts';
 import { messageText, wrap } from './text.ts';
 
@@ -18,7 +19,7 @@ export function failureOf(error: SealtreeError, sysrootPath: string): Failure {
     return {
       message: error.message,
       advice: ['This user may not read the sysroot.'],
-      commands: [[`sudo sealtree --sysroot ${sysrootPath}`, 'the same with all rights']],
+      commands: [[`sudo sealtree --sysroot ${shellWord(sysrootPath)}`, 'the same with all rights']],
     };
   if (error.code === 'not-found')
     return {

@@ -9,6 +9,9 @@
 /** A string whose characters are bytes. Never show it to a person without {@link displayBytes}. */
 export type ByteString = string & { readonly __bytes: never };
 
+/** A path longer than this is not walked: whoever nests so deep wants the walk to end in memory, not in files. */
+export const MAX_PATH_BYTES = 1024 * 1024;
+
 /** The bytes as a ByteString. */
 export function bytesToString(bytes: Uint8Array, start = 0, end = bytes.length): ByteString {
   return asBuffer(bytes).toString('latin1', start, end) as ByteString;

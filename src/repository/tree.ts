@@ -2,7 +2,7 @@
  * The tree of a commit, opened only where one looks: a lookup loads the dirtrees on its way, a walk those it
  * passes. Nothing recurses, so depth costs memory only.
  */
-import { type ByteString, displayBytes } from '../base/bytes.ts';
+import { type ByteString, displayBytes, MAX_PATH_BYTES } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import type { Dirtree } from '../formats/objects.ts';
@@ -31,9 +31,6 @@ export type TreeNode = DirectoryNode | FileNode;
 /** Where dirtrees come from: a repository, or a folder on disk that was hashed. */
 export type DirtreeSource = Pick<Repository, 'dirtree'>;
 
-/** A path longer than this is not walked: whoever nests so deep wants the walk to end in memory, not in files. */
-const MAX_PATH = 1024 * 1024;
-
 /** Root folder of a commit. @throws NotFoundError */
 export function rootOf(repository: Repository, commit: Checksum): DirectoryNode {
   const { rootTree, rootMeta } = repository.commit(commit);
@@ -50,10 +47,10 @@ export function rootOf(repository: Repository, commit: Checksum): DirectoryNode 
 export function* children(source: DirtreeSource, folder: DirectoryNode): Generator<TreeNode, void> {
   const { files, dirs } = source.dirtree(folder.tree);
   const base = folder.path === '/' ? '/' : `${folder.path}/`;
-  if (base.length > MAX_PATH)
+  if (base.length > MAX_PATH_BYTES)
     throw new FormatError(`dirtree ${folder.tree}`, 'path is too long', {
       got: base.length,
-      want: `at most ${MAX_PATH}`,
+      want: `at most ${MAX_PATH_BYTES}`,
     });
   for (const { name, checksum } of files)
     yield { kind: 'file', path: (base + name) as ByteString, name, checksum };

@@ -5,7 +5,7 @@
  *
  * {@link ErofsImage} gives what is stored, inode by inode; {@link ./read-tree.ts} the tree behind it.
  */
-import { type ByteString, displayBytes, roundUp } from '../../base/bytes.ts';
+import { type ByteString, displayBytes, MAX_PATH_BYTES, roundUp } from '../../base/bytes.ts';
 import type { FormatError } from '../../base/errors.ts';
 import { isDirectory, S_IFCHR, S_IFMT } from '../../base/mode.ts';
 import { NO_XATTRS, sortedXattrs, type Xattrs } from '../../base/xattrs.ts';
@@ -144,7 +144,7 @@ export class ErofsImage {
   /**
    * All entries, depth-first in stored order, the root first; `.`, `..` and the root's real whiteouts left
    * out. An inode met again is a hard link to where it was met first; a directory met again is refused, and so
-   * are inodes that overlap.
+   * are inodes that overlap, and directories whose path is longer than {@link MAX_PATH_BYTES}.
    */
   *walk(): Generator<WalkedEntry, void> {
     const claims = this.claims();
@@ -170,7 +170,10 @@ export class ErofsImage {
       }
       if (linkOf === undefined && linked.has(nid)) firstPaths.set(nid, path);
       yield { path, name, depth: stack.length, inode, linkOf };
-      if (isDirectory(inode.mode)) stack.push({ path, inode, children: this.children(inode, top.inode) });
+      if (!isDirectory(inode.mode)) continue;
+      if (path.length > MAX_PATH_BYTES)
+        throw this.error('path is too long', inode.offset, path.length, `at most ${MAX_PATH_BYTES}`);
+      stack.push({ path, inode, children: this.children(inode, top.inode) });
     }
   }
 

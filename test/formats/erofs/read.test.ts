@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type ByteString, bytesToString } from '../../../src/base/bytes.ts';
+import { type ByteString, bytesToString, MAX_PATH_BYTES } from '../../../src/base/bytes.ts';
 import { FormatError, UnsupportedError } from '../../../src/base/errors.ts';
 import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../../src/base/mode.ts';
 import type { Xattr } from '../../../src/base/xattrs.ts';
@@ -359,5 +359,33 @@ describe('readTree', () => {
     let depth = 0;
     for (const entry of image.walk()) depth = Math.max(depth, entry.depth);
     assert.equal(depth, 20_000);
+  });
+});
+
+/** Directories one in another, with names of `length` bytes. */
+function chain(depth: number, length: number): ErofsImage {
+  const tree = new ImageTree();
+  let parent: number = tree.addRoot({ mode: S_IFDIR | 0o755 });
+  for (let i = 0; i < depth; i++)
+    parent = tree.add(parent, bytes('n'.repeat(length)), { mode: S_IFDIR | 0o755 });
+  return new ErofsImage(writeImage(tree).bytes, 'chain');
+}
+
+describe('depth', () => {
+  it('is walked as deep as a commit is', () => {
+    let count = 0;
+    for (const { depth } of chain(10_000, 1).walk()) count = depth;
+    assert.equal(count, 10_000);
+  });
+
+  it('ends where paths would fill the memory', () => {
+    const depth = Math.ceil(MAX_PATH_BYTES / 256) + 1;
+    assert.throws(() => chain(depth, 255).walk().toArray(), /path is too long/);
+    assert.equal(
+      chain(depth - 2, 255)
+        .walk()
+        .toArray().length,
+      depth - 1,
+    );
   });
 });

@@ -135,7 +135,7 @@ function renderDeployment({ deployment, image }: DeploymentReport, style: Style)
 }
 
 function imageText({ state, valid, recorded, sizeBytes }: ImageReport, style: Style): string {
-  if (valid === false) return style.red('not what was sealed');
+  if (valid === false) return style.red(state === 'foreign' ? 'no image at all' : 'not what was sealed');
   switch (state) {
     case 'sealed':
       return valid ? style.green('sealed') : style.yellow('sealed, but it could not be read');

@@ -3,7 +3,7 @@
  * once to recompute its digest; reads no object. Whatever could not be looked at is said to be unknown.
  */
 import { type Digest, digestOf } from '../base/digest.ts';
-import { errnoOf, SealtreeError } from '../base/errors.ts';
+import { errnoOf, SealtreeError, UnsupportedError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
 import type { System, VerityMeasurement } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
@@ -21,7 +21,7 @@ export interface ImageReport {
   readonly recorded: Digest | undefined;
   /**
    * Whether the bytes are those that were sealed; undefined where nothing was recorded to compare with, or this user
-   * must not read the image.
+   * must not read the image. What is no image at all is wrong also where nothing was recorded.
    */
   readonly valid: boolean | undefined;
   readonly sizeBytes: number | undefined;
@@ -64,16 +64,14 @@ function reportImage(deployment: Deployment, repositoryPath: string, system: Sys
   const unread = { ...common, digest: undefined, valid: undefined, verity: 'unknown' as const };
   if (state.stats === undefined) return { ...unread, problem: undefined };
   const wrong = state.recorded === undefined ? undefined : (false as const);
-  if (!isRegular(state.stats.mode)) return { ...unread, valid: wrong, problem: 'it is not a regular file' };
+  if (!isRegular(state.stats.mode)) return { ...unread, valid: false, problem: 'it is not a regular file' };
   try {
     const bytes = system.readFile(state.path);
     const digest = digestOf(verityDigest(bytes));
-    const valid = state.recorded === undefined ? undefined : state.recorded === digest;
-    const problem =
-      valid === false
-        ? `its digest is ${digest}, sealed was ${state.recorded}`
-        : headerProblem(bytes, state.path);
-    return { ...common, digest, valid, verity: measure(state.path, system), problem };
+    const measured = { ...common, digest, verity: measure(state.path, system) };
+    if (state.recorded === undefined) return { ...measured, ...judgeHeader(bytes, state.path) };
+    if (state.recorded === digest) return { ...measured, valid: true, problem: undefined };
+    return { ...measured, valid: false, problem: `its digest is ${digest}, sealed was ${state.recorded}` };
   } catch (error) {
     if (!(error instanceof SealtreeError)) throw error;
     if (errnoOf(error) === 'EACCES') return { ...unread, problem: 'not readable for this user' };
@@ -82,14 +80,15 @@ function reportImage(deployment: Deployment, repositoryPath: string, system: Sys
   }
 }
 
-/** What makes a file no composefs image at all; its inside is `verify`'s business. */
-function headerProblem(bytes: Uint8Array, path: string): string | undefined {
+/** What can be said of a file that nothing was recorded of; its inside is `verify`'s business. */
+function judgeHeader(bytes: Uint8Array, path: string): Pick<ImageReport, 'valid' | 'problem'> {
   try {
     new ErofsImage(bytes, path);
-    return undefined;
+    return { valid: undefined, problem: undefined };
   } catch (error) {
     if (!(error instanceof SealtreeError)) throw error;
-    return error.message;
+    // A later format is none of ours, and no damage.
+    return { valid: error instanceof UnsupportedError ? undefined : false, problem: error.message };
   }
 }
 

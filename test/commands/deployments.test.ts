@@ -74,6 +74,10 @@ test('a dry run of seal names each step once', async () => {
 test('status exits with 2 when an image is not what was sealed, or gone', async () => {
   const system = withoutVerity();
   assert.equal((await run(system, 'status')).exitCode, 0);
+  writeFileSync(imageOf(0), 'rubbish');
+  const foreign = await run(system, 'status');
+  assert.equal(foreign.exitCode, 2);
+  assert.match(foreign.lines.join('\n'), /image: +no image at all/);
   await run(system, 'seal');
   assert.equal((await run(system, 'status')).exitCode, 0);
   unlinkSync(imageOf(0));

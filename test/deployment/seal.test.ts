@@ -553,12 +553,15 @@ test('status tells each state of an image from the others', async () => {
     );
   assert.deepEqual(states(), Array(3).fill('none undefined'));
   writeFileSync(imageOf(0), 'not made by us');
-  assert.equal(states()[0], 'foreign undefined');
+  assert.equal(states()[0], 'foreign false');
   await seal(system);
   assert.deepEqual(states(), Array(3).fill('sealed true'));
   copyFileSync(imageOf(0), join(folder, 'copy'));
   replace(imageOf(0), readFileSync(join(folder, 'copy')));
   assert.equal(states()[0], 'unlinked true');
+  rmSync(join(sysroot.repositoryPath, 'extensions/sealtree/commits', sysroot.commits[1]));
+  assert.equal(states()[0], 'foreign undefined');
+  await seal(system);
   replace(imageOf(0), 'rubbish');
   assert.equal(states()[0], 'unlinked false');
   const lost = readImageState(

@@ -123,6 +123,7 @@ describe('image', () => {
     [{ ...SEALED, state: 'unlinked', sizeBytes: undefined, valid: undefined }, 'bad', 'missing'],
     [{ ...SEALED, state: 'lost' }, 'bad', 'lost'],
     [{ ...SEALED, state: 'foreign', valid: undefined }, 'unknown', "ostree's"],
+    [{ ...SEALED, state: 'foreign', valid: false }, 'bad', 'no image'],
   ];
   for (const [image, tone, word] of cases)
     it(`${word} is ${tone}`, () => {

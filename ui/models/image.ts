@@ -13,6 +13,8 @@ export interface Verdict {
 /** `undefined` = not read yet. */
 export function imageVerdict(image: ImageReport | undefined): Verdict {
   if (image === undefined) return { tone: 'busy', word: 'reading', sentence: 'being read' };
+  if (image.valid === false && image.state === 'foreign')
+    return { tone: 'bad', word: 'no image', sentence: 'no image at all' };
   if (image.valid === false) return { tone: 'bad', word: 'changed', sentence: 'not what was sealed' };
   switch (image.state) {
     case 'sealed':

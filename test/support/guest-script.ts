@@ -64,6 +64,9 @@ echo '${END}'
 poweroff -f
 `;
 
+/** Lines of the console in a failure: a panic's trace, which has up to 60, and what led to it. */
+const TAIL_LINES = 100;
+
 /**
  * Runs a script in a guest. Several may run at once, each with a folder of its own for what belongs to it.
  * @throws Error with the end of the console's log, when the guest did not reach the end of the script in time
@@ -72,7 +75,7 @@ export async function runInGuest(folder: string, options: GuestScript): Promise<
   const initramfs = makeInitramfs(folder, options);
   const { console, report, failure, seconds } = await bootGuest(folder, { ...options, initramfs });
   const fail = (what: string): never => {
-    const tail = console.trimEnd().split('\n').slice(-40).join('\n');
+    const tail = console.trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
     throw new Error(`the guest ${what}; its console ends with:\n${tail}`);
   };
   if (failure !== undefined) fail(failure);

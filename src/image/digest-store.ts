@@ -3,7 +3,7 @@
  * and `mount.composefs -o basedir=` reads.
  */
 import { type Digest, digestOf } from '../base/digest.ts';
-import { errnoOf, FormatError, IoError, UnsupportedError } from '../base/errors.ts';
+import { errnoOf, FormatError, UnsupportedError } from '../base/errors.ts';
 import { randomHex } from '../base/random.ts';
 import type { Path, System } from '../base/system.ts';
 import { VerityHasher } from '../formats/verity.ts';
@@ -103,9 +103,10 @@ export class DigestStore {
     const fd = this.#system.openRead(path);
     try {
       this.#system.enableVerity(fd);
+      this.#system.fsync(fd);
     } catch (error) {
-      if (error instanceof UnsupportedError) this.#verityKnown = false;
-      else if (!(error instanceof IoError)) throw error;
+      if (!(error instanceof UnsupportedError)) throw error;
+      this.#verityKnown = false;
     } finally {
       this.#system.close(fd);
     }

@@ -16,13 +16,14 @@ import {
 import { after, describe, it } from 'node:test';
 import type { ByteString } from '../../src/base/bytes.ts';
 import { digestOf } from '../../src/base/digest.ts';
-import { FormatError, IoError } from '../../src/base/errors.ts';
+import { FormatError, IoError, UnsupportedError } from '../../src/base/errors.ts';
 import type { System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import type { ImageTree } from '../../src/formats/erofs/tree.ts';
 import { verityDigest } from '../../src/formats/verity.ts';
 import { DigestStore, digestPath } from '../../src/image/digest-store.ts';
 import { treeFromDirectory } from '../../src/image/from-directory.ts';
+import { faultSystem } from '../support/fault-system.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
 const work = new Sandbox();
@@ -128,6 +129,42 @@ describe('a directory as image tree', () => {
       read: (fd, into, at) => Math.max(0, linuxSystem.read(fd, into, at) - 1),
     };
     await assert.rejects(treeFromDirectory(source, system), FormatError);
+  });
+
+  it('makes fs-verity of a file in the store durable before the file has its name', async () => {
+    const path = `${work.path}/store4`;
+    const counted = faultSystem({ ...linuxSystem, enableVerity: () => undefined });
+    await treeFromDirectory(source, counted, { store: new DigestStore(path, counted) });
+    const calls = counted.steps.map(({ call }) => call);
+    assert.deepEqual(calls.slice(calls.indexOf('enableVerity'), calls.indexOf('rename') + 1), [
+      'enableVerity',
+      'fsync',
+      'rename',
+    ]);
+  });
+
+  it('does without fs-verity where there is none, and reports any other failure to enable it', async () => {
+    const failing = (error: Error): System => ({
+      ...linuxSystem,
+      enableVerity: () => {
+        throw error;
+      },
+    });
+    const without = failing(new UnsupportedError('no fs-verity'));
+    const path = `${work.path}/store5`;
+    await treeFromDirectory(source, without, { store: new DigestStore(path, without) });
+    assert.equal(readdirSync(path).length, 1);
+    const busy = failing(new IoError('enable fs-verity', 'file', 'ETXTBSY'));
+    await assert.rejects(
+      treeFromDirectory(source, busy, { store: new DigestStore(`${work.path}/store6`, busy) }),
+      /ETXTBSY/,
+    );
+    assert.deepEqual(
+      readdirSync(`${work.path}/store6`, { recursive: true, withFileTypes: true }).filter((entry) =>
+        entry.isFile(),
+      ),
+      [],
+    );
   });
 
   it('leaves no temporary file in the store when writing fails', async () => {

@@ -78,16 +78,6 @@ function typeOf(text: string, where: string): Type {
   return type;
 }
 
-/** Whether `text` is exactly one complete, definite type string. */
-export function isTypeString(text: string): boolean {
-  try {
-    return parseType(text, 0, 0, 'type').text.length === text.length;
-  } catch (error) {
-    if (error instanceof FormatError) return false;
-    throw error;
-  }
-}
-
 function badType(text: string, where: string): FormatError {
   return new FormatError(where, 'not a GVariant type string', { got: JSON.stringify(text.slice(0, 64)) });
 }

@@ -76,26 +76,3 @@ export function formatKarg(key: ByteString, value?: ByteString): ByteString {
     });
   return `${key}=${SPACE.test(value) ? `"${value}"` : value}` as ByteString;
 }
-
-/** Values of all words with this key, in order; bare words give undefined. */
-export function kargValues(words: readonly ByteString[], key: string): (ByteString | undefined)[] {
-  return words.map(parseKarg).flatMap((karg) => (karg.key === key ? [karg.value] : []));
-}
-
-/** The value that counts: the last one given. Undefined when the key is absent or bare. */
-export function kargValue(words: readonly ByteString[], key: string): ByteString | undefined {
-  return kargValues(words, key).at(-1);
-}
-
-/** Without any word of this key. */
-export function removeKarg(words: readonly ByteString[], key: string): ByteString[] {
-  return words.filter((word) => parseKarg(word).key !== key);
-}
-
-/** With exactly one word of this key: at the place of the first one there was, else at the end. */
-export function setKarg(words: readonly ByteString[], key: ByteString, value?: ByteString): ByteString[] {
-  const word = formatKarg(key, value);
-  const at = words.findIndex((old) => parseKarg(old).key === key);
-  if (at < 0) return [...words, word];
-  return words.flatMap((old, i) => (i === at ? [word] : parseKarg(old).key === key ? [] : [old]));
-}

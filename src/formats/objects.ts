@@ -220,12 +220,6 @@ export function metadataChecksum(bytes: Uint8Array, engine: DigestEngine = nativ
   return checksumOf(engine.sha256(bytes));
 }
 
-/** Reads the framed `(uuuusa(ayay))`, as it occurs in streams of content objects. */
-export function parseContentHeader(bytes: Uint8Array, where: string): FileHeader {
-  const values = readVariant(OBJECT_TYPES.contentHeader, unframed(bytes, where), where) as HeaderTuple;
-  return headerOf(values, where);
-}
-
 /** Bytes before the header of a `.filez`: its length (big-endian) and four zero bytes. */
 export const FILEZ_PREFIX = 8;
 
@@ -396,13 +390,6 @@ function framed(variant: Buffer): Buffer {
   out.writeUInt32BE(variant.length, 0);
   variant.copy(out, FILEZ_PREFIX);
   return out;
-}
-
-function unframed(bytes: Uint8Array, where: string): Uint8Array {
-  const length = filezHeaderLength(bytes, where);
-  if (bytes.length !== FILEZ_PREFIX + length)
-    throw new FormatError(where, 'wrong length', { got: bytes.length, want: FILEZ_PREFIX + length });
-  return bytes.subarray(FILEZ_PREFIX);
 }
 
 /** ostree stores these integers big-endian inside a little-endian serialisation. */

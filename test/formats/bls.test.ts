@@ -4,20 +4,14 @@ import fc from 'fast-check';
 import type { ByteString } from '../../src/base/bytes.ts';
 import { FormatError, UsageError } from '../../src/base/errors.ts';
 import {
-  type BlsSortable,
-  blessedBlsName,
   blsOptions,
   blsValue,
   blsValues,
-  compareBlsEntries,
-  countBootAttempt,
   createBlsEntry,
   formatBlsEntry,
   formatBlsName,
-  isBadBlsName,
   parseBlsEntry,
   parseBlsName,
-  setBlsValues,
 } from '../../src/formats/bls.ts';
 
 const bytes = (text: string) => text as ByteString;
@@ -95,25 +89,6 @@ describe('boot entries', () => {
     assert.ok(performance.now() - started < 1000);
   });
 
-  it('changes only the lines of the key that is set', () => {
-    const changed = setBlsValues(parse(ENTRY), bytes('options'), [bytes('root=y')]);
-    assert.equal(format(changed), ENTRY.replace(/options .*/, 'options root=y'));
-    assert.equal(format(setBlsValues(parse(ENTRY), bytes('title'), [bytes('Demo OS 1 (ostree:0)')])), ENTRY);
-  });
-
-  it('adds after the last line of the key, and removes', () => {
-    const overlay = bytes('/ostree/initramfs-overlays/b.img');
-    const more = setBlsValues(parse(ENTRY), bytes('initrd'), [...blsValues(parse(ENTRY), 'initrd'), overlay]);
-    assert.equal(format(more), ENTRY.replace('.img\n\n', `.img\ninitrd ${overlay}\n\n`));
-    const none = setBlsValues(more, bytes('initrd'), []);
-    assert.equal(format(none), ENTRY.replace(/initrd .*\n/g, ''));
-    assert.equal(
-      format(setBlsValues(none, bytes('efi'), [bytes('/x')])),
-      `${ENTRY.replace(/initrd .*\n/g, '')}efi /x\n`,
-    );
-    assert.equal(format(setBlsValues(parse('a b'), bytes('c'), [bytes('d')])), 'a b\nc d\n');
-  });
-
   it('makes an entry of pairs and refuses what would break it', () => {
     assert.equal(format(createBlsEntry([[bytes('title'), bytes('x y')]])), 'title x y\n');
     for (const [key, value] of [
@@ -153,48 +128,4 @@ describe('names of boot entries', () => {
     for (const name of ['', '.conf', 'a.txt', 'a b.conf', 'a/b.conf', 'é.conf', `${'a'.repeat(251)}.conf`])
       assert.equal(parseBlsName(name), undefined, name);
   });
-
-  it('counts attempts down to bad, keeping the width, and is blessed back', () => {
-    const seen: string[] = [];
-    let name = parseBlsName('os+10.conf')!;
-    for (let i = 0; i < 12; i++) {
-      name = countBootAttempt(name);
-      seen.push(formatBlsName(name));
-    }
-    assert.deepEqual(seen.slice(0, 2), ['os+09-1.conf', 'os+08-2.conf']);
-    assert.deepEqual(seen.slice(-2), ['os+00-10.conf', 'os+00-10.conf']);
-    assert.equal(isBadBlsName(name), true);
-    assert.equal(formatBlsName(blessedBlsName(name)), 'os.conf');
-  });
-});
-
-describe('order of boot entries', () => {
-  const entry = (name: string, text = ''): BlsSortable => ({ name: parseBlsName(name)!, entry: parse(text) });
-
-  const ORDERS: readonly (readonly [what: string, entries: readonly BlsSortable[]])[] = [
-    ['file names, newest first', [entry('os-10.conf'), entry('os-9.conf'), entry('os-1.conf')]],
-    ['sort-key before none', [entry('a.conf', 'sort-key z\n'), entry('z.conf')]],
-    [
-      'sort-key, machine-id, then version downwards',
-      [
-        entry('a.conf', 'sort-key a\nmachine-id 1\nversion 2\n'),
-        entry('b.conf', 'sort-key a\nmachine-id 1\nversion 1\n'),
-        entry('c.conf', 'sort-key a\nmachine-id 2\nversion 9\n'),
-        entry('d.conf', 'sort-key b\nversion 10\n'),
-      ],
-    ],
-    ['bad ones last', [entry('a-1.conf'), entry('a-9+0-3.conf', 'sort-key a\n')]],
-    ['more tries left first', [entry('a+3.conf'), entry('a+2-1.conf')]],
-    [
-      'file name where keys are equal',
-      [entry('b-2.conf', 'sort-key a\n'), entry('b-1.conf', 'sort-key a\n')],
-    ],
-  ];
-  for (const [what, expected] of ORDERS) {
-    it(what, () => {
-      const names = (list: readonly BlsSortable[]) => list.map(({ name }) => formatBlsName(name));
-      assert.deepEqual(names([...expected].sort(compareBlsEntries)), names(expected));
-      assert.deepEqual(names(expected.toReversed().sort(compareBlsEntries)), names(expected));
-    });
-  }
 });

@@ -3,16 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { ByteString } from '../../src/base/bytes.ts';
 import { UsageError } from '../../src/base/errors.ts';
-import {
-  formatKarg,
-  joinKargs,
-  kargValue,
-  kargValues,
-  parseKarg,
-  removeKarg,
-  setKarg,
-  splitKargs,
-} from '../../src/formats/kargs.ts';
+import { formatKarg, joinKargs, parseKarg, splitKargs } from '../../src/formats/kargs.ts';
 
 const bytes = (text: string) => text as ByteString;
 const words = (line: string) => splitKargs(bytes(line));
@@ -94,18 +85,5 @@ describe('kernel command lines', () => {
         assert.deepEqual(splitKargs(joinKargs(list)), list);
       }),
     );
-  });
-
-  it('finds, replaces and removes by key', () => {
-    const line = words('root=x quiet console=a console="b c" ostree=/ostree/boot.1/os/c/0');
-    assert.deepEqual(kargValues(line, 'console'), ['a', 'b c']);
-    assert.equal(kargValue(line, 'console'), 'b c');
-    assert.equal(kargValue(line, 'quiet'), undefined);
-    assert.equal(
-      joinKargs(setKarg(line, bytes('console'), bytes('z'))),
-      'root=x quiet console=z ostree=/ostree/boot.1/os/c/0',
-    );
-    assert.equal(joinKargs(setKarg(line, bytes('new'), bytes('v'))).endsWith(' new=v'), true);
-    assert.equal(joinKargs(removeKarg(line, 'console')), 'root=x quiet ostree=/ostree/boot.1/os/c/0');
   });
 });

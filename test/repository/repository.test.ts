@@ -8,7 +8,6 @@ import { ConfigError, FormatError, IoError, NotFoundError, PermissionError } fro
 import type { Path } from '../../src/base/system.ts';
 import { contentChecksum, filezHeader } from '../../src/formats/objects.ts';
 import { walkHistory } from '../../src/repository/commits.ts';
-import { listDeltaIndexes, listDeltas } from '../../src/repository/deltas.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { signaturesIn } from '../../src/repository/signatures.ts';
 import { rootOf, walk } from '../../src/repository/tree.ts';
@@ -168,15 +167,6 @@ describe('the archive fixture', () => {
     assert.match(signature?.keyId ?? '', /^[0-9A-F]{40}$/);
     assert.ok((signature?.createdSec ?? 0) > 1_700_000_000);
     assert.deepEqual(signaturesIn(repository.detachedMetadata(repository.resolve('example/stable^'))), []);
-  });
-
-  it('has two static deltas', () => {
-    const [third, second, first] = ['', '^', '^^'].map((up) => repository.resolve(`example/stable${up}`));
-    const deltas = listDeltas(repository).map(({ from, to }) => [from, to]);
-    assert.deepEqual(deltas.length, 2);
-    assert.ok(deltas.some(([from, to]) => from === undefined && to === third));
-    assert.ok(deltas.some(([from, to]) => from === first && to === second));
-    assert.deepEqual(listDeltaIndexes(repository), []);
   });
 
   it('has a partial commit', () => {

@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Variant } from '../../src/formats/gvariant.ts';
-import { listDeltaIndexes, listDeltas } from '../../src/repository/deltas.ts';
 import { signaturesIn } from '../../src/repository/signatures.ts';
-import { ArchivedFiles } from '../support/archived-system.ts';
 
 const hex = (digits: string): Buffer => Buffer.from(digits.replaceAll(' ', ''), 'hex');
 const gpg = (bytes: Buffer) =>
@@ -67,29 +65,5 @@ describe('signatures', () => {
         },
       ),
     );
-  });
-});
-
-describe('static deltas', () => {
-  it('are found by their names, and only with a superblock', () => {
-    const files = new ArchivedFiles();
-    const base64 = (byte: number): string =>
-      Buffer.alloc(32, byte).toString('base64').replaceAll('/', '_').replace('=', '');
-    const folder = (name: string): string => `/repo/deltas/${name.slice(0, 2)}/${name.slice(2)}`;
-    const [one, two, three] = [base64(1), base64(0xff), base64(3)];
-    files.write(`${folder(`${one}-${two}`)}/superblock`, '');
-    files.write(`${folder(two!)}/superblock`, '');
-    files.write(`${folder(three!)}/0`, '');
-    files.write('/repo/deltas/README', '');
-    files.write('/repo/deltas/xx/short/superblock', '');
-    files.write(`/repo/delta-indexes/${one!.slice(0, 2)}/${one!.slice(2)}.index`, '');
-    files.write(`/repo/delta-indexes/${one!.slice(0, 2)}/other.index`, '');
-    const source = { path: '/repo', system: files.system() };
-    assert.deepEqual(listDeltas(source), [
-      { from: '01'.repeat(32), to: 'ff'.repeat(32), path: folder(`${one}-${two}`) },
-      { from: undefined, to: 'ff'.repeat(32), path: folder(two!) },
-    ]);
-    assert.deepEqual(listDeltaIndexes(source), ['01'.repeat(32)]);
-    assert.deepEqual(listDeltas({ path: '/none', system: files.system() }), []);
   });
 });

@@ -1,12 +1,10 @@
 /**
  * The locks that keep two runs apart, and both apart from ostree: SYSROOT/ostree/lock first, then REPO/.lock, the
- * files and the kind of lock (OFD) of libostree. There is none of our own. Whoever publishes into a repository or
- * removes from it holds the sysroot's lock, or where the repository belongs to no sysroot the repository's
- * exclusively; whoever only reads shares the repository's, so that nothing is pruned meanwhile.
+ * files and the kind of lock (OFD) of libostree. There is none of our own. Whoever publishes into a sysroot's
+ * repository or removes from it holds the sysroot's lock; all share the repository's, so that nothing is pruned
+ * meanwhile.
  */
-import { dirname } from 'node:path';
 import { ConfigError, errnoOf, NotFoundError, PermissionError, UnsupportedError } from '../base/errors.ts';
-import { isDirectory } from '../base/mode.ts';
 import type { Lock, System, SystemReads } from '../base/system.ts';
 import { Keyfile } from '../formats/keyfile.ts';
 
@@ -33,21 +31,6 @@ export async function withLocks<T>(
   return await holding(await lockSysroot(sysrootPath, times, system), work);
 }
 
-/**
- * Runs `work` with a repository locked for publishing into it or removing from it. A repository that is a
- * sysroot's gets that sysroot's locks, as {@link withLocks}.
- */
-export async function withRepositoryLock<T>(
-  repositoryPath: string,
-  times: LockTimes,
-  system: System,
-  work: () => T | Promise<T>,
-): Promise<T> {
-  const sysroot = sysrootOfRepository(repositoryPath, system);
-  if (sysroot !== undefined) return await withLocks(sysroot, times, system, work);
-  return await holding([await lockRepository(repositoryPath, true, times, system)], work);
-}
-
 /** Runs `work` with a repository's lock shared; without it where this user may not write there, as libostree does. */
 export async function withSharedRepositoryLock<T>(
   repositoryPath: string,
@@ -57,20 +40,11 @@ export async function withSharedRepositoryLock<T>(
 ): Promise<T> {
   let lock: Lock | undefined;
   try {
-    lock = await lockRepository(repositoryPath, false, times, system);
+    lock = await lockRepository(repositoryPath, times, system);
   } catch (error) {
     if (!(error instanceof PermissionError || error instanceof UnsupportedError)) throw error;
   }
   return await holding([lock], work);
-}
-
-/** The sysroot whose repository this is, judged by the layout around it; undefined for any other repository. */
-export function sysrootOfRepository(repositoryPath: string, system: SystemReads): string | undefined {
-  const real = system.realpath(repositoryPath);
-  if (!real.endsWith('/ostree/repo')) return undefined;
-  const ostree = dirname(real);
-  const isSysroot = isDirectory(system.lstatIfExists(`${ostree}/deploy`)?.mode ?? 0);
-  return isSysroot ? dirname(ostree) : undefined;
 }
 
 async function lockSysroot(
@@ -99,24 +73,19 @@ async function lockSysroot(
       times.timeoutMs === undefined
         ? times
         : { ...times, timeoutMs: Math.max(0, deadline - performance.now()) };
-    return [sysrootLock, await lockRepository(`${ostree}/repo`, false, left, system)];
+    return [sysrootLock, await lockRepository(`${ostree}/repo`, left, system)];
   } catch (error) {
     sysrootLock.release();
     throw error;
   }
 }
 
-/** Undefined where the repository's configuration turns locking off. */
-async function lockRepository(
-  path: string,
-  exclusive: boolean,
-  times: LockTimes,
-  system: System,
-): Promise<Lock | undefined> {
+/** Shared; undefined where the repository's configuration turns locking off. */
+async function lockRepository(path: string, times: LockTimes, system: System): Promise<Lock | undefined> {
   const config = readLocking(path, system);
   if (!config.enabled) return undefined;
   const timeoutMs = times.timeoutMs ?? config.timeoutMs;
-  return await take(`${path}/.lock`, { exclusive }, { timeoutMs, signal: times.signal }, system);
+  return await take(`${path}/.lock`, { exclusive: false }, { timeoutMs, signal: times.signal }, system);
 }
 
 async function take(

@@ -2,9 +2,9 @@
  * The `.origin` file beside a deployment's folder: what it was deployed from, and what was decided about it since
  * (ostree-deployment.c; ostree(1), rpm-ostree and bootc each keep keys of their own there, which stay untouched).
  */
-import { errnoOf } from '../base/errors.ts';
 import type { SystemReads } from '../base/system.ts';
 import { Keyfile } from '../formats/keyfile.ts';
+import { readIfExists } from './read-if-exists.ts';
 
 export interface Origin {
   readonly path: string;
@@ -21,13 +21,8 @@ export interface Origin {
 
 /** Reads the file; undefined when there is none. @throws FormatError when it is no keyfile */
 export function readOrigin(path: string, system: SystemReads): Origin | undefined {
-  let bytes: Buffer;
-  try {
-    bytes = system.readFile(path);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const bytes = readIfExists(path, system);
+  if (bytes === undefined) return undefined;
   const keyfile = Keyfile.parse(bytes, path);
   // GLib takes a value that is no boolean for false, and so does ostree here.
   const pinned = keyfile.getRaw('libostree-transient', 'pinned')?.trim();

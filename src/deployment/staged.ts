@@ -4,10 +4,11 @@
  */
 import { join } from 'node:path';
 import { type ByteString, bytesToText } from '../base/bytes.ts';
-import { errnoOf, FormatError } from '../base/errors.ts';
+import { FormatError } from '../base/errors.ts';
 import type { SystemReads } from '../base/system.ts';
 import { readVariant, type Value, type Variant } from '../formats/gvariant.ts';
 import { type DeploymentName, isDots, parseDeploymentName } from './deployment.ts';
+import { readIfExists } from './read-if-exists.ts';
 
 type VariantMap = ReadonlyMap<ByteString, Variant>;
 
@@ -32,14 +33,8 @@ export interface StagedDeployment {
 
 /** The file's `a{sv}`, an empty map for an empty file, undefined when there is no such file. @throws FormatError */
 export function readRunState(path: string, system: SystemReads): VariantMap | undefined {
-  let bytes: Buffer;
-  try {
-    bytes = system.readFile(path);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-  return readVariant('a{sv}', bytes, path) as VariantMap;
+  const bytes = readIfExists(path, system);
+  return bytes && (readVariant('a{sv}', bytes, path) as VariantMap);
 }
 
 /**
@@ -89,7 +84,8 @@ export function readStaged(runDirectory: string, system: SystemReads): StagedDep
     bootcsum: text(target, 'bootcsum', path),
     kargs: strings('kargs'),
     overlayInitrds: strings('overlay-initrds') ?? [],
-    locked: lookup(state, 'locked', 'b', path) === true || exists(`${path}-locked`, system),
+    locked:
+      lookup(state, 'locked', 'b', path) === true || system.lstatIfExists(`${path}-locked`) !== undefined,
   };
 }
 
@@ -106,15 +102,4 @@ function lookup(map: VariantMap, key: string, type: string, where: string): Valu
   if (variant.type !== type)
     throw new FormatError(where, `key '${key}' has another type`, { got: variant.type, want: type });
   return variant.value;
-}
-
-/** Whether a name exists, whatever it is. */
-export function exists(path: string, system: SystemReads): boolean {
-  try {
-    system.lstat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
-    throw error;
-  }
 }

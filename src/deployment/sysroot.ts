@@ -25,7 +25,7 @@ import {
   type Unlocked,
 } from './deployment.ts';
 import { type Origin, readOrigin } from './origin.ts';
-import { type DeviceInode, exists, readBooted, readNextRoot, readStaged } from './staged.ts';
+import { type DeviceInode, readBooted, readNextRoot, readStaged } from './staged.ts';
 
 /** A deployment folder that no boot entry leads to: ostree's next cleanup removes it. */
 export interface UnlistedFolder extends DeploymentName {
@@ -68,7 +68,7 @@ export interface ReadSysrootOptions {
  * @throws NotFoundError when `path` is no sysroot (has no `ostree/deploy`); IoError when it cannot be looked at.
  */
 export function readSysroot(path: string, system: SystemReads, options: ReadSysrootOptions = {}): Sysroot {
-  if (!exists(join(path, 'ostree/deploy'), system))
+  if (system.lstatIfExists(join(path, 'ostree/deploy')) === undefined)
     throw new NotFoundError(`${path} is not an ostree sysroot: it has no folder ostree/deploy`, {
       hint: 'name the sysroot with --sysroot PATH',
       details: { path },
@@ -320,7 +320,7 @@ class SysrootReader {
     if (this.#runDirectory !== undefined) {
       const state = join(this.#runDirectory, 'ostree/deployment-state', folderName);
       for (const kind of ['development', 'transient'] as const)
-        if (exists(join(state, `unlocked-${kind}`), this.#system)) return kind;
+        if (this.#system.lstatIfExists(join(state, `unlocked-${kind}`)) !== undefined) return kind;
     }
     return origin?.unlocked === 'hotfix' ? 'hotfix' : undefined;
   }
@@ -365,14 +365,8 @@ class SysrootReader {
   }
 
   #statFolder(path: string): DeviceInode | undefined {
-    try {
-      const stats = this.#system.lstat(path);
-      return stats.isDirectory() ? { device: stats.dev, inode: stats.ino } : undefined;
-    } catch (error) {
-      const errno = errnoOf(error);
-      if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
-      throw error;
-    }
+    const stats = this.#system.lstatIfExists(path);
+    return stats?.isDirectory() ? { device: stats.dev, inode: stats.ino } : undefined;
   }
 
   /** What could not be read or understood becomes a problem; bugs stay exceptions. */

@@ -89,7 +89,7 @@ export function measureObject(repository: Repository, checksum: Checksum): Verit
  * Computes the digest of a content object from its (decompressed) bytes.
  * @throws FormatError when the content is not `sizeBytes` long.
  */
-export async function computeObjectDigest(
+async function computeObjectDigest(
   repository: Repository,
   checksum: Checksum,
   sizeBytes: number,

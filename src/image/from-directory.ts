@@ -16,7 +16,7 @@ import { VerityHasher, verityDigest } from '../formats/verity.ts';
 import { type DigestStore, digestPath } from './digest-store.ts';
 
 /** Files up to this many bytes are stored in the image. */
-export const INLINE_BYTES = 64;
+const INLINE_BYTES = 64;
 
 export interface DirectoryOptions {
   /** Which xattrs to take; default all. */

@@ -17,12 +17,10 @@ import { treeSize } from '../repository/tree.ts';
 import { ObjectDigests, type VerityMode } from './digests.ts';
 
 /** Directories that a deployment's root must have so that the boot can mount there. */
-export const ROOT_DIRECTORIES: readonly ByteString[] = ['usr', 'etc', 'boot', 'var', 'sysroot'].map(
-  textToBytes,
-);
+const ROOT_DIRECTORIES: readonly ByteString[] = ['usr', 'etc', 'boot', 'var', 'sysroot'].map(textToBytes);
 
 /** Where an object lies below `objects/` in a bare repository: the payload of an image's file. */
-export function objectPayload(checksum: Checksum): ByteString {
+function objectPayload(checksum: Checksum): ByteString {
   return `${checksum.slice(0, 2)}/${checksum.slice(2)}.file` as ByteString;
 }
 
@@ -98,7 +96,7 @@ export async function collectObjects(
 }
 
 /** Builds the image tree of a commit from its loaded objects. */
-export async function planTree(
+async function planTree(
   repository: Repository,
   commit: Checksum,
   objects: CommitObjects,

@@ -353,9 +353,6 @@ export function planRecovery(
   return { repositoryPath, lifted, temporary };
 }
 
-export const isNothingToRecover = (plan: RecoveryPlan): boolean =>
-  plan.lifted.length === 0 && plan.temporary.length === 0;
-
 function namesIn(folder: string, system: SystemReads): string[] {
   return system.lstatIfExists(folder) === undefined ? [] : system.readdir(folder);
 }

@@ -10,12 +10,7 @@ import {
   UnsupportedError,
 } from '../../src/base/errors.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
-import {
-  sysrootOfRepository,
-  withLocks,
-  withRepositoryLock,
-  withSharedRepositoryLock,
-} from '../../src/deployment/locks.ts';
+import { withLocks, withSharedRepositoryLock } from '../../src/deployment/locks.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
 const ONE_TRY = { timeoutMs: 0 };
@@ -57,27 +52,6 @@ test('locks are released when the work fails, and when the second is not to be h
   );
   assert.ok(!existsSync(`${sysroot}/ostree/lock`));
   other.release();
-});
-
-test("a sysroot's repository is locked by the sysroot's lock, any other one exclusively", async () => {
-  using work = new Sandbox();
-  const { sysroot, repository } = makeSysroot(work);
-  assert.equal(sysrootOfRepository(repository, linuxSystem), sysroot);
-  await withRepositoryLock(repository, ONE_TRY, linuxSystem, async () => {
-    await assert.rejects(
-      withLocks(sysroot, ONE_TRY, linuxSystem, () => undefined),
-      BusyError,
-    );
-  });
-  work.write('repo/config', '[core]\n');
-  const other = work.join('repo');
-  assert.equal(sysrootOfRepository(other, linuxSystem), undefined);
-  await withRepositoryLock(other, ONE_TRY, linuxSystem, async () => {
-    await assert.rejects(
-      withSharedRepositoryLock(other, ONE_TRY, linuxSystem, () => undefined),
-      BusyError,
-    );
-  });
 });
 
 test('core.locking and core.lock-timeout-secs are respected, a given time goes first', async () => {

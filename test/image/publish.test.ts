@@ -17,7 +17,6 @@ import { linuxSystem } from '../../src/base/system-linux.ts';
 import { verityDigest } from '../../src/formats/verity.ts';
 import {
   describePublication,
-  isNothingToRecover,
   LIFTED_PREFIX,
   type Publication,
   planPublication,
@@ -233,7 +232,8 @@ test('fs-verity is enabled later, when the file system has learnt it', async () 
 test('recovery removes our temporary files only, and puts a lifted flag back', () => {
   using work = new Sandbox();
   const { system, repository, deployment, immutable } = setUp(work, false);
-  assert.ok(isNothingToRecover(planRecovery(repository, [deployment], system)));
+  const { lifted, temporary } = planRecovery(repository, [deployment], system);
+  assert.deepEqual([lifted, temporary], [[], []]);
   const images = storeFolder(repository, 'images');
   work.write(`ostree/repo/extensions/sealtree/images/${TEMPORARY_PREFIX}1`, 'half');
   work.write('ostree/repo/extensions/sealtree/images/somebody-elses', 'file');

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BusyError } from '../../src/base/errors.ts';
 import { lockHolders } from '../../src/base/ofd-lock.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
-import { withLocks, withRepositoryLock, withSharedRepositoryLock } from '../../src/deployment/locks.ts';
+import { withLocks, withSharedRepositoryLock } from '../../src/deployment/locks.ts';
 import { describeSystem, oracle, runHost } from '../support/oracle.ts';
 import { OstreeSysroot } from '../support/ostree-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -59,21 +59,6 @@ for (const suite of ['bookworm', 'trixie', 'sid'] as const) {
         assert.match(blocked.stderr, /[Ll]ock/);
       });
       assert.equal(prune().status, 0);
-    });
-
-    it('ostree does not commit while we have a repository for ourselves', async () => {
-      using work = new Sandbox();
-      const repository = work.join('repo');
-      oracle(suite).run(['ostree', 'init', `--repo=${repository}`, '--mode=bare']);
-      oracle(suite).run(['ostree', `--repo=${repository}`, 'config', 'set', 'core.lock-timeout-secs', '1']);
-      const tree = work.mkdir('tree');
-      const argv = ['ostree', `--repo=${repository}`, 'commit', '--branch=b', `--tree=dir=${tree}`];
-      await withRepositoryLock(repository, ONE_TRY, linuxSystem, () => {
-        const blocked = oracle(suite).run(argv, { allowFailure: true });
-        assert.notEqual(blocked.status, 0);
-        assert.match(blocked.stderr, /[Ll]ock/);
-      });
-      assert.equal(oracle(suite).run(argv).status, 0);
     });
 
     it('we wait while ostree has the lock, name it, and go on afterwards', async () => {

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { ExitCode, errnoOf, UsageError } from '../base/errors.ts';
 import type { System } from '../base/system.ts';
+import type { Deployment } from '../deployment/deployment.ts';
 import { readImageState } from '../deployment/image-state.ts';
 import { readSysroot, type Sysroot } from '../deployment/sysroot.ts';
 import type { Level } from './context.ts';
@@ -22,7 +23,7 @@ export const command: RawCommand = {
   name: 'hook',
   summary: 'Seal what is new, quietly; for units and package hooks',
   details: [
-    'Seals every deployment that is not sealed yet and prints a line for each; silent, and done at once, where there is nothing to do or no ostree system. EVENT is a word of your choice, such as boot or deploy: it begins each line and changes nothing else. Unlocked deployments are left as they are. What is wrong with the sysroot itself is a warning each time and leaves the exit code to the seals. Called from inside ostree it does not wait for a lock that its own caller holds, and exits with 75 instead.',
+    'Seals every deployment that is not sealed yet and prints a line for each; silent, and done at once, where there is nothing to do or no ostree system. Where there is something to do, objects of sealed deployments that lost their fs-verity get it back as well. EVENT is a word of your choice, such as boot or deploy: it begins each line and changes nothing else. Unlocked deployments are left as they are. What is wrong with the sysroot itself is a warning each time and leaves the exit code to the seals. Called from inside ostree it does not wait for a lock that its own caller holds, and exits with 75 instead.',
   ],
   examples: [
     ['hook boot', 'in a unit that runs after each boot'],
@@ -49,7 +50,7 @@ export const command: RawCommand = {
     const broken = sysroot.problems.filter(({ severity }) => severity === 'error');
     for (const { where, message } of broken)
       await say(surroundings, 'warning', `${event}: ${where}: ${message}`);
-    if (unsealed(sysroot, system).length === 0) return ExitCode.ok;
+    if (!isSomethingToDo(sysroot, system)) return ExitCode.ok;
     return await sealNew(event, sysrootPath, timeoutMs, surroundings);
   },
 };
@@ -86,12 +87,14 @@ function splitOption(arg: string): [string, string] {
   return [arg.slice(0, at), arg.slice(at + 1)];
 }
 
-/** Deployments that sealing would change; unlocked ones are left as they are. */
-function unsealed(sysroot: Sysroot, system: System) {
-  return sysroot.deployments.filter(
-    (deployment) =>
-      deployment.unlocked === undefined &&
-      readImageState(deployment, sysroot.repositoryPath, system).kind !== 'sealed',
+/** Unlocked deployments are left as they are. */
+const sealable = ({ deployments }: Sysroot): Deployment[] =>
+  deployments.filter(({ unlocked }) => unlocked === undefined);
+
+/** Whether sealing would change anything, as far as stat can tell. */
+function isSomethingToDo(sysroot: Sysroot, system: System): boolean {
+  return sealable(sysroot).some(
+    (deployment) => readImageState(deployment, sysroot.repositoryPath, system).kind !== 'sealed',
   );
 }
 
@@ -110,7 +113,7 @@ async function sealNew(
   await ensureWritable([sysrootPath], system);
   const results = await sealDeployments(
     sysrootPath,
-    (sysroot) => unsealed(sysroot, system),
+    sealable,
     {
       digests: 'yes',
       verity: 'auto',
@@ -125,7 +128,10 @@ async function sealNew(
   for (const { deployment, action, digest, error } of results) {
     const subject = `${event}: ${deployment.id}`;
     if (error !== undefined) await say(surroundings, 'error', `${subject}: ${error.message}`);
-    else if (action !== 'skipped') await say(surroundings, 'info', `${subject}: sealed as ${digest}`);
+    else if (action === 'protected')
+      await say(surroundings, 'info', `${subject}: sealed, fs-verity turned on where it was off`);
+    else if (action !== 'skipped' && action !== 'unchanged')
+      await say(surroundings, 'info', `${subject}: sealed as ${digest}`);
   }
   return failureOf(results)?.exitCode ?? ExitCode.ok;
 }

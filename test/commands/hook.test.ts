@@ -67,6 +67,26 @@ test('what is sealed already is not touched', async () => {
   assert.equal(lstatSync(imageOf(1)).ctimeMs, ctimeMs);
 });
 
+test('with what is new, objects that lost their fs-verity get it back', async () => {
+  const { system, verity } = simulateInodes(linuxSystem, { verity: true });
+  const run = async () => {
+    const surroundings = memorySurroundings({ system });
+    assert.equal(await command.main(['boot', '--sysroot', sysroot.path], surroundings), 0);
+    return surroundings.stderr.text.split('\n').filter(Boolean);
+  };
+  await run();
+  const all = new Set(verity);
+  const images = new Set([0, 1, 2].map((index) => lstatSync(imageOf(index)).ino));
+  for (const ino of all) if (!images.has(ino)) verity.delete(ino);
+  assert.deepEqual(await run(), [], 'stat alone does not show it');
+  unlinkSync(imageOf(0));
+  const lines = await run();
+  assert.match(lines[0] ?? '', /alpha.*: sealed as /);
+  for (const line of lines.slice(1)) assert.match(line, /: sealed, fs-verity turned on where it was off$/);
+  assert.equal(lines.length, 3);
+  assert.deepEqual(verity, all);
+});
+
 test('a folder that is no sysroot is nobody to seal for', async () => {
   assert.deepEqual(await hook(['deploy', '--sysroot', folder]), { exitCode: 0, stdout: '', lines: [] });
 });

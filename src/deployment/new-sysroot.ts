@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type ByteString, bytesToText, textToBytes } from '../base/bytes.ts';
 import { type Checksum, nativeEngine } from '../base/digest.ts';
 import { NotFoundError } from '../base/errors.ts';
+import { makeFolders } from '../base/folders.ts';
 import type { System } from '../base/system.ts';
 import { createBlsEntry, formatBlsEntry } from '../formats/bls.ts';
 import { formatKarg, joinKargs } from '../formats/kargs.ts';
@@ -170,7 +171,7 @@ function writeKernel(path: string, repository: Repository, deployment: Placed): 
   const { version, vmlinuz, initramfs } = deployment.kernel;
   const folder = join(path, 'boot', bootFolder(deployment));
   if (system.lstatIfExists(folder) !== undefined) return;
-  makeFolders(system, folder);
+  makeFolders(folder, system);
   system.link(repository.objectPath(vmlinuz, 'file'), join(folder, `vmlinuz-${version}`));
   system.link(repository.objectPath(initramfs, 'file'), join(folder, `initramfs-${version}.img`));
 }
@@ -183,7 +184,7 @@ function writeBootLinks(path: string, deployments: readonly Placed[], system: Sy
   const current = `boot.${BOOT_VERSION}.${SUBBOOT_VERSION}`;
   for (const { stateroot, kernel, bootSerial, checksum, serial } of deployments) {
     const folder = join(path, 'ostree', current, stateroot, kernel.bootcsum);
-    makeFolders(system, folder);
+    makeFolders(folder, system);
     const target = `../../../deploy/${stateroot}/deploy/${checksum}.${serial}`;
     system.symlink(textToBytes(target), join(folder, String(bootSerial)));
   }
@@ -200,7 +201,7 @@ async function writeRefs(repository: Repository, deployments: readonly Placed[])
 
 function writeEntries(path: string, deployments: readonly Placed[], system: System): void {
   const folder = join(path, `boot/loader.${BOOT_VERSION}/entries`);
-  makeFolders(system, folder);
+  makeFolders(folder, system);
   for (const deployment of deployments) {
     const { index, count, kernel, stateroot, severalStateroots, kargs } = deployment;
     const label = severalStateroots ? `ostree:${stateroot}:${index}` : `ostree:${index}`;
@@ -225,10 +226,4 @@ function writeFile(system: System, path: string, content: string | Buffer): void
   } finally {
     system.close(fd);
   }
-}
-
-function makeFolders(system: System, path: string): void {
-  if (system.lstatIfExists(path) !== undefined) return;
-  makeFolders(system, path.slice(0, path.lastIndexOf('/')));
-  system.mkdir(path);
 }

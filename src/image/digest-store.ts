@@ -3,7 +3,8 @@
  * and `mount.composefs -o basedir=` reads.
  */
 import { type Digest, digestOf } from '../base/digest.ts';
-import { errnoOf, FormatError, UnsupportedError } from '../base/errors.ts';
+import { FormatError, UnsupportedError } from '../base/errors.ts';
+import { makeFolders } from '../base/folders.ts';
 import { randomHex } from '../base/random.ts';
 import type { Path, System } from '../base/system.ts';
 import { VerityHasher } from '../formats/verity.ts';
@@ -110,17 +111,5 @@ export class DigestStore {
     } finally {
       this.#system.close(fd);
     }
-  }
-}
-
-/** Makes a folder and those it is in, where missing. */
-function makeFolders(path: string, system: System): void {
-  if (path === '' || system.lstatIfExists(path) !== undefined) return;
-  makeFolders(path.slice(0, Math.max(0, path.lastIndexOf('/'))), system);
-  try {
-    system.mkdir(path, 0o755);
-  } catch (error) {
-    // Somebody else filling the same store was quicker.
-    if (errnoOf(error) !== 'EEXIST') throw error;
   }
 }

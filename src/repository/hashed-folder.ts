@@ -9,13 +9,12 @@ import { NO_XATTRS } from '../base/xattrs.ts';
 import {
   contentHasher,
   type Dirtree,
-  type DirtreeDirectory,
-  type DirtreeFile,
   metadataChecksum,
   serializeDirmeta,
   serializeDirtree,
 } from '../formats/objects.ts';
 import type { SourceDirectory, SourceNode } from './source.ts';
+import { makeObjects } from './source-tree.ts';
 import type { DirectoryNode } from './tree.ts';
 
 export interface HashOptions {
@@ -30,7 +29,7 @@ export interface HashedFolder {
   readonly dirtrees: ReadonlyMap<Checksum, Dirtree>;
 }
 
-/** Hashes all files below `folder`. @throws InterruptedError when the progress says so */
+/** Hashes all files below `folder`. @throws as {@link makeObjects} */
 export async function hashFolder(
   folder: SourceDirectory,
   progress: Progress,
@@ -45,24 +44,18 @@ export async function hashFolder(
     xattrs: options.ignoreXattrs ? NO_XATTRS : node.xattrs,
   });
 
-  async function hashDirectory(directory: SourceDirectory): Promise<Pick<DirectoryNode, 'tree' | 'meta'>> {
-    const files: DirtreeFile[] = [];
-    const dirs: DirtreeDirectory[] = [];
-    for (const [name, node] of directory.entries()) {
-      if (node.kind === 'directory') dirs.push({ name, ...(await hashDirectory(node)) });
-      else {
-        files.push({ name, checksum: hashFile(attributes(node)) });
-        progress.advance(1, node.kind === 'file' ? node.content.size : 0);
-        await progress.breathe();
-      }
-    }
-    const dirtree = { files: files.sort(byName), dirs: dirs.sort(byName) };
-    const tree = metadataChecksum(serializeDirtree(dirtree));
-    dirtrees.set(tree, dirtree);
-    return { tree, meta: metadataChecksum(serializeDirmeta(attributes(directory))) };
-  }
-
-  const { tree, meta } = await hashDirectory(folder);
+  const { tree, meta } = await makeObjects(
+    folder,
+    {
+      content: (node) => hashFile(attributes(node)),
+      directory(node, dirtree) {
+        const checksum = metadataChecksum(serializeDirtree(dirtree));
+        dirtrees.set(checksum, dirtree);
+        return { tree: checksum, meta: metadataChecksum(serializeDirmeta(attributes(node))) };
+      },
+    },
+    progress,
+  );
   return {
     root: { kind: 'directory', path: '/' as ByteString, name: '' as ByteString, tree, meta },
     dirtrees,
@@ -74,8 +67,4 @@ function hashFile(node: Exclude<SourceNode, SourceDirectory>): Checksum {
   const hasher = contentHasher({ ...node, target: '' as ByteString });
   for (const chunk of node.content.chunks()) hasher.update(chunk);
   return checksumOf(hasher.digest());
-}
-
-function byName(a: { readonly name: ByteString }, b: { readonly name: ByteString }): number {
-  return a.name < b.name ? -1 : 1;
 }

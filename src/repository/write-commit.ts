@@ -1,11 +1,10 @@
 /** Commits a file tree: every file and folder becomes an object, and a commit names the root. */
-import { isUtf8 } from 'node:buffer';
-import { type ByteString, displayBytes, stringToBytes, textToBytes } from '../base/bytes.ts';
+import { textToBytes } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
-import { FormatError } from '../base/errors.ts';
 import { type Progress, silent } from '../base/progress.ts';
-import type { DirtreeDirectory, DirtreeFile, VariantMap } from '../formats/objects.ts';
-import type { SourceDirectory, SourceNode } from './source.ts';
+import type { VariantMap } from '../formats/objects.ts';
+import type { SourceDirectory } from './source.ts';
+import { makeObjects } from './source-tree.ts';
 import type { RepositoryWriter } from './write.ts';
 
 export interface CommitOptions {
@@ -52,52 +51,22 @@ export async function writeCommitOf(
 }
 
 /** Writes the objects of a tree. */
-export function writeTree(
+export async function writeTree(
   writer: RepositoryWriter,
   tree: SourceDirectory,
   progress: Progress = silent(),
 ): Promise<WrittenTree> {
-  return writeDirectory(writer, tree, '', progress);
-}
-
-async function writeDirectory(
-  writer: RepositoryWriter,
-  directory: SourceDirectory,
-  path: string,
-  progress: Progress,
-): Promise<WrittenTree> {
-  const files: DirtreeFile[] = [];
-  const dirs: DirtreeDirectory[] = [];
-  for (const [name, node] of directory.entries()) {
-    checkName(name, path);
-    if (node.kind === 'directory') {
-      const { rootTree, rootMeta } = await writeDirectory(writer, node, `${path}/${name}`, progress);
-      dirs.push({ name, tree: rootTree, meta: rootMeta });
-    } else {
-      files.push({ name, checksum: writeContent(writer, node) });
-      progress.advance(1, node.kind === 'file' ? node.content.size : 0);
-      await progress.breathe();
-    }
-  }
-  return {
-    rootTree: writer.writeDirtree({ files: files.sort(byName), dirs: dirs.sort(byName) }),
-    rootMeta: writer.writeDirmeta(directory),
-  };
-}
-
-function writeContent(writer: RepositoryWriter, node: Exclude<SourceNode, SourceDirectory>): Checksum {
-  return node.kind === 'symlink' ? writer.writeSymlink(node) : writer.writeFile(node, node.content);
-}
-
-/** Names are strings in a dirtree, and GVariant's strings are UTF-8. */
-function checkName(name: ByteString, path: string): void {
-  if (/[\x80-\xff]/.test(name) && !isUtf8(stringToBytes(name)))
-    throw new FormatError(
-      displayBytes(`${path}/${name}` as ByteString),
-      'name is not UTF-8, which ostree requires',
-    );
-}
-
-function byName(a: { readonly name: ByteString }, b: { readonly name: ByteString }): number {
-  return a.name < b.name ? -1 : 1;
+  const { tree: rootTree, meta: rootMeta } = await makeObjects(
+    tree,
+    {
+      content: (node) =>
+        node.kind === 'symlink' ? writer.writeSymlink(node) : writer.writeFile(node, node.content),
+      directory: (node, dirtree) => ({
+        tree: writer.writeDirtree(dirtree),
+        meta: writer.writeDirmeta(node),
+      }),
+    },
+    progress,
+  );
+  return { rootTree, rootMeta };
 }

@@ -7,7 +7,8 @@
 import { join } from 'node:path';
 import { type Checksum, checksumOf, isHex64 } from '../base/digest.ts';
 import { errnoOf, UsageError } from '../base/errors.ts';
-import { isDirectory, isRegular, isSymlink } from '../base/mode.ts';
+import { makeFolder, makeFolders } from '../base/folders.ts';
+import { isRegular, isSymlink } from '../base/mode.ts';
 import { randomHex } from '../base/random.ts';
 import type { Lock, System } from '../base/system.ts';
 import {
@@ -207,7 +208,7 @@ export class RepositoryWriter {
     for (const name of this.#staged) {
       const target = this.#objectPath(name);
       const folder = join(this.path, 'objects', name.slice(0, 2));
-      if (!folders.has(folder)) this.#makeFolder(folder);
+      if (!folders.has(folder)) makeFolder(folder, this.#system, 0o777);
       folders.add(folder);
       this.#linkIfAbsent(join(staging, name), target);
     }
@@ -239,7 +240,7 @@ export class RepositoryWriter {
   #writeRef(name: string, checksum: Checksum): void {
     const target = join(this.path, refPath(name));
     const folder = target.slice(0, target.lastIndexOf('/'));
-    this.#makeFolders(folder);
+    makeFolders(folder, this.#system, { mode: 0o777, durable: this.#fsync });
     const temporary = join(this.path, 'tmp', `sealtree-ref-${randomHex(8)}`);
     this.#createFile(temporary, Buffer.from(`${checksum}\n`), this.#fsync);
     try {
@@ -261,23 +262,6 @@ export class RepositoryWriter {
     } finally {
       this.#system.close(fd);
     }
-  }
-
-  #makeFolder(path: string): void {
-    try {
-      this.#system.mkdir(path, 0o777);
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST') throw error;
-    }
-  }
-
-  /** A folder and those it is in, up to the repository; durably, as the ref that will be in it. */
-  #makeFolders(path: string): void {
-    if (isDirectory(this.#system.lstatIfExists(path)?.mode ?? 0)) return;
-    const parent = path.slice(0, path.lastIndexOf('/'));
-    this.#makeFolders(parent);
-    this.#makeFolder(path);
-    if (this.#fsync) this.#system.fsyncDirectory(parent);
   }
 }
 

@@ -55,7 +55,7 @@ export function displayBytes(bytes: ByteString): string {
  * A message as it can be shown on a terminal: what would act on it is escaped as by {@link displayBytes}, only
  * newlines stay. A path in it may hold anything; one that was escaped already is not escaped twice.
  */
-export function displayText(text: string): string {
+export function displayMessage(text: string): string {
   return text.replace(ACTING, (c) => (c === '\n' ? c : escapeBytes(textToBytes(c))));
 }
 

@@ -3,7 +3,7 @@
  * needs: open the repository or the sysroot, report progress, ask, print.
  */
 import { resolve } from 'node:path';
-import { type ByteString, displayText, stringToBytes } from '../base/bytes.ts';
+import { type ByteString, displayMessage, stringToBytes } from '../base/bytes.ts';
 import { errnoOf, InterruptedError, NotFoundError, UsageError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
@@ -186,7 +186,7 @@ export function say(
   if (level === 'info' && options.quiet) return;
   if (level === 'debug' && !options.verbose) return;
   const { stderr } = surroundings;
-  const shown = displayText(message);
+  const shown = displayMessage(message);
   if (surroundings.stderrIsJournal) {
     for (const line of shown.split('\n')) stderr.write(`<${SD_LEVELS[level]}>${line}\n`);
   } else {
@@ -209,7 +209,7 @@ async function confirm(
       hint: 'say --yes to go ahead',
     });
   surroundings.stdout.flush();
-  surroundings.stderr.write(`${displayText(question)} [y/N] `);
+  surroundings.stderr.write(`${displayMessage(question)} [y/N] `);
   surroundings.stderr.flush();
   const answer = await surroundings.readLine();
   if (surroundings.interruptedExitCode !== undefined) throw new InterruptedError();

@@ -1,6 +1,6 @@
 /** What the stand-ins for composefs' tools share: their way to fail, and to read and write files. */
 
-import { type ByteString, displayText, stringToBytes } from '../base/bytes.ts';
+import { type ByteString, displayMessage, stringToBytes } from '../base/bytes.ts';
 import { SealtreeError } from '../base/errors.ts';
 import type { System } from '../base/system.ts';
 import type { OutputStream, Surroundings } from './surroundings.ts';
@@ -22,7 +22,7 @@ export async function runTool(
     if (!(error instanceof ToolFailure || error instanceof SealtreeError)) throw error;
     // What was printed before the failure stands, as with the C tools.
     surroundings.stdout.flush();
-    const text = error instanceof ToolFailure ? error.message : `${name}: ${displayText(error.message)}`;
+    const text = error instanceof ToolFailure ? error.message : `${name}: ${displayMessage(error.message)}`;
     surroundings.stderr.write(`${text}\n`);
     surroundings.stderr.flush();
     return 1;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { displayBytes, displayText, textToBytes } from '../../src/base/bytes.ts';
+import { displayBytes, displayMessage, textToBytes } from '../../src/base/bytes.ts';
 
 describe('what is shown', () => {
   const acting = 'a\x1b[2J\x9b1m\u202eb\u2066c';
@@ -8,12 +8,12 @@ describe('what is shown', () => {
 
   it('does not act on a terminal, name or message', () => {
     assert.equal(displayBytes(textToBytes(acting)), escaped);
-    assert.equal(displayText(acting), escaped);
+    assert.equal(displayMessage(acting), escaped);
   });
 
   it('has one backslash for one in a message, so that names are not escaped twice', () => {
     const name = displayBytes(textToBytes('x\\\n'));
     assert.equal(name, String.raw`x\\\n`);
-    assert.equal(displayText(`${name}: ü\nhint`), `${name}: ü\nhint`);
+    assert.equal(displayMessage(`${name}: ü\nhint`), `${name}: ü\nhint`);
   });
 });

@@ -8,7 +8,7 @@ import type { Repository } from '../repository/repository.ts';
 import { type Context, oneOf } from './context.ts';
 
 /**
- * Builds it in memory; nothing is pruned from the repository meanwhile.
+ * Builds it in memory, and warns where parts of it cannot be seen; nothing is pruned from the repository meanwhile.
  * @param digests - the word after `--digests`
  */
 export async function buildCommitImage(
@@ -18,6 +18,11 @@ export async function buildCommitImage(
   digests: string,
   progress: Progress,
 ): Promise<BuiltImage> {
+  if (repository.mayHideXattrs && process.geteuid?.() !== 0)
+    context.say(
+      'warning',
+      'unchecked: only root sees trusted xattrs in a bare repository; where a file has one, this image is not that of the commit',
+    );
   const verity = oneOf('--digests', digests, VERITY_MODES, 'yes');
   return await withSharedRepositoryLock(repository.path, { signal: progress.signal }, context.system, () =>
     buildImage(repository, commit, { verity, progress }),

@@ -64,6 +64,11 @@ export class Repository {
   readonly system: System;
   /** The repository named by `core.parent`. */
   readonly parent: Repository | undefined;
+  /**
+   * Whether objects may have xattrs that only CAP_SYS_ADMIN shows: `trusted.*` of inodes, which listxattr(2) leaves out
+   * for others without a word.
+   */
+  readonly mayHideXattrs: boolean;
   readonly #objects: ObjectStore;
   readonly #content: ContentReader;
   readonly #commits = new BoundedCache<Checksum, Commit>(CACHED_COMMITS);
@@ -86,7 +91,9 @@ export class Repository {
     this.parent = parent;
     this.system = system;
     this.#objects = new ObjectStore(`${path}/objects`, mode, system);
-    this.#content = new ContentReader(this.#objects, config.getBoolean('core', 'disable-xattrs') ?? false);
+    const ignoresXattrs = config.getBoolean('core', 'disable-xattrs') ?? false;
+    this.#content = new ContentReader(this.#objects, ignoresXattrs);
+    this.mayHideXattrs = (mode === 'bare' && !ignoresXattrs) || (parent?.mayHideXattrs ?? false);
   }
 
   /**

@@ -54,9 +54,15 @@ async function verify(context: Context, specs: readonly string[], options: Optio
     { signal: progress.signal },
     context.system,
     async () => {
-      const chosen = selectDeployments(await context.openSysroot(), specs);
+      const sysroot = await context.openSysroot();
+      const chosen = selectDeployments(sysroot, specs);
       const repository = Repository.open(repositoryPath, context.system);
-      return await verifyDeployments(repository, chosen, { depth, requireVerity, progress });
+      return await verifyDeployments(repository, chosen, {
+        sysrootPath: sysroot.path,
+        depth,
+        requireVerity,
+        progress,
+      });
     },
   );
   const { findings, deployments, images, objects, objectsRead } = report;

@@ -10,10 +10,10 @@ import {
   verityOfFileSystem,
 } from '../base/capabilities.ts';
 import { SealtreeError } from '../base/errors.ts';
-import { shellWord } from '../base/shell.ts';
 import type { System } from '../base/system.ts';
 import type { Severity } from '../image/findings.ts';
 import { Repository } from '../repository/repository.ts';
+import { sealCommand } from './remedy.ts';
 import type { Sysroot } from './sysroot.ts';
 
 export interface Obstacle {
@@ -34,8 +34,7 @@ export function sealOutlook(sysroot: Sysroot, system: System): SealOutlook {
     ...repositoryObstacles(sysroot, system),
     ...kernelObstacles(sysroot, kernelFacts(), system),
   ];
-  const next = sysroot.path === '/' ? 'sealtree seal' : `sealtree seal --sysroot ${shellWord(sysroot.path)}`;
-  return { obstacles, next };
+  return { obstacles, next: sealCommand(sysroot.path) };
 }
 
 function repositoryObstacles({ repositoryPath }: Sysroot, system: System): Obstacle[] {

@@ -26,8 +26,11 @@ import {
 import type { Repository } from '../repository/repository.ts';
 import type { Deployment } from './deployment.ts';
 import { type ImageState, readImageState } from './image-state.ts';
+import { sealCommand } from './remedy.ts';
 
 export interface VerifyOptions {
+  /** For the command lines that mend something. */
+  readonly sysrootPath: string;
   readonly depth: Depth;
   /** Missing fs-verity is an error, also where it cannot be had. */
   readonly requireVerity: boolean;
@@ -118,7 +121,7 @@ class Verification {
     const { system } = this.#repository;
     const state = readImageState(deployment, this.#repository.path, system);
     const ids = deployments.map(({ id }) => id);
-    const add: Add = (severity, code, message, remedy = [`sealtree seal ${ids.join(' ')}`]) => {
+    const add: Add = (severity, code, message, remedy = [this.#sealRemedy(deployments)]) => {
       this.#findings.push({ severity, code, where: state.path, message, deployments: ids, remedy });
     };
     if (state.stats === undefined) {
@@ -260,7 +263,7 @@ class Verification {
         'warning',
         'image-without-digests',
         `${without} of ${lists.length} objects are listed without a digest: nothing protects them`,
-        [`sealtree seal --rebuild ${deployments.map(({ id }) => id).join(' ')}`],
+        [this.#sealRemedy(deployments, '--rebuild')],
       );
   }
 
@@ -310,7 +313,7 @@ class Verification {
     for (const [checksum, list] of wrong) {
       const deployments = this.#usersOf(checksum);
       const paths = [...(uses.get(checksum) ?? [])];
-      const protect = protectRemedy(deployments);
+      const protect = [this.#sealRemedy(deployments)];
       // An object that is fetched anew has no fs-verity yet.
       const fetch = [...this.#pullRemedy(deployments), ...(verity.enabled > 0 ? protect : [])];
       for (const { severity, code, message } of list) {
@@ -326,6 +329,11 @@ class Verification {
         });
       }
     }
+  }
+
+  /** A seal of what is sealed already turns on fs-verity where it is off. */
+  #sealRemedy(deployments: readonly Deployment[], ...options: readonly string[]): string {
+    return sealCommand(this.#options.sysrootPath, [...options, ...deployments.map(({ id }) => id)]);
   }
 
   /** Deletes what is damaged and fetches it again from where the deployments came from. */
@@ -360,7 +368,7 @@ class Verification {
         where,
         message: `${verity.disabled} of ${total} objects have no fs-verity`,
         deployments: ids,
-        remedy: protectRemedy(this.#deployments),
+        remedy: [this.#sealRemedy(this.#deployments)],
       });
     if (verity.unsupported > 0)
       this.#findings.push({
@@ -385,11 +393,6 @@ const UNPROTECTED = 'object-without-verity';
 
 const areNamed = ({ enabled, disabled }: VerityCounts): boolean =>
   enabled > 0 && disabled <= MOST_UNPROTECTED;
-
-/** A seal of what is sealed already turns on fs-verity where it is off. */
-function protectRemedy(deployments: readonly Deployment[]): string[] {
-  return [`sealtree seal ${deployments.map(({ id }) => id).join(' ')}`];
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

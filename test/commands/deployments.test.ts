@@ -102,7 +102,7 @@ test('what verify names for images without digests mends them', async () => {
   const system = withoutVerity();
   await run(system, 'seal', '--digests', 'no');
   const { lines } = await run(system, 'verify', '2');
-  const [, mend = ''] = /to mend: sealtree (seal --rebuild beta\/\S+)/.exec(lines.join('\n')) ?? [];
+  const [, mend = ''] = /to mend: sealtree (seal --sysroot \S+ --rebuild beta\/\S+)/.exec(lines.join('\n')) ?? [];
   assert.equal((await run(system, ...mend.split(' '))).exitCode, 0);
   assert.doesNotMatch((await run(system, 'verify', '2')).lines.join('\n'), /without a digest/);
 });
@@ -174,7 +174,7 @@ test('verify exits with 2 for errors alone, and its last line says what was look
   unlinkSync(imageOf(0));
   const broken = await run(system, 'verify', '0');
   assert.equal(broken.exitCode, 2);
-  assert.match(broken.lines.join('\n'), /to mend: sealtree seal alpha\//);
+  assert.match(broken.lines.join('\n'), /to mend: sealtree seal --sysroot \S+ alpha\//);
 });
 
 test('gc says what goes and what it frees', async () => {

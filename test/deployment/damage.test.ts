@@ -162,7 +162,7 @@ test('an image that deployments share is read once, and its findings name them a
   const errors = findings.filter(({ severity }) => severity === 'error');
   assert.deepEqual(
     errors.map(({ code, deployments, remedy }) => [code, deployments, remedy]),
-    ['image-digest', 'image-damaged'].map((code) => [code, ids, [`sealtree seal ${ids.join(' ')}`]]),
+    ['image-digest', 'image-damaged'].map((code) => [code, ids, [`sealtree seal --sysroot ${sysroot.path} ${ids.join(' ')}`]]),
   );
 });
 
@@ -178,7 +178,12 @@ test('a deployment that goes while we look is not checked; the one it shared its
       return system.readFile(file);
     },
   };
-  const options = { depth: 'metadata', requireVerity: false, progress: silent() } as const;
+  const options = {
+    sysrootPath: sysroot.path,
+    depth: 'metadata',
+    requireVerity: false,
+    progress: silent(),
+  } as const;
   for (const by of [removing, system]) {
     const { findings, images } = await verifyDeployments(
       Repository.open(repository.path, by),
@@ -211,7 +216,12 @@ test('a commit of a few folders that name each other without end keeps no check 
   assert(deployment !== undefined);
   const [object] = expectedObjects(new ErofsImage(readFileSync(image()), image())).keys();
   rmSync(repository.objectPath(object as Checksum, 'file'));
-  const options = { depth: 'metadata', requireVerity: false, progress: silent() } as const;
+  const options = {
+    sysrootPath: sysroot.path,
+    depth: 'metadata',
+    requireVerity: false,
+    progress: silent(),
+  } as const;
   const { findings } = await verifyDeployments(repository, [{ ...deployment, checksum }], options);
   assert.deepEqual(findings.find(({ code }) => code === 'object-missing')?.paths, []);
 });
@@ -254,6 +264,7 @@ async function verifyAll(depth: 'metadata' | 'deep', by: System = system) {
   const repository = Repository.open(sysroot.repositoryPath, by);
   const { deployments } = readSysroot(sysroot.path, by);
   return await verifyDeployments(repository, deployments, {
+    sysrootPath: sysroot.path,
     depth,
     requireVerity: false,
     progress: silent(),

@@ -72,7 +72,13 @@ async function seal(
 async function verify(system: System, options: Partial<VerifyOptions> = {}) {
   const found = readSysroot(sysroot.path, system);
   const repository = Repository.open(found.repositoryPath, system);
-  const all = { depth: 'metadata', requireVerity: false, progress: silent(), ...options } as const;
+  const all = {
+    sysrootPath: sysroot.path,
+    depth: 'metadata',
+    requireVerity: false,
+    progress: silent(),
+    ...options,
+  } as const;
   return await verifyDeployments(repository, found.deployments, all);
 }
 
@@ -334,7 +340,7 @@ const DAMAGES: readonly Damage[] = [
     apply: () => unlinkSync(imageOf(0)),
     codes: ['image-missing'],
     touches: [0],
-    remedy: /^sealtree seal alpha\//,
+    remedy: /^sealtree seal --sysroot \/\S+ alpha\//,
   },
   {
     what: 'cut image',
@@ -511,7 +517,7 @@ test('an object that lost its fs-verity is named, and the remedy mends it', asyn
         where: `object ${checksum}.file`,
         paths: ['/usr/bin/tool'],
         deployments: ids.slice(1),
-        remedy: [`sealtree seal ${ids[1]} ${ids[2]}`],
+        remedy: [`sealtree seal --sysroot ${sysroot.path} ${ids[1]} ${ids[2]}`],
       },
     ],
   );

@@ -343,7 +343,7 @@ describeSystem('seal under fs-verity', ['trixie', 'guest'], () => {
     assert.deepEqual(paths, [`/${UNPROTECTED}`]);
     // The third deployment has the image of the second by then.
     assert.deepEqual([...(deployments ?? [])].sort(), [ids.two, ids.third].sort());
-    assert.deepEqual(remedy, [`sealtree seal ${deployments?.join(' ')}`]);
+    assert.deepEqual(remedy, [`sealtree seal --sysroot /disk ${deployments?.join(' ')}`]);
   });
 
   it('finds the replaced image', () => {
@@ -351,7 +351,7 @@ describeSystem('seal under fs-verity', ['trixie', 'guest'], () => {
     const { severity, deployments, remedy } = finding('image-digest', ids.third.replace('/', '/deploy/'));
     assert.equal(severity, 'error');
     assert.deepEqual(deployments, [ids.third]);
-    assert.deepEqual(remedy, [`sealtree seal ${ids.third}`]);
+    assert.deepEqual(remedy, [`sealtree seal --sysroot /disk ${ids.third}`]);
   });
 
   it('does not seal what has changed since', () => {

@@ -53,6 +53,8 @@ export interface Context {
   openSysroot(): Promise<Sysroot>;
   /** Progress on stderr, as `--progress` says; none with `--quiet`. */
   progress(): Progress;
+  /** Takes the progress line of work that ended early off the terminal. */
+  clearProgress(): void;
   /** One line (or several) to stdout. */
   print(text: string): void;
   /** Bytes to stdout, nothing added. */
@@ -75,6 +77,7 @@ export function makeContext(surroundings: Surroundings, options: GlobalOptions):
   const { stdout, stderr, env, cwd, system } = surroundings;
   const style = makeStyle(wantsColor(options.color, env, stdout));
 
+  let progress: Progress | undefined;
   const context: Context = {
     stdout,
     stderr,
@@ -103,12 +106,17 @@ export function makeContext(surroundings: Surroundings, options: GlobalOptions):
       const { readSysroot } = await import('../deployment/sysroot.ts');
       return readSysroot(context.sysrootPath(), system);
     },
-    progress: () =>
-      progressLine({
+    progress() {
+      progress = progressLine({
         choice: options.quiet ? 'none' : options.progress,
         stream: stderr,
         signal: surroundings.signal,
-      }),
+      });
+      return progress;
+    },
+    clearProgress() {
+      if (progress?.stage !== undefined && stderr.isTerminal) stderr.write('\r\x1b[K');
+    },
     print(text) {
       stdout.write(`${text}\n`);
     },

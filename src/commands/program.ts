@@ -113,7 +113,11 @@ async function parseAndRun(
       const command = given.at(-1) as Command;
       const raw = command.optsWithGlobals() as RawGlobalOptions;
       const context = makeContext(surroundings, globalOptions(raw, surroundings));
-      exitCode = await body(context, ...(given.slice(0, -1) as unknown as A));
+      try {
+        exitCode = await body(context, ...(given.slice(0, -1) as unknown as A));
+      } finally {
+        context.clearProgress();
+      }
     };
   const command = buildCommand(module, run, surroundings);
   try {

@@ -102,7 +102,8 @@ test('what verify names for images without digests mends them', async () => {
   const system = withoutVerity();
   await run(system, 'seal', '--digests', 'no');
   const { lines } = await run(system, 'verify', '2');
-  const [, mend = ''] = /to mend: sealtree (seal --sysroot \S+ --rebuild beta\/\S+)/.exec(lines.join('\n')) ?? [];
+  const [, mend = ''] =
+    /to mend: sealtree (seal --sysroot \S+ --rebuild beta\/\S+)/.exec(lines.join('\n')) ?? [];
   assert.equal((await run(system, ...mend.split(' '))).exitCode, 0);
   assert.doesNotMatch((await run(system, 'verify', '2')).lines.join('\n'), /without a digest/);
 });

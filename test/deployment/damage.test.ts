@@ -162,7 +162,11 @@ test('an image that deployments share is read once, and its findings name them a
   const errors = findings.filter(({ severity }) => severity === 'error');
   assert.deepEqual(
     errors.map(({ code, deployments, remedy }) => [code, deployments, remedy]),
-    ['image-digest', 'image-damaged'].map((code) => [code, ids, [`sealtree seal --sysroot ${sysroot.path} ${ids.join(' ')}`]]),
+    ['image-digest', 'image-damaged'].map((code) => [
+      code,
+      ids,
+      [`sealtree seal --sysroot ${sysroot.path} ${ids.join(' ')}`],
+    ]),
   );
 });
 

@@ -1,10 +1,12 @@
 /** `sealtree gc`: removes images and records that nothing uses. */
 import prettyBytes from 'pretty-bytes';
+import { displayBytes } from '../base/bytes.ts';
 import { ExitCode } from '../base/errors.ts';
 import { sweep } from '../deployment/gc.ts';
 import { ensureWritable } from '../deployment/writable.ts';
 import type { Context } from './context.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
+import { jsonBytes } from './output.ts';
 import type { CommandModule } from './registry.ts';
 
 export const command: CommandModule = {
@@ -45,7 +47,7 @@ async function gc(context: Context, lockTimeout: string): Promise<number> {
       kept: kept.map(imageJson),
       records: plan.records,
       temporary: leftovers,
-      foreign,
+      foreign: foreign.map(jsonBytes),
       freedBytes,
     });
     return ExitCode.ok;
@@ -54,7 +56,7 @@ async function gc(context: Context, lockTimeout: string): Promise<number> {
   const verb = dryRun ? 'would remove' : 'removed';
   for (const { path, sizeBytes } of removed) context.print(`${verb} ${path} (${prettyBytes(sizeBytes)})`);
   for (const path of [...plan.records, ...leftovers]) context.print(`${verb} ${path}`);
-  for (const name of foreign) context.print(`left alone: ${name} is not ours`);
+  for (const name of foreign) context.print(`left alone: ${displayBytes(name)} is not ours`);
   context.print(
     `${kept.length} ${kept.length === 1 ? 'image' : 'images'} in use, ${removed.length} ${dryRun ? 'to remove' : 'removed'}, ${prettyBytes(freedBytes)} ${dryRun ? 'to free' : 'freed'}`,
   );

@@ -7,6 +7,7 @@
  */
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
+import type { ByteString } from '../base/bytes.ts';
 import { type Digest, digestOf, isHex64 } from '../base/digest.ts';
 import { errnoOf, OperationError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
@@ -39,7 +40,7 @@ export interface GcPlan {
   /** Bytes that removal frees; an image that has other links as well frees none. */
   readonly freedBytes: number;
   /** Names in the folder that are not ours; they stay. */
-  readonly foreign: readonly string[];
+  readonly foreign: readonly ByteString[];
 }
 
 /**
@@ -55,14 +56,15 @@ export function planGc(input: GcInput, system: SystemReads): GcPlan {
   const users = findUsers(deploymentPaths, system);
   const kept: StoredImage[] = [];
   const removed: StoredImage[] = [];
-  const foreign: string[] = [];
+  const foreign: ByteString[] = [];
   let freedBytes = 0;
   const leftovers = new Set([...recovery.temporary, ...recovery.lifted.map(({ note }) => note)]);
   for (const name of names) {
-    const path = join(folder, name);
-    const stats = system.lstat(path);
     const digest = name.slice(0, -'.cfs'.length);
-    if (!name.endsWith('.cfs') || !isHex64(digest) || !isRegular(stats.mode)) {
+    const path = join(folder, name);
+    // A name that is not ours may be any bytes: it is not looked up.
+    const stats = name.endsWith('.cfs') && isHex64(digest) ? system.lstat(path) : undefined;
+    if (stats === undefined || !isRegular(stats.mode)) {
       if (!leftovers.has(join(system.realpath(folder), name))) foreign.push(name);
       continue;
     }

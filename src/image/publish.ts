@@ -22,15 +22,17 @@ import {
   DEPLOYMENT_IMAGE,
   existingStoreFolder,
   imagePath,
+  isTemporaryName,
   makeStoreFolder,
   storeFolder,
-  TEMPORARY_PREFIX,
   temporaryName,
   writeSynced,
 } from './store.ts';
 
 /** What the symlink is called that names a folder whose immutable flag is lifted; the rest is random. */
 export const LIFTED_PREFIX = '.sealtree-lifted-';
+
+const LIFTED_NAME = /^\.sealtree-lifted-[0-9a-f]{12}$/;
 
 const IMAGE_MODE = 0o644;
 
@@ -340,12 +342,13 @@ export function planRecovery(
   const commits = existingStoreFolder(repositoryPath, 'commits', system);
   for (const folder of [store, ...(commits === undefined ? [] : [commits]), ...deploymentPaths]) {
     for (const name of namesIn(folder, system)) {
-      if (name.startsWith(TEMPORARY_PREFIX)) temporary.push(join(folder, name));
+      if (isTemporaryName(name)) temporary.push(join(folder, name));
     }
   }
   for (const name of namesIn(store, system)) {
+    if (!LIFTED_NAME.test(name)) continue;
     const note = join(store, name);
-    if (!name.startsWith(LIFTED_PREFIX) || !isSymlink(system.lstat(note).mode)) continue;
+    if (!isSymlink(system.lstat(note).mode)) continue;
     const path = resolve(store, bytesToText(system.readlink(note)));
     const exists = DEPLOYMENT_PATH.test(path) && isDirectory(system.lstatIfExists(path)?.mode ?? 0);
     lifted.push({ note, deploymentPath: exists ? path : undefined });

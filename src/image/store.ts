@@ -53,6 +53,9 @@ export const imagePath = (repositoryPath: string, digest: Digest): string =>
 /** A fresh temporary name. */
 export const temporaryName = (): string => `${TEMPORARY_PREFIX}${randomHex(6)}`;
 
+/** Whether {@link temporaryName} could have made it: whatever else is called so is not ours. */
+export const isTemporaryName = (name: string): boolean => /^\.sealtree-tmp-[0-9a-f]{12}$/.test(name);
+
 /**
  * Makes the folder where it is missing, durably and readable for everybody whatever the umask: `status` needs no
  * rights. Returns its path.

@@ -107,7 +107,8 @@ test('gc keeps what a deployment was sealed as when its own image is gone or dam
 test('a symlink in place of the store is not followed: nothing outside the repository is removed', async () => {
   const store = storeFolder(sysroot.repositoryPath, 'images');
   const options = { dryRun: false, lockTimeoutMs: 0, progress: silent() };
-  for (const name of [`${'a'.repeat(64)}.cfs`, '.sealtree-tmp-1']) work.write(`elsewhere/${name}`, '');
+  for (const name of [`${'a'.repeat(64)}.cfs`, '.sealtree-tmp-111111111111'])
+    work.write(`elsewhere/${name}`, '');
   rmSync(store, { recursive: true });
   symlinkSync(work.join('elsewhere'), store);
   await assert.rejects(sweep(sysroot.path, options, system), /images: not a folder/);

@@ -602,7 +602,7 @@ test('gc removes what no deployment has, with its record, and never what one sti
 test('gc removes what a run left that was killed while it wrote a record', async () => {
   const { system } = simulateInodes(linuxSystem, { verity: false });
   await seal(system);
-  const leftover = join(sysroot.repositoryPath, 'extensions/sealtree/commits/.sealtree-tmp-1');
+  const leftover = join(sysroot.repositoryPath, 'extensions/sealtree/commits/.sealtree-tmp-111111111111');
   writeFileSync(leftover, '');
   const swept = await sweep(sysroot.path, { dryRun: false, lockTimeoutMs: 0, progress: silent() }, system);
   assert.deepEqual([swept.images.recovery.temporary, swept.records], [[leftover], []]);

@@ -79,11 +79,13 @@ test('files that are not ours stay, temporary files of killed runs go', () => {
   mkdirSync(`${folder}/${'0'.repeat(64)}.cfs`);
   symlinkSync('README', `${folder}/${'1'.repeat(64)}.cfs`);
   writeFileSync(`${folder}/${'2'.repeat(63)}.cfs`, '');
-  writeFileSync(`${folder}/${TEMPORARY_PREFIX}1`, '');
+  // Like one of ours, but no name that we would make; and bytes that are no ASCII.
+  writeFileSync(`${folder}/${TEMPORARY_PREFIX}é`, '');
+  writeFileSync(`${folder}/${TEMPORARY_PREFIX}111111111111`, '');
   const plan = planGc(input, linuxSystem);
-  assert.deepEqual(plan.foreign.length, 4);
+  assert.deepEqual(plan.foreign.length, 5);
   executeGc(plan, linuxSystem);
-  assert.deepEqual(readdirSync(folder).sort(), [...plan.foreign]);
+  assert.deepEqual(readdirSync(folder, 'latin1').sort(), [...plan.foreign]);
 });
 
 test('nothing is removed when a deployment has an image that cannot be read', () => {
@@ -114,7 +116,7 @@ test('collection stopped at any step is finished by the next', () => {
     using work = new Sandbox();
     const { input, images, links } = setUp(work, 3);
     linkSync(images[0]!.path, links[0]!);
-    writeFileSync(`${storeFolder(input.repositoryPath, 'images')}/${TEMPORARY_PREFIX}1`, '');
+    writeFileSync(`${storeFolder(input.repositoryPath, 'images')}/${TEMPORARY_PREFIX}111111111111`, '');
     const system = faultSystem(linuxSystem, { kind: 'power-cut', at });
     assert.throws(() => executeGc(planGc(input, system), system), PowerCut);
     assert.ok(existsSync(images[0]!.path));

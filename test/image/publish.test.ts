@@ -235,10 +235,10 @@ test('recovery removes our temporary files only, and puts a lifted flag back', (
   const { lifted, temporary } = planRecovery(repository, [deployment], system);
   assert.deepEqual([lifted, temporary], [[], []]);
   const images = storeFolder(repository, 'images');
-  work.write(`ostree/repo/extensions/sealtree/images/${TEMPORARY_PREFIX}1`, 'half');
+  work.write(`ostree/repo/extensions/sealtree/images/${TEMPORARY_PREFIX}111111111111`, 'half');
   work.write('ostree/repo/extensions/sealtree/images/somebody-elses', 'file');
-  writeFileSync(`${deployment}/${TEMPORARY_PREFIX}2`, 'half');
-  symlinkSync(`../../../../deploy/os/deploy/${'a'.repeat(64)}.0`, `${images}/${LIFTED_PREFIX}3`);
+  writeFileSync(`${deployment}/${TEMPORARY_PREFIX}222222222222`, 'half');
+  symlinkSync(`../../../../deploy/os/deploy/${'a'.repeat(64)}.0`, `${images}/${LIFTED_PREFIX}333333333333`);
   recover(planRecovery(repository, [deployment], system), system);
   assert.deepEqual(readdirSync(images), ['somebody-elses']);
   assert.deepEqual(readdirSync(deployment), []);
@@ -249,8 +249,8 @@ test('a note that names no deployment makes nothing immutable', () => {
   using work = new Sandbox();
   const { system, repository, immutable } = setUp(work, false);
   const images = work.mkdir('ostree/repo/extensions/sealtree/images');
-  symlinkSync('/tmp', `${images}/${LIFTED_PREFIX}1`);
-  symlinkSync(`../../../../deploy/os/deploy/${'b'.repeat(64)}.0`, `${images}/${LIFTED_PREFIX}2`);
+  symlinkSync('/tmp', `${images}/${LIFTED_PREFIX}111111111111`);
+  symlinkSync(`../../../../deploy/os/deploy/${'b'.repeat(64)}.0`, `${images}/${LIFTED_PREFIX}222222222222`);
   recover(planRecovery(repository, [], system), system);
   assert.equal(immutable.size, 0);
   assert.deepEqual(readdirSync(images), []);

@@ -43,7 +43,7 @@ function renderFinding(finding: Finding, style: Style): string[] {
     const more = pathCount > paths.length ? ` and ${pathCount - paths.length} more` : '';
     lines.push(`    seen as ${paths.join(', ')}${more}`);
   }
-  if (deployments.length > 0) lines.push(`    in ${deployments.join(', ')}`);
+  if (deployments.length > 0) lines.push(`    in ${deployments.join('\n       ')}`);
   remedy.forEach((command, i) => {
     lines.push(`    ${i === 0 ? 'to mend:' : '        '} ${command}`);
   });

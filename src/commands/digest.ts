@@ -13,7 +13,7 @@ export const command: CommandModule = {
   ],
   examples: [
     ['digest debian/13/x86_64', 'the digest to put into a boot entry or a signed manifest'],
-    ['digest 0 --repo /srv/repo --json', 'the same with sizes and counts'],
+    ['digest --json --repo /srv/repo debian/13/x86_64', 'of another repository, with sizes and counts'],
   ],
   define(command, run) {
     command

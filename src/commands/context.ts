@@ -242,6 +242,8 @@ export function globalOptions(raw: RawGlobalOptions, surroundings: Surroundings)
   const { env, cwd } = surroundings;
   const json = oneOf('--json', raw.json, ['document', 'lines'], undefined);
   const sysroot = raw.sysroot ?? env.OSTREE_SYSROOT;
+  // An unset variable in a script must not stand for the running system.
+  if (raw.sysroot === '') throw new UsageError('--sysroot needs a path');
   if (raw.repo === '') throw new UsageError('--repo needs a path');
   return {
     sysroot: resolve(cwd, sysroot === undefined || sysroot === '' ? '/' : sysroot),

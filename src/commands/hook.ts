@@ -67,7 +67,8 @@ function parse(
     const arg = rest[i] as string;
     const value = () => {
       const next = rest[++i];
-      if (next === undefined) throw new UsageError(`${arg} needs a value`, { hint: USAGE });
+      // An unset variable in a script must not stand for the running system.
+      if (next === undefined || next === '') throw new UsageError(`${arg} needs a value`, { hint: USAGE });
       return next;
     };
     if (arg === '--sysroot') sysrootPath = value();

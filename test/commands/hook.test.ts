@@ -141,6 +141,8 @@ for (const [what, args] of [
   ['two events', ['deploy', 'boot']],
   ['an option it does not have', ['deploy', '--all']],
   ['an option without its value', ['deploy', '--sysroot']],
+  ['an empty sysroot, such as a variable that is not set', ['deploy', '--sysroot', '']],
+  ['the same in one word', ['deploy', '--sysroot=']],
   ['an event that is no word', ['../x']],
   ['a timeout that is no number', ['deploy', '--lock-timeout=soon']],
   ['an empty timeout', ['deploy', '--lock-timeout=']],

@@ -109,6 +109,7 @@ describe('usage errors', () => {
     [['work', '--progress', 'x'], /'x' is invalid/],
     [['work', '--json=xml'], /'xml' is invalid/],
     [['work', '--repo='], /--repo needs a path/],
+    [['work', '--sysroot='], /--sysroot needs a path/],
     [['work', '--sysroot'], /argument missing/],
     [['work', 'a', 'b'], /too many arguments/],
   ];

@@ -169,10 +169,11 @@ class SealRun {
 
   /**
    * Whether there is nothing to do: the recorded image is linked, its bytes have its digest, and fs-verity is on
-   * it and on its objects unless it cannot be or is not wanted.
+   * it and on its objects unless it cannot be or is not wanted. Whoever asks for other object digests than usual
+   * asks for another image.
    */
   async #unchanged(deployment: Deployment): Promise<SealResult | undefined> {
-    if (this.#options.rebuild) return undefined;
+    if (this.#options.rebuild || this.#options.digests !== 'yes') return undefined;
     const state = readImageState(deployment, this.#repository.path, this.#system);
     if (state.kind !== 'sealed' || state.recorded === undefined) return undefined;
     const bytes = this.#bytesOf(state.path);

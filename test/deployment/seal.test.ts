@@ -140,6 +140,18 @@ test('a second seal changes nothing', async () => {
   );
 });
 
+test('other object digests than those it was sealed with are another image', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  const [usual] = await seal(system);
+  const [without] = await seal(system, { digests: 'no' });
+  assert.equal(without?.action, 'sealed');
+  assert.notEqual(without.digest, usual?.digest);
+  const { findings } = await verify(system);
+  assert.ok(findings.some(({ code }) => code === 'image-without-digests'));
+  const again = await seal(system, { digests: 'no' });
+  assert.ok(again.every(({ action }) => action === 'unchanged'));
+});
+
 test('a dry run says the digest and writes nothing', async () => {
   const { system } = simulateInodes(linuxSystem, { verity: true });
   const planned = await seal(system, { dryRun: true });

@@ -20,7 +20,7 @@ export const command: CommandModule = {
   name: 'seal',
   summary: 'Make, validate and place the image of deployments',
   details: [
-    "Builds the image of each deployment's commit, compares it entry by entry with the commit, publishes it in REPO/extensions/sealtree/images and links it as .ostree.cfs into the deployment. What is sealed already is left alone, unless fs-verity is off on it or on its objects; a failed validation publishes nothing and exits with 2.",
+    "Builds the image of each deployment's commit, compares it entry by entry with the commit, publishes it in REPO/extensions/sealtree/images and links it as .ostree.cfs into the deployment. What is sealed already is left alone, unless fs-verity is off on it or on its objects, or --rebuild or other --digests are asked for; a failed validation publishes nothing and exits with 2.",
   ],
   examples: [
     ['seal', 'all deployments'],

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { symlinkSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import fc from 'fast-check';
 import { textToBytes } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
@@ -18,6 +17,7 @@ import {
 } from '../../src/repository/source.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
 import { writeCommitOf } from '../../src/repository/write-commit.ts';
+import fc from '../support/fast-check.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { MemoryStream, memorySurroundings, type SurroundingsOptions } from '../support/surroundings.ts';
 
@@ -298,7 +298,6 @@ describe('the repository', () => {
 });
 
 describe('any command line', () => {
-  // No word is a folder of this machine: diff would hash it.
   const WORDS = [
     ...[
       'refs',
@@ -360,12 +359,12 @@ describe('any command line', () => {
       '--sysroot=/none',
       '--repo',
       '--repo=',
-      '--progress=json',
+      '--progress=none',
       '-n',
       '-y',
       '-v',
       '--no-such',
-      '\0',
+      '\x01',
       '\ud800',
     ],
   ];
@@ -374,6 +373,8 @@ describe('any command line', () => {
     const commandLine = fc.array(fc.constantFrom(...WORDS), { maxLength: 7 });
     await fc.assert(
       fc.asyncProperty(commandLine, async (args) => {
+        // It would compare with this machine's own root.
+        fc.pre(!(args.includes('diff') && args.includes('/')));
         const { exitCode, stderr } = await run([`--repo=${repo}`, '--sysroot=/none', ...args], {
           cwd: sandbox.path,
         });

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { ByteString } from '../../src/base/bytes.ts';
 import { FormatError, UsageError } from '../../src/base/errors.ts';
 import {
@@ -13,6 +12,7 @@ import {
   parseBlsEntry,
   parseBlsName,
 } from '../../src/formats/bls.ts';
+import fc from '../support/fast-check.ts';
 
 const bytes = (text: string) => text as ByteString;
 const parse = (text: string) => parseBlsEntry(Buffer.from(text, 'latin1'), 'entry');

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import fc from 'fast-check';
 import { type ByteString, bytesToString, textToBytes } from '../../src/base/bytes.ts';
 import { FormatError } from '../../src/base/errors.ts';
 import { readDirtree } from '../../src/formats/dirtree.ts';
 import { readVariant, writeVariant } from '../../src/formats/gvariant.ts';
+import fc from '../support/fast-check.ts';
 import { mutate } from '../support/mutate.ts';
 import { Random } from '../support/random.ts';
 

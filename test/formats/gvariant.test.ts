@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { type ByteString, textToBytes } from '../../src/base/bytes.ts';
 import { FormatError } from '../../src/base/errors.ts';
 import { readVariant, type Value, type Variant, writeVariant } from '../../src/formats/gvariant.ts';
+import fc from '../support/fast-check.ts';
 
 const text = (value: string): ByteString => textToBytes(value);
 const hex = (digits: string): Buffer => Buffer.from(digits.replaceAll(' ', ''), 'hex');

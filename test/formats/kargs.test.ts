@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { ByteString } from '../../src/base/bytes.ts';
 import { UsageError } from '../../src/base/errors.ts';
 import { formatKarg, joinKargs, parseKarg, splitKargs } from '../../src/formats/kargs.ts';
+import fc from '../support/fast-check.ts';
 
 const bytes = (text: string) => text as ByteString;
 const words = (line: string) => splitKargs(bytes(line));

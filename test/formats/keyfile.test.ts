@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { ConfigError, FormatError } from '../../src/base/errors.ts';
 import { Keyfile } from '../../src/formats/keyfile.ts';
+import fc from '../support/fast-check.ts';
 
 const parse = (text: string | Uint8Array): Keyfile => Keyfile.parse(text, 'file');
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { type ByteString, bytesToString, textToBytes } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
 import { nobleEngine } from '../../src/base/digest-noble.ts';
@@ -28,6 +27,7 @@ import {
   serializeOstreemeta,
   serializeXattrs,
 } from '../../src/formats/objects.ts';
+import fc from '../support/fast-check.ts';
 
 const hex = (digits: string): Buffer => Buffer.from(digits.replaceAll(' ', ''), 'hex');
 const b = (text: string): ByteString => textToBytes(text);

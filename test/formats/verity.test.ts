@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { nativeEngine } from '../../src/base/digest.ts';
 import { nobleEngine } from '../../src/base/digest-noble.ts';
 import { VerityHasher, verityDigest } from '../../src/formats/verity.ts';
+import fc from '../support/fast-check.ts';
 
 /** Bytes that differ from block to block. */
 function pattern(size: number): Buffer {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { compareVersions } from '../../src/formats/version.ts';
+import fc from '../support/fast-check.ts';
 
 /** Each list from old to new. */
 const ASCENDING: readonly (readonly string[])[] = [

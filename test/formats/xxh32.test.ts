@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import xxhash from 'xxhash-wasm';
 import { xxh32 } from '../../src/formats/xxh32.ts';
+import fc from '../support/fast-check.ts';
 
 describe('xxh32', () => {
   it('is what the reference implementation says, for all lengths and seeds', async () => {

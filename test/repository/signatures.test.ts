@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { Variant } from '../../src/formats/gvariant.ts';
 import { signaturesIn } from '../../src/repository/signatures.ts';
+import fc from '../support/fast-check.ts';
 
 const hex = (digits: string): Buffer => Buffer.from(digits.replaceAll(' ', ''), 'hex');
 const gpg = (bytes: Buffer) =>

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { textToBytes } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
 import { NotFoundError } from '../../src/base/errors.ts';
 import { diffTrees, expandChange } from '../../src/repository/diff.ts';
 import { type DirectoryNode, lookup, rootOf, treeSize, walk } from '../../src/repository/tree.ts';
+import fc from '../support/fast-check.ts';
 import { MemoryRepository } from '../support/memory-repository.ts';
 
 /** A tree as a literal: a number is a file with that content, an object a folder; `''` is the folder's own mode. */

@@ -1,7 +1,6 @@
 /** Facts to lines: pure functions. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { BusyError, IoError, NotFoundError } from '../../src/base/errors.ts';
 import type { ImageReport } from '../../src/deployment/status.ts';
 import { glyphsFor, UNICODE_GLYPHS } from '../../ui/glyphs.ts';
@@ -11,6 +10,7 @@ import { imageVerdict } from '../../ui/models/image.ts';
 import { settleList } from '../../ui/models/list.ts';
 import { summarizeOutlook } from '../../ui/models/outlook.ts';
 import { cell, displayText, messageText, truncate, widthOf, wrap } from '../../ui/models/text.ts';
+import fc from '../support/fast-check.ts';
 import {
   CHANGED,
   deploymentOf,
@@ -44,6 +44,8 @@ describe('text', () => {
 
   const wrapped: readonly (readonly [text: string, width: number, lines: string[]])[] = [
     ['', 5, ['']],
+    ['', -1, ['']],
+    ['ab c', -1, ['a', 'b', 'c']],
     ['one two', 7, ['one two']],
     ['one two', 6, ['one', 'two']],
     ['abcdefgh ij', 5, ['abcde', 'fgh', 'ij']],

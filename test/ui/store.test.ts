@@ -1,11 +1,11 @@
 /** What events make of a state: no terminal, no React. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { ACTIONS } from '../../ui/actions.ts';
 import { layoutOf } from '../../ui/models/layout.ts';
 import { isInDetails, type State } from '../../ui/state.ts';
 import { Store, step } from '../../ui/store.ts';
+import fc from '../support/fast-check.ts';
 import {
   CHANGED,
   deploymentOf,

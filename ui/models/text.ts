@@ -60,8 +60,12 @@ export function cell(
   return align === 'right' ? gap + cut : cut + gap;
 }
 
-/** Lines of at most `width` columns, broken at spaces, and inside a word only where it is longer than a line. */
-export function wrap(text: string, width: number): string[] {
+/**
+ * Lines of at most `columns` columns, broken at spaces, and inside a word only where it is longer than a line. Less
+ * than one, as in a terminal too small to show anything, counts as one.
+ */
+export function wrap(text: string, columns: number): string[] {
+  const width = Math.max(1, columns);
   const lines: string[] = [];
   let line = '';
   for (let word of text.split(' ')) {

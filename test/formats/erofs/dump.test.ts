@@ -1,7 +1,6 @@
 /** composefs-dump text: what is accepted and refused, what it means, and how it is written. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { ByteString } from '../../../src/base/bytes.ts';
 import { FormatError } from '../../../src/base/errors.ts';
 import { S_IFCHR } from '../../../src/base/mode.ts';
@@ -9,6 +8,7 @@ import { formatDump, type ParseDumpOptions, parseDump } from '../../../src/forma
 import { ErofsImage, readTree } from '../../../src/formats/erofs/read.ts';
 import { ImageTree } from '../../../src/formats/erofs/tree.ts';
 import { writeImage } from '../../../src/formats/erofs/write.ts';
+import fc from '../../support/fast-check.ts';
 import { Random } from '../../support/random.ts';
 import { dumpOf, randomTree, treeOf } from '../../support/random-image-tree.ts';
 

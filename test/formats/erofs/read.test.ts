@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { type ByteString, bytesToString, MAX_PATH_BYTES } from '../../../src/base/bytes.ts';
 import { FormatError, UnsupportedError } from '../../../src/base/errors.ts';
 import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../../src/base/mode.ts';
@@ -10,6 +9,7 @@ import { ErofsImage, type Inode, readTree } from '../../../src/formats/erofs/rea
 import { ImageTree } from '../../../src/formats/erofs/tree.ts';
 import { writeImage } from '../../../src/formats/erofs/write.ts';
 import { filterBit } from '../../../src/formats/erofs/xattr-names.ts';
+import fc from '../../support/fast-check.ts';
 import { Random } from '../../support/random.ts';
 import { randomTree, treeOf } from '../../support/random-image-tree.ts';
 

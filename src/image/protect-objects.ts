@@ -41,7 +41,7 @@ export async function protectObjects(
   let enabledNow = 0;
   try {
     for (const [checksum, digest] of objects) {
-      if (protect(repository.objectPath(checksum, 'file'), digest, system)) enabledNow++;
+      if (protectFile(repository.objectPath(checksum, 'file'), digest, system)) enabledNow++;
       progress.advance(1);
       await progress.breathe();
     }
@@ -88,8 +88,11 @@ function isProtected(path: string, digest: Uint8Array | undefined, system: Syste
   }
 }
 
-/** Returns whether it had to be enabled. */
-function protect(path: string, digest: Uint8Array | undefined, system: System): boolean {
+/**
+ * Enables fs-verity on a file where it is off. Returns whether it had to be enabled; durable only after a flush.
+ * @throws as {@link protectObjects}
+ */
+export function protectFile(path: string, digest: Uint8Array | undefined, system: System): boolean {
   const fd = system.openRead(path, { noFollow: true });
   try {
     let measured = system.measureVerity(fd);

@@ -1,6 +1,6 @@
 /**
- * Boot entries of the Boot Loader Specification (UAPI.1), type 1: the text of an entry and its file name with the
- * boot counters.
+ * Boot entries of the Boot Loader Specification (UAPI.1), type 1: the text of an entry, its file name with the boot
+ * counters, and the order in which a boot menu shows entries.
  *
  * An entry is kept as its lines: keys may repeat, unknown keys, comments and the order are not ours to change, and
  * an entry that is not edited is written back byte for byte. Values are bytes, since a kernel command line is.
@@ -8,6 +8,7 @@
  */
 import { type ByteString, bytesToString, stringToBytes } from '../base/bytes.ts';
 import { FormatError, UsageError } from '../base/errors.ts';
+import { compareVersions } from './version.ts';
 
 /** One line: a `key value` pair, or anything else (comment, empty line, malformed), which is kept as it is. */
 export interface BlsLine {
@@ -102,6 +103,42 @@ export function blsOptions(entry: BlsEntry): ByteString {
   return blsValues(entry, 'options').join(' ') as ByteString;
 }
 
+/**
+ * Gives a key exactly these values. Lines that have the value already stay untouched, changed ones keep their place
+ * and the white space around the value, further ones follow the last line of that key (or the end of the entry), and
+ * surplus ones go.
+ */
+export function setBlsValues(entry: BlsEntry, key: ByteString, values: readonly ByteString[]): BlsEntry {
+  const lines: BlsLine[] = [];
+  let used = 0;
+  let insertAt = -1;
+  for (const line of entry.lines) {
+    if (line.key !== key) {
+      lines.push(line);
+      continue;
+    }
+    const value = values[used++];
+    if (value === undefined) continue;
+    lines.push(line.value === value ? line : withValue(line, value));
+    insertAt = lines.length;
+  }
+  const further = values.slice(used).map((value) => blsLine(key, value));
+  lines.splice(insertAt < 0 ? lines.length : insertAt, 0, ...further);
+  return { lines, endsWithNewline: entry.endsWithNewline || further.length > 0 };
+}
+
+/** The line with another value, all around it as it was. */
+function withValue(
+  { raw, key = '' as ByteString, value: old = '' as ByteString }: BlsLine,
+  value: ByteString,
+): BlsLine {
+  const fresh = blsLine(key, value);
+  if (old === '') return fresh;
+  // Only blanks stand between the key and the value.
+  const at = raw.indexOf(old, key.length);
+  return { ...fresh, raw: (raw.slice(0, at) + value + raw.slice(at + old.length)) as ByteString };
+}
+
 /** File name of an entry: `STEM[+LEFT[-DONE]].conf`. */
 export interface BlsName {
   /** The name without counters and suffix. */
@@ -140,4 +177,46 @@ export function formatBlsName(name: BlsName): string {
   const left = String(counters.left).padStart(counters.leftWidth, '0');
   const done = counters.doneWidth === 0 ? '' : `-${String(counters.done).padStart(counters.doneWidth, '0')}`;
   return `${stem}+${left}${done}.conf`;
+}
+
+/** Whether boot counting has given up on the entry. */
+export function isBadBlsName(name: BlsName): boolean {
+  return name.counters?.left === 0;
+}
+
+/** What the order of a boot menu depends on. */
+export interface BlsSortable {
+  readonly name: BlsName;
+  readonly entry: BlsEntry;
+}
+
+/**
+ * Order of the boot menu (UAPI.1, "Sorting"), for Array.sort: the first entry is the one booted by default. Bad ones
+ * go last; entries with a `sort-key` before those without, by key and machine-id ascending, then version
+ * descending; what is left by file name, newest version first.
+ */
+export function compareBlsEntries(a: BlsSortable, b: BlsSortable): number {
+  const bad = Number(isBadBlsName(a.name)) - Number(isBadBlsName(b.name));
+  if (bad !== 0) return bad;
+  const keyA = blsValue(a.entry, 'sort-key');
+  const keyB = blsValue(b.entry, 'sort-key');
+  if (keyA !== undefined && keyB !== undefined) {
+    const result =
+      compareText(keyA, keyB) ||
+      compareText(blsValue(a.entry, 'machine-id') ?? '', blsValue(b.entry, 'machine-id') ?? '') ||
+      compareVersions(blsValue(b.entry, 'version') ?? '', blsValue(a.entry, 'version') ?? '');
+    if (result !== 0) return result;
+  } else if (keyA !== undefined || keyB !== undefined) {
+    return keyA !== undefined ? -1 : 1;
+  }
+  return (
+    compareVersions(b.name.stem, a.name.stem) ||
+    (b.name.counters?.left ?? Infinity) - (a.name.counters?.left ?? Infinity) ||
+    (a.name.counters?.done ?? 0) - (b.name.counters?.done ?? 0) ||
+    compareText(b.name.stem, a.name.stem)
+  );
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

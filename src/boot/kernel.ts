@@ -1,0 +1,96 @@
+/**
+ * The kernel of a deployment: where ostree takes it from (`usr/lib/modules/RELEASE`, ostree-sysroot-deploy.c,
+ * `get_kernel_from_tree_usrlib_modules`), and what it can do, judged from the deployment's own files. The running
+ * kernel is asked only where it is this one.
+ *
+ * Out of scope: the layouts before `usr/lib/modules` (`usr/lib/ostree-boot`, `boot`): their deployments have no
+ * kernel here.
+ */
+import { basename, join } from 'node:path';
+import { bytesToText } from '../base/bytes.ts';
+import { judgeKernel, type KernelEvidence, type KernelFacts, kernelFacts } from '../base/capabilities.ts';
+import { errnoOf } from '../base/errors.ts';
+import type { SystemReads } from '../base/system.ts';
+import type { Deployment } from '../deployment/deployment.ts';
+import { readIfExists } from '../deployment/read-if-exists.ts';
+import { blsValue } from '../formats/bls.ts';
+
+export interface DeploymentKernel {
+  /** As `uname -r` will print it: the folder's name. */
+  readonly release: string;
+  /** Absolute path of the kernel in the deployment. */
+  readonly vmlinuz: string;
+  /** Absolute path of the initramfs in the deployment; undefined when it has none. */
+  readonly initramfs: string | undefined;
+  /** Absolute path of `usr/lib/modules/RELEASE` in the deployment. */
+  readonly modulesFolder: string;
+  readonly facts: KernelFacts;
+}
+
+/** Finds and judges it; undefined when the deployment has no kernel in `usr/lib/modules`. */
+export function deploymentKernel(deployment: Deployment, system: SystemReads): DeploymentKernel | undefined {
+  const modules = join(deployment.path, 'usr/lib/modules');
+  const release = kernelRelease(modules, deployment, system);
+  if (release === undefined) return undefined;
+  const modulesFolder = join(modules, release);
+  const initramfs = ['initramfs.img', 'initramfs']
+    .map((name) => join(modulesFolder, name))
+    .find((path) => system.lstatIfExists(path) !== undefined);
+  return {
+    release,
+    vmlinuz: join(modulesFolder, 'vmlinuz'),
+    initramfs,
+    modulesFolder,
+    facts: factsOf(deployment, release, modulesFolder, system),
+  };
+}
+
+/** ostree takes the first folder with a kernel that readdir gives; of several the boot entry's name tells which. */
+function kernelRelease(modules: string, deployment: Deployment, system: SystemReads): string | undefined {
+  const releases = folderNames(modules, system).filter((name) =>
+    system.lstatIfExists(join(modules, name, 'vmlinuz'))?.isFile(),
+  );
+  const linux = deployment.entry === undefined ? undefined : blsValue(deployment.entry.content, 'linux');
+  const booted = linux === undefined ? undefined : basename(bytesToText(linux)).replace(/^vmlinuz-/, '');
+  return releases.find((release) => release === booted) ?? releases[0];
+}
+
+function folderNames(path: string, system: SystemReads): string[] {
+  try {
+    return system
+      .readdir(path)
+      .map(bytesToText)
+      .filter((name) => name !== '.' && name !== '..')
+      .sort();
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return [];
+    throw error;
+  }
+}
+
+function factsOf(
+  deployment: Deployment,
+  release: string,
+  modulesFolder: string,
+  system: SystemReads,
+): KernelFacts {
+  const running = deployment.booted ? kernelFacts() : undefined;
+  // A kernel that was started another way (kexec, a loader's own entry) says nothing about this one.
+  if (running?.release === release) return running;
+  const text = (path: string): string | undefined => readIfExists(path, system)?.toString('latin1');
+  const builtin = text(join(modulesFolder, 'modules.builtin'));
+  const loadable = text(join(modulesFolder, 'modules.dep'));
+  const evidence: KernelEvidence = {
+    release,
+    filesystems: undefined,
+    config:
+      text(join(modulesFolder, 'config')) ??
+      text(join(deployment.path, `usr/lib/ostree-boot/config-${release}`)) ??
+      text(join(deployment.path, `usr/lib/kernel/config-${release}`)) ??
+      text(join(deployment.path, `boot/config-${release}`)),
+    modules: loadable === undefined ? undefined : `${builtin ?? ''}\n${loadable}`,
+    verityFeature: undefined,
+  };
+  return judgeKernel(evidence);
+}

@@ -14,6 +14,7 @@ const CHAPTERS = ['base', 'formats', 'config', 'repository', 'image', 'deploymen
 const DOORS: readonly (readonly [module: RegExp, files: RegExp])[] = [
   [/^koffi$/, /^src\/base\//],
   [/^@noble\/hashes/, /^src\/base\/digest-noble\.ts$/],
+  [/^diff$/, /^src\/boot\/diffs\.ts$/],
   [/^commander$/, /^(src\/commands\/|contrib\/)/],
   [/^pretty-(bytes|ms)$/, /^(src\/commands|ui)\//],
   [/^tar-stream$/, /^src\/repository\/(import|export)-tar\.ts$/],

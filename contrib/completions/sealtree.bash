@@ -121,6 +121,9 @@ _sealtree() {
       :seal) command=seal ;;
       :status) command=status ;;
       :verify) command=verify ;;
+      :boot) command=boot ;;
+      boot:status) command=boot_status ;;
+      boot:preview) command=boot_preview ;;
       :gc) command=gc ;;
       :demo) command=demo ;;
       :ui) command=ui ;;
@@ -146,7 +149,7 @@ _sealtree() {
     return
   fi
   case $command in
-    '') COMPREPLY=($(compgen -W "refs log show ls cat diff image digest seal status verify gc demo ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W "refs log show ls cat diff image digest seal status verify boot gc demo ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
     refs) COMPREPLY=() ;;
     log) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     show) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
@@ -168,6 +171,9 @@ _sealtree() {
     seal) COMPREPLY=($(compgen -W "$(_sealtree_deployments)" -- "$cur")) ;;
     status) COMPREPLY=() ;;
     verify) COMPREPLY=($(compgen -W "$(_sealtree_deployments)" -- "$cur")) ;;
+    boot) COMPREPLY=($(compgen -W "status preview" -- "$cur")) ;;
+    boot_status) COMPREPLY=() ;;
+    boot_preview) COMPREPLY=() ;;
     gc) COMPREPLY=() ;;
     demo) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
     ui) COMPREPLY=() ;;

@@ -138,6 +138,10 @@ complete -c sealtree -n '__fish_seen_subcommand_from verify' -l paranoid -d 'rec
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -l require-verity -d 'missing fs-verity is an error, also where it cannot be had'
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -a "(__sealtree_deployments)"
 
+complete -c sealtree -n '__fish_use_subcommand' -a boot -d 'Make the machine boot what was sealed'
+complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview' -a status -d 'Show what the machine boots, and what keeps it from booting sealed'
+complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview' -a preview -d 'Show every change that install would make; changes nothing'
+
 complete -c sealtree -n '__fish_use_subcommand' -a gc -d 'Remove images that no deployment uses'
 complete -c sealtree -n '__fish_seen_subcommand_from gc' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 

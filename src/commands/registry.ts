@@ -137,6 +137,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./verify.ts'),
   },
   {
+    name: 'boot',
+    usage: 'VERB …',
+    summary: 'Make the machine boot what was sealed',
+    group: 'Deployments',
+    load: () => import('./boot.ts'),
+  },
+  {
     name: 'gc',
     usage: '',
     summary: 'Remove images that no deployment uses',

@@ -1,5 +1,5 @@
 /** Running other programs: an argument vector, never a shell; English messages; bounded time and output. */
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { errnoOf, InterruptedError, NotFoundError, OperationError, UnsupportedError } from './errors.ts';
@@ -80,6 +80,55 @@ export async function run(
   if (result.exitCode !== 0)
     throw failure(program, args, `exit code ${result.exitCode}`, result.stderr, undefined);
   return result;
+}
+
+/**
+ * Runs a program and gives its output as it comes, in pieces: for what is too large to be held as a whole. Whoever
+ * stops reading ends the program. Throws as {@link run} does, at the end of the output at the latest.
+ */
+export async function* pipe(
+  program: string,
+  args: readonly string[],
+  options: Pick<RunOptions, 'input' | 'timeoutMs'> = {},
+): AsyncGenerator<Buffer, void, undefined> {
+  const child = spawn(program, args, { stdio: 'pipe', env: { ...process.env, LC_ALL: 'C' } });
+  let stderr = '';
+  child.stderr.on('data', (piece: Buffer) => {
+    stderr = (stderr + piece.toString('utf8')).slice(-STDERR_TAIL);
+  });
+  const timeoutMs = options.timeoutMs ?? 60_000;
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    child.kill('SIGKILL');
+  }, timeoutMs);
+  const ended = new Promise<string | undefined>((resolve, reject) => {
+    child.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(
+        cause.code === 'ENOENT'
+          ? new NotFoundError(`${program}: no such program`, { cause, details: { program } })
+          : failure(program, args, reason(cause), stderr, cause),
+      ),
+    );
+    child.once('close', (code, signal) => {
+      if (isLate) resolve(`took longer than ${timeoutMs} ms`);
+      else if (code !== 0) resolve(signal === null ? `exit code ${code}` : `killed by ${signal}`);
+      else resolve(undefined);
+    });
+  });
+  // It is awaited below, but may fail before that.
+  ended.catch(() => undefined);
+  // A program that does not read its input may be gone before it is written.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(options.input);
+  try {
+    for await (const piece of child.stdout) yield piece as Buffer;
+    const why = await ended;
+    if (why !== undefined) throw failure(program, args, why, stderr, undefined);
+  } finally {
+    clearTimeout(timer);
+    child.kill('SIGKILL');
+  }
 }
 
 function reason(error: {

@@ -1,0 +1,31 @@
+#!/bin/bash
+# Seals the root in an initramfs made by dracut. Only on request: see 50-sealtree.conf.
+
+check() {
+    require_binaries cat mkdir ln mount umount || return 1
+    return 255
+}
+
+depends() {
+    echo ostree systemd
+}
+
+installkernel() {
+    hostonly='' instmods erofs overlay loop
+}
+
+install() {
+    local files=/usr/lib/sealtree/initramfs file
+
+    inst_multiple cat mkdir ln mount umount sleep
+    inst_multiple -o dmesg modprobe insmod reboot
+    for file in template.head template.tail settings first-files; do
+        inst_simple "$files/$file" "/usr/lib/sealtree/$file"
+    done
+    inst_script "$files/seal-root" /usr/lib/sealtree/seal-root
+    inst_simple "$files/sealtree-root.service" "$systemdsystemunitdir/sealtree-root.service"
+    # As every addition to a finished initramfs has it.
+    mkdir -p "${initdir}/etc/systemd/system/initrd-root-fs.target.requires"
+    ln_r "$systemdsystemunitdir/sealtree-root.service" \
+        /etc/systemd/system/initrd-root-fs.target.requires/sealtree-root.service
+}

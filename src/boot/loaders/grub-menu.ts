@@ -1,0 +1,75 @@
+/**
+ * grub.cfg as far as it concerns us: its menu entries with their `linux` and `initrd` commands, as `ostree admin
+ * instutil grub2-generate` and grub-mkconfig write them, and whether it calls `blscfg`, which reads the boot entries
+ * themselves. It is a program: what its variables and conditions come to is not evaluated here.
+ */
+import type { ByteString } from '../../base/bytes.ts';
+import { FormatError } from '../../base/errors.ts';
+import { type MenuEntry, menuLines } from './menu.ts';
+
+export interface GrubMenu {
+  readonly entries: readonly MenuEntry[];
+  /** Whether the command `blscfg` is called. */
+  readonly callsBlscfg: boolean;
+}
+
+/** @throws FormatError for a menu entry that does not end: GRUB reads none of such a file */
+export function parseGrubMenu(bytes: Uint8Array, where: string): GrubMenu {
+  const lines = menuLines(bytes, where);
+  const entries: MenuEntry[] = [];
+  let callsBlscfg = false;
+  for (let i = 0; i < lines.length; i++) {
+    const line = (lines[i] ?? '').trim();
+    if (/^(?:.*[;&|{]\s*)?blscfg(?:\s|;|$)/.test(line) && !line.startsWith('#')) callsBlscfg = true;
+    if (!/^menuentry\s/.test(line)) continue;
+    const start = i;
+    let body = parsedBody(line);
+    for (i++; ; i++) {
+      const next = lines[i];
+      if (next === undefined)
+        throw new FormatError(`${where}:${start + 1}`, 'a menu entry that does not end');
+      if (next.trim() === '}') break;
+      body = withCommand(body, next.trim() as ByteString, i + 1);
+    }
+    entries.push(body);
+  }
+  return { entries, callsBlscfg };
+}
+
+const parsedBody = (line: string): MenuEntry => ({
+  title: firstWord(line.slice('menuentry'.length).trim()),
+  kernel: undefined,
+  initrds: [],
+  options: '' as ByteString,
+  optionsLine: 0,
+});
+
+/** Commands with the suffixes that BIOS (`16`) and EFI (`efi`) builds of GRUB have had. */
+function withCommand(entry: MenuEntry, line: ByteString, number: number): MenuEntry {
+  const match = /^(linux|initrd)(?:16|efi)?[ \t]+(.*)$/.exec(line);
+  if (match === null) return entry;
+  const [, command, rest = ''] = match;
+  if (command === 'initrd')
+    return { ...entry, initrds: rest.split(/[ \t]+/).filter((path) => path !== '') as ByteString[] };
+  const [, kernel = '', options = ''] = /^([^ \t]*)[ \t]*(.*)$/.exec(rest) ?? [];
+  return {
+    ...entry,
+    kernel: kernel as ByteString,
+    options: options as ByteString,
+    optionsLine: number,
+  };
+}
+
+/** The first word as GRUB's shell reads it: single quotes, double quotes, backslashes. */
+function firstWord(text: string): ByteString {
+  let word = '';
+  let quote = '';
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i] as string;
+    if (quote !== "'" && c === '\\') word += text[++i] ?? '';
+    else if (quote !== '' ? c === quote : c === "'" || c === '"') quote = quote === '' ? c : '';
+    else if (quote === '' && /\s/.test(c)) break;
+    else word += c;
+  }
+  return word as ByteString;
+}

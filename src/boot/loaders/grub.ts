@@ -1,0 +1,149 @@
+/**
+ * GRUB: it reads the boot entries itself where its menu calls `blscfg` (Fedora's, and GRUB 2.14 on); everywhere else it
+ * has what `ostree admin instutil grub2-generate` wrote into the menu when grub-mkconfig ran, with the first initrd
+ * only. What the menu really holds decides, not which packages are installed.
+ */
+import { join } from 'node:path';
+import { SealtreeError } from '../../base/errors.ts';
+import type { SystemReads } from '../../base/system.ts';
+import { readIfExists } from '../../deployment/read-if-exists.ts';
+import type { Sysroot } from '../../deployment/sysroot.ts';
+import type { Finding } from '../../image/findings.ts';
+import { efiGrubMenus, exists, GRUB_MENUS } from './back-end.ts';
+import { type Candidate, loaderProblem } from './candidate.ts';
+import { parseGrubMenu } from './grub-menu.ts';
+import type { BackEnd, Regenerate } from './loader.ts';
+import { type Menu, ostreeLink } from './menu.ts';
+
+/** Programs of ostree's grub2 back end, and where they lie: which one it was built for cannot be asked. */
+const BUILT_IN_GENERATOR = '/usr/lib/ostree/ostree-grub-generator';
+const MKCONFIG_NAMES = ['grub2-mkconfig', 'grub-mkconfig'];
+const PROGRAM_FOLDERS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+interface GrubFile extends Menu {
+  readonly callsBlscfg: boolean;
+}
+
+/** Undefined when GRUB is not there, or has no way to a deployment. */
+export function findGrub(sysroot: Sysroot, backEnd: BackEnd, system: SystemReads): Candidate | undefined {
+  const problems: Finding[] = [];
+  const files = grubFiles(sysroot, system, problems);
+  const byBlscfg = files.filter((file) => file.callsBlscfg);
+  const generated = files.filter((file) => hasDeployments(file));
+  const isOurs = backEnd.name === 'grub2';
+  if (byBlscfg.length === 0 && generated.length === 0 && !isOurs) return undefined;
+
+  const evidence = [
+    ...byBlscfg.map(({ path }) => `${path} calls blscfg`),
+    ...generated.map(({ path, entries }) => `${path} has ${entries.length} menu entries, with deployments`),
+    ...supportNotes(sysroot, system),
+  ];
+  const common = { name: 'grub', evidence, problems } as const;
+  if (byBlscfg.length > 0 && generated.length === 0)
+    return {
+      ...common,
+      readsEntries: 'bls',
+      initrds: 'all',
+      menus: [],
+      regenerate: undefined,
+      command: undefined,
+      ways: ['overlay', 'append', 'module'],
+    };
+  if (generated.length === 0)
+    problems.push(
+      loaderProblem(
+        'error',
+        'menu-without-deployments',
+        files[0]?.path ?? join(sysroot.path, GRUB_MENUS[0]),
+        "GRUB's menu has no entry of a deployment",
+      ),
+    );
+  const regenerate = isOurs ? regenerateGrub(sysroot, backEnd, system) : undefined;
+  const isRead =
+    regenerate !== undefined && generated.some((menu) => isSame(menu.path, regenerate.output, system));
+  return {
+    ...common,
+    readsEntries: 'generated',
+    initrds: 'first',
+    menus: generated.map(({ callsBlscfg: _, ...menu }) => menu),
+    regenerate: isRead ? regenerate : undefined,
+    command: isRead ? undefined : mkconfigCommand(sysroot, generated[0], system),
+    ways: generated.length === 0 ? [] : ['append', 'module'],
+  };
+}
+
+const hasDeployments = ({ entries }: Menu): boolean =>
+  entries.some(({ options }) => ostreeLink(options) !== undefined);
+
+/** The menus that can be read, each file once. */
+function grubFiles(sysroot: Sysroot, system: SystemReads, problems: Finding[]): GrubFile[] {
+  const paths = [...GRUB_MENUS.map((menu) => join(sysroot.path, menu)), ...efiGrubMenus(sysroot, system)];
+  const seen = new Set<string>();
+  return paths.flatMap((path) => {
+    if (!exists(path, system)) return [];
+    const real = system.realpath(path);
+    if (seen.has(real)) return [];
+    seen.add(real);
+    try {
+      const bytes = system.readFile(path);
+      return [{ path, format: 'grub' as const, bytes, ...parseGrubMenu(bytes, path) }];
+    } catch (error) {
+      if (!(error instanceof SealtreeError)) throw error;
+      problems.push(loaderProblem('error', 'menu-unreadable', path, error.message));
+      return [];
+    }
+  });
+}
+
+/** What the distribution says of blscfg; no proof by itself. */
+function supportNotes(sysroot: Sysroot, system: SystemReads): string[] {
+  const marker = join(sysroot.path, 'boot/grub2/.grub2-blscfg-supported');
+  const defaults = join(sysroot.path, 'etc/default/grub');
+  const text = sysroot.isBooted ? readIfExists(defaults, system)?.toString('latin1') : undefined;
+  return [
+    ...(exists(marker, system) ? [`${marker} is there`] : []),
+    ...(text !== undefined && /^\s*GRUB_ENABLE_BLSCFG=["']?true/m.test(text)
+      ? [`${defaults} has GRUB_ENABLE_BLSCFG=true`]
+      : []),
+  ];
+}
+
+/**
+ * What ostree's back end runs (ostree-bootloader-grub2.c, `write_config`). For a sysroot that is not the running
+ * system it enters a deployment to find the program, which sealtree does not.
+ */
+function regenerateGrub(sysroot: Sysroot, backEnd: BackEnd, system: SystemReads): Regenerate | undefined {
+  const program = sysroot.isBooted ? generator(system) : undefined;
+  if (program === undefined) return undefined;
+  const [efiMenu] = backEnd.isEfi ? efiGrubMenus(sysroot, system) : [];
+  return {
+    kind: 'program',
+    argv: [program, '-o'],
+    env: {
+      _OSTREE_GRUB2_BOOTVERSION: String(sysroot.bootVersion),
+      ...(backEnd.isEfi ? { _OSTREE_GRUB2_IS_EFI: '1' } : {}),
+    },
+    output: efiMenu ?? join(sysroot.path, `boot/loader.${sysroot.bootVersion}/grub.cfg`),
+    why: "GRUB reads a menu that ostree's grub2 back end generates from the boot entries",
+  };
+}
+
+function generator(system: SystemReads): string | undefined {
+  if (exists(BUILT_IN_GENERATOR, system)) return BUILT_IN_GENERATOR;
+  return mkconfig(system);
+}
+
+const mkconfig = (system: SystemReads): string | undefined =>
+  PROGRAM_FOLDERS.flatMap((folder) => MKCONFIG_NAMES.map((name) => `${folder}/${name}`)).find((path) =>
+    exists(path, system),
+  );
+
+/** What a person runs where the menu is not in ostree's hands. */
+function mkconfigCommand(sysroot: Sysroot, menu: Menu | undefined, system: SystemReads): string {
+  const program = (sysroot.isBooted ? mkconfig(system) : undefined)?.replace(/^.*\//, '') ?? 'grub-mkconfig';
+  return `${program} -o ${menu?.path ?? join(sysroot.path, GRUB_MENUS[0])}`;
+}
+
+function isSame(a: string, b: string, system: SystemReads): boolean {
+  return exists(a, system) && exists(b, system) && system.realpath(a) === system.realpath(b);
+}

@@ -1,5 +1,5 @@
 /**
- * Writes `contrib/man` and `contrib/completions` from the command table: `npm run generate`. A test holds them up to
+ * Writes `contrib/man` and `contrib/completions` from the tables of commands and settings: `npm run generate`. A test holds them up to
  * date.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { bashCompletion } from './generate/bash.ts';
 import { fishCompletion } from './generate/fish.ts';
 import { manPages } from './generate/man.ts';
 import { readProgram } from './generate/model.ts';
+import { settingsPage } from './generate/settings-page.ts';
 import { zshCompletion } from './generate/zsh.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -23,6 +24,7 @@ export async function renderFiles(): Promise<Map<string, string>> {
     ['completions/sealtree.fish', fishCompletion(program)],
   ]);
   for (const [name, page] of manPages(program, manifest.version)) files.set(`man/${name}`, page);
+  files.set('man/sealtree.conf.5', settingsPage(manifest.version));
   return files;
 }
 

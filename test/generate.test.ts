@@ -14,7 +14,7 @@ const rendered = await renderFiles();
 const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
 describe('generated files', () => {
-  it('are those of the command table (npm run generate writes them)', () => {
+  it('are those of the tables (npm run generate writes them)', () => {
     const present = globSync('{man,completions}/*', { cwd: contrib }).sort();
     assert.deepEqual(present, [...rendered.keys()].sort());
     for (const [name, content] of rendered)
@@ -25,7 +25,7 @@ describe('generated files', () => {
     ['bash', ['-n'], /\.bash$/],
     ['zsh', ['-n'], /_sealtree$/],
     ['fish', ['--no-execute'], /\.fish$/],
-    ['groff', ['-man', '-ww', '-z', '-Tutf8'], /\.1$/],
+    ['groff', ['-man', '-ww', '-z', '-Tutf8'], /\.[15]$/],
   ] as const)
     it(`are accepted by ${program}`, { skip: has(program) ? false : `${program} is not installed` }, () => {
       const names = [...rendered.keys()].filter((name) => pattern.test(name));

@@ -73,6 +73,7 @@ _sealtree_value() {
     seal:--fsverity) COMPREPLY=() ;;
     seal:--lock-timeout) COMPREPLY=() ;;
     gc:--lock-timeout) COMPREPLY=() ;;
+    config_show:--root) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
     hook:--sysroot) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     hook:--lock-timeout) COMPREPLY=() ;;
     mkcomposefs:--digest-store) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
@@ -126,6 +127,8 @@ _sealtree() {
       boot:preview) command=boot_preview ;;
       :gc) command=gc ;;
       :demo) command=demo ;;
+      :config) command=config ;;
+      config:show) command=config_show ;;
       :ui) command=ui ;;
       :hook) command=hook ;;
       :mkcomposefs) command=mkcomposefs ;;
@@ -149,7 +152,7 @@ _sealtree() {
     return
   fi
   case $command in
-    '') COMPREPLY=($(compgen -W "refs log show ls cat diff image digest seal status verify boot gc demo ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W "refs log show ls cat diff image digest seal status verify boot gc demo config ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
     refs) COMPREPLY=() ;;
     log) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     show) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
@@ -176,6 +179,8 @@ _sealtree() {
     boot_preview) COMPREPLY=() ;;
     gc) COMPREPLY=() ;;
     demo) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
+    config) COMPREPLY=($(compgen -W "show" -- "$cur")) ;;
+    config_show) COMPREPLY=() ;;
     ui) COMPREPLY=() ;;
     hook) COMPREPLY=() ;;
     mkcomposefs) COMPREPLY=() ;;
@@ -205,6 +210,7 @@ _sealtree_options() {
     seal) printf '%s ' --all --digests --fsverity --rebuild --lock-timeout ;;
     verify) printf '%s ' --all --deep --paranoid --require-verity ;;
     gc) printf '%s ' --lock-timeout ;;
+    config_show) printf '%s ' --root ;;
     hook) printf '%s ' --sysroot --lock-timeout ;;
     mkcomposefs) printf '%s ' --digest-store --use-epoch --skip-devices --skip-xattrs --user-xattrs --print-digest --print-digest-only --from-file --min-version --max-version --threads ;;
     composefs_info) printf '%s ' --basedir --filter ;;

@@ -148,6 +148,10 @@ complete -c sealtree -n '__fish_seen_subcommand_from gc' -l lock-timeout -r -d '
 complete -c sealtree -n '__fish_use_subcommand' -a demo -d 'Make a small sysroot to try things on, and seal it'
 complete -c sealtree -n '__fish_seen_subcommand_from demo' -a "(__fish_complete_directories)"
 
+complete -c sealtree -n '__fish_use_subcommand' -a config -d 'Show the configuration and its origins'
+complete -c sealtree -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from show' -a show -d 'Print every value with its origin'
+complete -c sealtree -n '__fish_seen_subcommand_from config; and __fish_seen_subcommand_from show' -l root -r -F -d 'the tree to look in (default: /)'
+
 complete -c sealtree -n '__fish_use_subcommand' -a ui -d 'Open the interface'
 
 complete -c sealtree -n '__fish_use_subcommand' -a hook -d 'Seal what is new, quietly; for units and package hooks'

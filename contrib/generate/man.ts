@@ -38,7 +38,10 @@ function programPage(program: ProgramModel, version: string): string {
     ['ENVIRONMENT', ENVIRONMENT.flatMap(([name, means]) => ['.TP', `.B ${escapeRoff(name)}`, text(means)])],
     ['FILES', FILES.flatMap(([name, means]) => ['.TP', `.I ${escapeRoff(name)}`, text(means)])],
     ['EXAMPLES', program.commands.flatMap(({ examples }) => examples.slice(0, 1)).flatMap(exampleLines)],
-    ['SEE ALSO', ['.BR ostree (1),', '.BR mkcomposefs (1),', '.BR composefs\\-dump (5)']],
+    [
+      'SEE ALSO',
+      ['.BR sealtree.conf (5),', '.BR ostree (1),', '.BR mkcomposefs (1),', '.BR composefs\\-dump (5)'],
+    ],
   ]);
 }
 
@@ -73,12 +76,19 @@ function commandPage(command: CommandModel, name: string, version: string): stri
   ]);
 }
 
-type Section = readonly [heading: string, lines: readonly string[]];
+export type Section = readonly [heading: string, lines: readonly string[]];
 
-function page(name: string, summary: string, version: string, sections: readonly Section[]): string {
+/** A whole page; sections without lines are left out. */
+export function page(
+  name: string,
+  summary: string,
+  version: string,
+  sections: readonly Section[],
+  { section = 1, source = 'command' } = {},
+): string {
   const lines = [
-    '.\\" Written by contrib/generate.ts from the command table: change that.',
-    `.TH ${escapeRoff(name.toUpperCase())} 1 "" "sealtree ${version}" "sealtree"`,
+    `.\\" Written by contrib/generate.ts from the ${source} table: change that.`,
+    `.TH ${escapeRoff(name.toUpperCase())} ${section} "" "sealtree ${version}" "sealtree"`,
     '.SH NAME',
     `${escapeRoff(name)} \\- ${text(summary)}`,
   ];
@@ -129,6 +139,7 @@ const FILES: readonly (readonly [name: string, means: string])[] = [
     'SYSROOT/ostree/deploy/OS/deploy/CHECKSUM.SERIAL/.ostree.cfs',
     'A hard link to the image of that deployment, where ostree-prepare-root reads it.',
   ],
+  ['/etc/sealtree/sealtree.conf', 'The configuration; see sealtree.conf(5).'],
 ];
 
 function synopsis(command: CommandModel): string[] {
@@ -167,7 +178,8 @@ function exampleLines([line, does]: readonly [string, string]): string[] {
   return ['.TP', `.B sealtree ${escapeRoff(line)}`, text(sentence(does))];
 }
 
-function paragraphs(texts: readonly string[]): string[] {
+/** Running text, a paragraph each. */
+export function paragraphs(texts: readonly string[]): string[] {
   return texts.flatMap((one) => ['.PP', text(one)]);
 }
 
@@ -180,12 +192,13 @@ function sentence(words: string): string {
 
 const lowerFirst = (words: string): string => words.charAt(0).toLowerCase() + words.slice(1);
 
-function escapeRoff(words: string): string {
+/** Words as roff prints them. */
+export function escapeRoff(words: string): string {
   return words.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll('…', '...').replaceAll('’', "'");
 }
 
 /** A line of running text; one that would be taken for a request is protected. */
-function text(words: string): string {
+export function text(words: string): string {
   const escaped = escapeRoff(words);
   return /^[.']/.test(escaped) ? `\\&${escaped}` : escaped;
 }

@@ -158,6 +158,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./demo.ts'),
   },
   {
+    name: 'config',
+    usage: 'show',
+    summary: 'Show the configuration and its origins',
+    group: 'Other',
+    load: () => import('./config.ts'),
+  },
+  {
     name: 'ui',
     usage: '',
     summary: 'Open the interface',

@@ -4,23 +4,20 @@
  */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { bootGuest, GUEST_ROOT, guestKernelRelease } from './guest.ts';
-import { type RunResult, runHost } from './oracle.ts';
+import { bootGuest, type Disk, GUEST_ROOT, guestKernelRelease } from './guest.ts';
+import { runHost } from './oracle.ts';
+import { DEFINE_STEP, readSteps, type Step } from './steps.ts';
 
 export interface GuestScript {
   /** sh, under `set -u`. Coreutils, findutils, util-linux, e2fsprogs and fsverity are there, busybox for the rest. */
   readonly script: string;
-  /** Raw disk images: /dev/vda, /dev/vdb, … */
-  readonly disks: readonly string[];
+  /** /dev/vda, /dev/vdb, … */
+  readonly disks: readonly Disk[];
   /** Kernel modules to load before it starts; what they need is loaded too. */
   readonly modules: readonly string[];
   /** Files and folders of the host, by the path at which the guest sees them. */
   readonly files: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
-}
-
-export interface Step extends RunResult {
-  readonly seconds: number;
 }
 
 export interface GuestRun {
@@ -45,20 +42,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs run /run
 for module in /modules/*; do insmod "$module"; done
-stty -F /dev/ttyS1 raw
-exec 3>/dev/ttyS1
-
-uptime() { cut -d ' ' -f 1 /proc/uptime; }
-
-step() { # NAME COMMAND…
-  step=$1 began=$(uptime)
-  shift
-  echo "guest: $step: $*"
-  "$@" >/run/stdout 2>/run/stderr 3>&- </dev/null
-  status=$?
-  echo "$step $status $began $(uptime) $(base64 -w 0 /run/stdout) $(base64 -w 0 /run/stderr)" >&3
-}
-
+${DEFINE_STEP}
 . /script
 echo '${END}'
 poweroff -f
@@ -80,24 +64,8 @@ export async function runInGuest(folder: string, options: GuestScript): Promise<
   };
   if (failure !== undefined) fail(failure);
   if (!console.includes(END)) fail('ended before its script did');
-  const steps = readReport(report.toString('latin1'));
+  const steps = readSteps(report);
   return { console, seconds, steps, step: (name) => steps.get(name) ?? fail(`made no step ${name}`) };
-}
-
-function readReport(report: string): Map<string, Step> {
-  const steps = new Map<string, Step>();
-  for (const line of report.split('\n').slice(0, -1)) {
-    const [name = '', status, began, ended, stdout = '', stderr = ''] = line.split(' ');
-    const bytes = Buffer.from(stdout, 'base64');
-    steps.set(name, {
-      status: Number(status),
-      bytes,
-      stdout: bytes.toString('utf8'),
-      stderr: Buffer.from(stderr, 'base64').toString('utf8'),
-      seconds: Number(ended) - Number(began),
-    });
-  }
-  return steps;
 }
 
 /** Packs what a guest gets; returns the file. Not compressed: unpacking takes longer there than reading. */

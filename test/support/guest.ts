@@ -11,12 +11,21 @@ import { ORACLES } from './oracle.ts';
 /** The unpacked packages a guest is made of. */
 export const GUEST_ROOT = join(ORACLES, 'guest');
 
+/** A disk of a machine: a raw image, or what QEMU is to be told of one that is more than that. */
+export type Disk = string | readonly string[];
+
 export interface Guest {
+  /** Default the guests' own. */
+  readonly kernel?: string;
   readonly initramfs: string;
-  /** Raw disk images: /dev/vda, /dev/vdb, … */
-  readonly disks: readonly string[];
+  /** /dev/vda, /dev/vdb, … */
+  readonly disks: readonly Disk[];
+  /** A file to be read at /dev/disk/by-id/virtio-NAME, by name. */
+  readonly inputs?: Readonly<Record<string, string>>;
   /** Kernel command line, besides what every guest gets. */
   readonly append?: string;
+  /** The whole kernel command line, to the letter. */
+  readonly commandLine?: string;
   /** Default 5 minutes; then the machine is killed. */
   readonly timeoutMs?: number;
 }
@@ -41,22 +50,44 @@ export function guestKernelRelease(): string {
   return release;
 }
 
+/** A machine without what makes it start. */
+export interface Machine {
+  /** QEMU's arguments for that: a kernel, or firmware. */
+  readonly start: readonly string[];
+  readonly disks: readonly Disk[];
+  /** Default 5 minutes; then the machine is killed. */
+  readonly timeoutMs?: number;
+}
+
 /** Boots a guest and waits for its end, whichever it is. The folder, which must be there, gets its logs. */
-export async function bootGuest(folder: string, guest: Guest): Promise<GuestEnd> {
+export function bootGuest(folder: string, guest: Guest): Promise<GuestEnd> {
+  const kernel = guest.kernel ?? join(GUEST_ROOT, `boot/vmlinuz-${guestKernelRelease()}`);
+  // A panic is a reboot at once, and a reboot the end.
+  const commandLine = guest.commandLine ?? `console=ttyS0 mitigations=off panic=-1 ${guest.append ?? ''}`;
+  const inputs = Object.entries(guest.inputs ?? {}).map(([name, path]) => [
+    ...['-drive', `file=${path},if=none,id=${name},format=raw,readonly=on`],
+    ...['-device', `virtio-blk-pci,drive=${name},serial=${name}`],
+  ]);
+  const start = ['-kernel', kernel, '-initrd', guest.initramfs, '-append', commandLine];
+  return bootMachine(folder, { ...guest, start, disks: [...guest.disks, ...inputs] });
+}
+
+/** As {@link bootGuest}, by whatever is to start it. */
+export async function bootMachine(folder: string, machine: Machine): Promise<GuestEnd> {
   const consolePath = join(folder, 'console.log');
   const reportPath = join(folder, 'report.log');
   const argv = [
     ...['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-display', 'none', '-m', '2048'],
     // QEMU 7.2 gets cmpxchg16b wrong now and then: guests then die of a double fault.
-    ...['-accel', 'tcg,thread=single,tb-size=512', '-cpu', 'max,-cx16', '-smp', '1'],
+    ...['-accel', 'tcg,thread=single,tb-size=512', '-cpu', 'max,-cx16', '-smp', '1', '-no-reboot'],
     ...['-serial', `file:${consolePath}`, '-serial', `file:${reportPath}`],
-    ...['-kernel', join(GUEST_ROOT, `boot/vmlinuz-${guestKernelRelease()}`), '-initrd', guest.initramfs],
-    // A panic is a reboot at once, and a reboot the end.
-    ...['-append', `console=ttyS0 mitigations=off panic=-1 ${guest.append ?? ''}`, '-no-reboot'],
-    ...guest.disks.flatMap((path) => ['-drive', `file=${path},if=virtio,format=raw,cache=unsafe`]),
+    ...machine.start,
+    ...machine.disks.flatMap((disk) =>
+      typeof disk === 'string' ? ['-drive', `file=${disk},if=virtio,format=raw,cache=unsafe`] : disk,
+    ),
   ];
   const began = performance.now();
-  const failure = await run(argv, guest.timeoutMs ?? 300_000);
+  const failure = await run(argv, machine.timeoutMs ?? 300_000);
   return {
     console: readFileSync(consolePath, 'utf8').replaceAll('\r\n', '\n'),
     report: readFileSync(reportPath),

@@ -150,7 +150,7 @@ export function oracle(suite: Suite): Oracle {
 }
 
 /** What a test may need of `.ci/oracles`: a suite's root, or what virtual machines boot (an amd64 kernel). */
-export type Needed = Suite | 'guest';
+export type Needed = Suite | 'guest' | 'machine' | 'loaders' | 'blscfg';
 
 /** Why system tests that need these roots cannot run here; undefined when they can. */
 export function missing(needed: readonly Needed[]): string | undefined {

@@ -204,6 +204,7 @@ function statfs(path: Path): FileSystemFacts {
     type: mount?.type ?? `0x${facts.type.toString(16)}`,
     blockSize: facts.bsize,
     availableBytes: facts.bavail * facts.bsize,
+    totalBytes: facts.blocks * facts.bsize,
     readOnly: mount !== undefined && isReadOnlyMount(mount),
     mountPoint: mount?.mountPoint ?? '',
     source: mount?.source ?? '',

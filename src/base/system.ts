@@ -20,6 +20,7 @@ export interface FileSystemFacts {
   readonly blockSize: number;
   /** Bytes a non-root user may still write. */
   readonly availableBytes: number;
+  readonly totalBytes: number;
   readonly readOnly: boolean;
   /** '' where the mount cannot be seen. */
   readonly mountPoint: string;

@@ -1,0 +1,100 @@
+/**
+ * Does the loader read what the boot entries say? Where it reads a menu that was generated from them, an edit of an
+ * entry has no effect before the menu is generated again: what would boot is what the menu says.
+ */
+import { basename, dirname } from 'node:path';
+import { type ByteString, displayBytes } from '../../base/bytes.ts';
+import type { BootPolicy } from '../../config/settings.ts';
+import type { Finding, Severity } from '../../image/findings.ts';
+import type { EntryState } from '../entries.ts';
+import type { LoaderState } from '../loaders/loader.ts';
+import { type Menu, type MenuEntry, ostreeLink } from '../loaders/menu.ts';
+import { sealPinValues, withSealPin } from '../pin.ts';
+import { unsealed } from './context.ts';
+
+/** Compares every menu with the entries of ostree. */
+export function checkMenus(
+  loader: LoaderState,
+  entries: readonly EntryState[],
+  policy: BootPolicy,
+  remedy: readonly string[],
+): Finding[] {
+  const ours = entries.filter(({ owner, deployment }) => owner === 'ostree' && deployment !== undefined);
+  return loader.menus.flatMap((menu) => [
+    ...ours.flatMap((entry) => checkEntry(entry, menu, loader, policy, remedy)),
+    ...staleEntries(menu, ours, remedy),
+  ]);
+}
+
+function checkEntry(
+  entry: EntryState,
+  menu: Menu,
+  loader: LoaderState,
+  policy: BootPolicy,
+  remedy: readonly string[],
+): Finding[] {
+  const found: Finding[] = [];
+  const add = (severity: Severity, code: string, message: string): void =>
+    void found.push({
+      severity,
+      code,
+      where: menu.path,
+      message: `${entry.name}: ${message}`,
+      deployments: [entry.deployment?.id ?? ''],
+      remedy,
+    });
+  const link = ostreeLink(entry.options);
+  const shown = menu.entries.find(({ options }) => ostreeLink(options) === link);
+  if (shown === undefined) {
+    add('error', 'menu-entry-missing', `${loader.name} does not know this entry: its menu is older`);
+    return found;
+  }
+  if (!sameFile(shown.kernel, entry.linux))
+    add('error', 'menu-kernel', `the menu loads the kernel ${show(shown.kernel)}, not ${show(entry.linux)}`);
+  const wanted = loader.initrds === 'first' ? entry.initrds.slice(0, 1) : entry.initrds;
+  if (!sameFiles(shown.initrds, wanted))
+    add(
+      'error',
+      'menu-initrd',
+      `the menu loads ${shown.initrds.map(show).join(', ') || 'no initrd'}, not ${wanted.map(show).join(', ') || 'none'}`,
+    );
+  const [got, want] = [sealPinValues(shown.options), sealPinValues(entry.options)];
+  if (got.join(' ') !== want.join(' '))
+    add(
+      unsealed(policy),
+      'menu-pin',
+      `the menu has ${got.length === 0 ? 'no seal pin' : `the seal pin ${got.map(displayBytes).join(' ')}`}, the entry ${want.length === 0 ? 'none' : want.map(displayBytes).join(' ')}`,
+    );
+  if (words(shown) !== words(entry))
+    add('warning', 'menu-options', 'the menu has other kernel arguments than the entry');
+  return found;
+}
+
+/** Choices that lead to a deployment which is gone. */
+function staleEntries(menu: Menu, ours: readonly EntryState[], remedy: readonly string[]): Finding[] {
+  const links = new Set(ours.map(({ options }) => ostreeLink(options)));
+  return menu.entries.flatMap(({ title, options }): Finding[] => {
+    const link = ostreeLink(options);
+    if (link === undefined || links.has(link)) return [];
+    const message = `${displayBytes(title) || 'an entry'}: leads to ${displayBytes(link)}, which no boot entry leads to any more`;
+    return [{ severity: 'error', code: 'menu-entry-stale', where: menu.path, message, remedy }];
+  });
+}
+
+/** Everything but the seal pin, which is compared by itself. */
+const words = ({ options }: Pick<MenuEntry, 'options'>): string =>
+  withSealPin(options, undefined)
+    .split(/[ \t]+/)
+    .filter(Boolean)
+    .join(' ');
+
+const show = (path: ByteString | undefined): string => (path === undefined ? 'none' : displayBytes(path));
+
+/** Paths in a menu begin where its loader looks from, so only the folder of the kernel and the name are compared. */
+const tail = (path: ByteString): string => `${basename(dirname(path))}/${basename(path)}`;
+
+const sameFile = (a: ByteString | undefined, b: ByteString | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : tail(a) === tail(b);
+
+const sameFiles = (a: readonly ByteString[], b: readonly ByteString[]): boolean =>
+  a.length === b.length && a.every((path, i) => sameFile(path, b[i]));

@@ -13,6 +13,7 @@ import { FormatError } from '../../base/errors.ts';
 import { type CpioEntry, CpioReader, type CpioReaderOptions } from '../../formats/cpio.ts';
 import { COMPRESSIONS, type Compression, compressedEnd } from './compression.ts';
 import { type Decompress, GzipMember } from './decompress.ts';
+import { readEndMark } from './extended.ts';
 
 /** One archive of an initramfs file, or the archives that were compressed together. */
 export interface InitramfsArchive {
@@ -101,7 +102,9 @@ async function readCompressed(
     await read(member.pieces());
     return { where, offset, end: member.end, compression, gzipName: member.name, entries: reader.entries };
   }
-  const end = compressedEnd(compression, file, offset, where);
+  // Not every compression tells its end: in an extended initramfs it is the original's at the latest.
+  const limit = Math.max(readEndMark(file, where)?.originalEnd ?? file.length, offset);
+  const end = compressedEnd(compression, file.subarray(0, limit), offset, where);
   await read(decompress(compression, file.subarray(offset, end), where));
   return { where, offset, end, compression, gzipName: undefined, entries: reader.entries };
 }

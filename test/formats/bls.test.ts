@@ -3,14 +3,18 @@ import { describe, it } from 'node:test';
 import type { ByteString } from '../../src/base/bytes.ts';
 import { FormatError, UsageError } from '../../src/base/errors.ts';
 import {
+  type BlsSortable,
   blsOptions,
   blsValue,
   blsValues,
+  compareBlsEntries,
   createBlsEntry,
   formatBlsEntry,
   formatBlsName,
+  isBadBlsName,
   parseBlsEntry,
   parseBlsName,
+  setBlsValues,
 } from '../../src/formats/bls.ts';
 import fc from '../support/fast-check.ts';
 
@@ -89,6 +93,35 @@ describe('boot entries', () => {
     assert.ok(performance.now() - started < 1000);
   });
 
+  it('changes only the lines of the key that is set', () => {
+    const changed = setBlsValues(parse(ENTRY), bytes('options'), [bytes('root=y')]);
+    assert.equal(format(changed), ENTRY.replace(/options .*/, 'options root=y'));
+    assert.equal(format(setBlsValues(parse(ENTRY), bytes('title'), [bytes('Demo OS 1 (ostree:0)')])), ENTRY);
+  });
+
+  it('keeps the white space around a value that it changes', () => {
+    const entry = parse('options \t a b \t\r\nlinux  /x\n');
+    assert.equal(
+      format(setBlsValues(entry, bytes('options'), [bytes('c')])),
+      'options \t c \t\r\nlinux  /x\n',
+    );
+    assert.equal(format(setBlsValues(parse('k k \n'), bytes('k'), [bytes('x')])), 'k x \n');
+    assert.equal(format(setBlsValues(parse('k \n'), bytes('k'), [bytes('x')])), 'k x\n');
+  });
+
+  it('adds after the last line of the key, and removes', () => {
+    const overlay = bytes('/ostree/initramfs-overlays/b.img');
+    const more = setBlsValues(parse(ENTRY), bytes('initrd'), [...blsValues(parse(ENTRY), 'initrd'), overlay]);
+    assert.equal(format(more), ENTRY.replace('.img\n\n', `.img\ninitrd ${overlay}\n\n`));
+    const none = setBlsValues(more, bytes('initrd'), []);
+    assert.equal(format(none), ENTRY.replace(/initrd .*\n/g, ''));
+    assert.equal(
+      format(setBlsValues(none, bytes('efi'), [bytes('/x')])),
+      `${ENTRY.replace(/initrd .*\n/g, '')}efi /x\n`,
+    );
+    assert.equal(format(setBlsValues(parse('a b'), bytes('c'), [bytes('d')])), 'a b\nc d\n');
+  });
+
   it('makes an entry of pairs and refuses what would break it', () => {
     assert.equal(format(createBlsEntry([[bytes('title'), bytes('x y')]])), 'title x y\n');
     for (const [key, value] of [
@@ -127,5 +160,47 @@ describe('names of boot entries', () => {
   it('refuses other names', () => {
     for (const name of ['', '.conf', 'a.txt', 'a b.conf', 'a/b.conf', 'é.conf', `${'a'.repeat(251)}.conf`])
       assert.equal(parseBlsName(name), undefined, name);
+  });
+});
+
+describe('order of boot entries', () => {
+  const entry = (name: string, text = ''): BlsSortable => ({ name: parseBlsName(name)!, entry: parse(text) });
+
+  const ORDERS: readonly (readonly [what: string, entries: readonly BlsSortable[]])[] = [
+    ['file names, newest first', [entry('os-10.conf'), entry('os-9.conf'), entry('os-1.conf')]],
+    ['sort-key before none', [entry('a.conf', 'sort-key z\n'), entry('z.conf')]],
+    [
+      'sort-key, machine-id, then version downwards',
+      [
+        entry('a.conf', 'sort-key a\nmachine-id 1\nversion 2\n'),
+        entry('b.conf', 'sort-key a\nmachine-id 1\nversion 1\n'),
+        entry('c.conf', 'sort-key a\nmachine-id 2\nversion 9\n'),
+        entry('d.conf', 'sort-key b\nversion 10\n'),
+      ],
+    ],
+    ['bad ones last', [entry('a-1.conf'), entry('a-9+0-3.conf', 'sort-key a\n')]],
+    ['more tries left first', [entry('a+3.conf'), entry('a+2-1.conf')]],
+    [
+      'file name where keys are equal',
+      [entry('b-2.conf', 'sort-key a\n'), entry('b-1.conf', 'sort-key a\n')],
+    ],
+  ];
+  for (const [what, expected] of ORDERS) {
+    it(what, () => {
+      const names = (list: readonly BlsSortable[]) => list.map(({ name }) => formatBlsName(name));
+      assert.deepEqual(names([...expected].sort(compareBlsEntries)), names(expected));
+      assert.deepEqual(names(expected.toReversed().sort(compareBlsEntries)), names(expected));
+    });
+  }
+
+  it('knows the names that boot counting has given up on', () => {
+    const isBad = (name: string) => isBadBlsName(parseBlsName(name)!);
+    assert.deepEqual(['a.conf', 'a+1.conf', 'a+1-9.conf', 'a+0.conf', 'a+00-3.conf'].map(isBad), [
+      false,
+      false,
+      false,
+      true,
+      true,
+    ]);
   });
 });

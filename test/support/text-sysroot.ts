@@ -1,13 +1,28 @@
-/** Sysroots kept as text: see test/fixtures/make-sysroots.sh. */
+/** Sysroots kept as text: see make-sysroots.sh and make-menus.sh in test/fixtures. */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 export const OSTREE_VERSIONS = ['2022.7', '2025.2', '2026.4'] as const;
+export type OstreeVersion = (typeof OSTREE_VERSIONS)[number];
 
 /** Lays one out below `path` and returns what `ostree admin status` said of it. */
-export function layOutTextSysroot(version: (typeof OSTREE_VERSIONS)[number], path: string): string {
-  const fixture = new URL(`../fixtures/sysroots/ostree-${version}.txt`, import.meta.url);
-  const sections = readFileSync(fixture, 'utf8').split(/^== /m).slice(1);
+export function layOutTextSysroot(version: OstreeVersion, path: string): string {
+  return layOut(`sysroots/ostree-${version}.txt`, path);
+}
+
+/** Lays one out below `path` that has what ostree wrote for a boot loader: two deployments, see make-menus.sh. */
+export function layOutMenuSysroot(
+  loader: 'grub' | 'syslinux' | 'u-boot',
+  version: OstreeVersion,
+  path: string,
+): void {
+  layOut(`menus/${loader}-ostree-${version}.txt`, path);
+}
+
+function layOut(fixture: string, path: string): string {
+  const sections = readFileSync(new URL(`../fixtures/${fixture}`, import.meta.url), 'utf8')
+    .split(/^== /m)
+    .slice(1);
   let status = '';
   for (const section of sections) {
     const [head = '', ...rest] = section.split('\n');

@@ -42,7 +42,6 @@ export function queryBackEnd(sysroot: Sysroot, system: SystemReads): BackEnd {
     isEfi: efi,
     evidence: `${path} is there`,
   });
-  // lstat: a link that leads nowhere counts for these two.
   const isThere = (path: string): boolean => system.lstatIfExists(join(sysroot.path, path)) !== undefined;
   if (isThere(SYSLINUX_MENU)) return found('syslinux', join(sysroot.path, SYSLINUX_MENU));
   if (grub !== undefined) return found('grub2', grub.path, grub.isEfi);
@@ -60,7 +59,8 @@ function queryGrub(sysroot: Sysroot, system: SystemReads): { path: string; isEfi
   if (hasStaticBootupdConfig(sysroot, system)) return undefined;
   for (const menu of GRUB_MENUS) {
     const path = join(sysroot.path, menu);
-    if (exists(path, system)) return { path, isEfi: false };
+    // lstat, as in GIO: before the first deployment the link to the menu leads nowhere.
+    if (system.lstatIfExists(path) !== undefined) return { path, isEfi: false };
   }
   for (const path of efiGrubMenus(sysroot, system)) return { path, isEfi: true };
   return undefined;

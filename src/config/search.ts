@@ -6,7 +6,7 @@
  *
  * Symlinks are followed inside the root that is looked at, so an image builder's tree never shows the builder's files.
  */
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { bytesToText } from '../base/bytes.ts';
 import { errnoOf, IoError } from '../base/errors.ts';
 import type { SystemReads } from '../base/system.ts';
@@ -107,7 +107,7 @@ const MAX_LINKS = 40;
 function resolveInside(root: string, path: string, system: SystemReads): string {
   let links = 0;
   let done = '/';
-  let todo = path.split('/').filter((name) => name !== '');
+  let todo = names(path);
   for (let name = todo.shift(); name !== undefined; name = todo.shift()) {
     const next = resolve(done, name);
     const stats = system.lstatIfExists(join(root, next));
@@ -116,12 +116,14 @@ function resolveInside(root: string, path: string, system: SystemReads): string 
       continue;
     }
     if (++links > MAX_LINKS) throw new IoError('follow symlinks of', join(root, path), 'ELOOP');
-    const target = resolve(dirname(next), bytesToText(system.readlink(join(root, next))));
-    todo = [...target.split('/').filter((one) => one !== ''), ...todo];
-    done = '/';
+    const target = bytesToText(system.readlink(join(root, next)));
+    if (target.startsWith('/')) done = '/';
+    todo = [...names(target), ...todo];
   }
   return done;
 }
+
+const names = (path: string): string[] => path.split('/').filter((name) => name !== '');
 
 function isNothing(error: unknown): boolean {
   const errno = errnoOf(error);

@@ -112,7 +112,7 @@ class BootCheck {
     const kernel = entry.deployment && deploymentKernel(entry.deployment, this.#system);
     // A foreign entry that does not work is worth a word, and not ours.
     const severity: Severity = entry.owner === 'ostree' ? 'error' : 'warning';
-    const files = await this.#files.check(entry, kernel, severity, []);
+    const files = await this.#files.check(entry, kernel, severity);
     const findings = [...files.findings];
     if (target === undefined) return findings;
     this.#sizes.push({

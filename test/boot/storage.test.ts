@@ -51,7 +51,7 @@ describe('what stands between a file system and fs-verity', () => {
     readonly volume?: Partial<Volume>;
     readonly evidence?: Partial<VerityEvidence>;
     /** State, code of an impossible one, and what its reason says. */
-    readonly want: readonly [state: string, code?: string, reason?: RegExp];
+    readonly want: readonly [state: string, code?: string | undefined, reason?: RegExp];
   }
   const CASES: Readonly<Record<string, Case>> = {
     'ext4 with the feature': { evidence: { answer: 'known' }, want: ['ready'] },

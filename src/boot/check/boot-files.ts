@@ -2,19 +2,20 @@
  * The kernel and the initrds of a boot entry: there, whole, and of the deployment. A file is read as the loader and
  * the kernel will read it, not only looked at: fs-verity and the disk show their damage to readers alone.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type ByteString, bytesEqual, bytesToText } from '../../base/bytes.ts';
-import { FormatError, NotFoundError, SealtreeError } from '../../base/errors.ts';
+import { nativeEngine } from '../../base/digest.ts';
+import { errnoOf, FormatError, NotFoundError, SealtreeError } from '../../base/errors.ts';
 import type { SystemReads } from '../../base/system.ts';
 import type { Finding, Severity } from '../../image/findings.ts';
 import type { EntryState } from '../entries.ts';
 import { decompress } from '../initramfs/decompress.ts';
+import { splitAddition } from '../initramfs/extended.ts';
+import { keepForFacts } from '../initramfs/facts.ts';
 import { type InitramfsArchive, readInitramfs } from '../initramfs/read.ts';
 import type { DeploymentKernel } from '../kernel.ts';
-import { isLookedAt } from './initramfs.ts';
 import { checkKernelImage } from './kernel-image.ts';
 
-/** A boot file as read; bytes are dropped once they have been looked at. */
 export interface ReadInitrd {
   readonly path: string;
   readonly sizeBytes: number;
@@ -24,20 +25,26 @@ export interface ReadInitrd {
 
 export interface BootFiles {
   readonly findings: readonly Finding[];
+  /** 0 when it could not be read. */
   readonly kernelBytes: number;
   /** In the order of the entry. */
   readonly initrds: readonly ReadInitrd[];
 }
 
-/** Where a path of an entry leads: from the root of the file system /boot is on, or, by ostree's link `boot`, from /. */
+type Report = (severity: Severity, code: string, where: string, message: string) => void;
+
+/**
+ * Where a path of an entry leads. It counts from the root of the file system that /boot is on; where that is also the
+ * root file system, paths begin with /boot, and ostree's link `boot` in that folder makes both forms work.
+ */
 export const bootFilePath = (sysrootPath: string, path: ByteString): string =>
   join(sysrootPath, 'boot', bytesToText(path));
 
-/** Reads what entries name, a file that several name once. */
+/** Reads what entries name; a file that several name once. */
 export class BootFileChecker {
   readonly #sysrootPath: string;
   readonly #system: SystemReads;
-  readonly #initrds = new Map<string, Promise<{ initrd: ReadInitrd; findings: Finding[] }>>();
+  readonly #read = new Map<string, Promise<{ initrd: ReadInitrd; findings: Finding[] }>>();
 
   constructor(sysrootPath: string, system: SystemReads) {
     this.#sysrootPath = sysrootPath;
@@ -45,56 +52,56 @@ export class BootFileChecker {
   }
 
   /**
-   * @param kernel the deployment's own, where the entry is of a deployment
-   * @param severity of what keeps the entry from booting: a foreign one is none of ours
+   * @param kernel the deployment's own, where the entry is of a deployment that has one
+   * @param failure how bad it is that the entry does not boot
    */
   async check(
     entry: EntryState,
     kernel: DeploymentKernel | undefined,
-    severity: Severity,
-    remedy: readonly string[],
+    failure: Severity,
   ): Promise<BootFiles> {
     const findings: Finding[] = [];
     const about = entry.deployment === undefined ? {} : { deployments: [entry.deployment.id] };
-    const add = (level: Severity, code: string, where: string, message: string): void =>
-      void findings.push({ severity: level, code, where, message, ...about, remedy });
-    let kernelBytes = 0;
-    if (entry.linux === undefined) {
-      // UAPI.1: an entry has a kernel or an EFI program; what that does cannot be told.
-      add(
-        entry.owner === 'ostree' ? severity : 'unchecked',
-        'kernel-missing',
-        entry.path,
-        'the entry names no kernel',
-      );
-    } else {
-      const path = bootFilePath(this.#sysrootPath, entry.linux);
-      const bytes = this.#read(path, (code, message) => add(severity, `kernel-${code}`, path, message));
-      kernelBytes = bytes?.length ?? 0;
-      if (bytes !== undefined) this.#checkKernel(bytes, path, kernel, severity, add);
-    }
+    const report: Report = (severity, code, where, message) =>
+      void findings.push({
+        // What is wrong is as bad as the entry matters.
+        severity: severity === 'error' ? failure : severity,
+        code,
+        where,
+        message,
+        ...about,
+      });
+    const kernelBytes = this.#checkKernel(entry, kernel, report);
     const initrds: ReadInitrd[] = [];
-    for (const name of entry.initrds) {
-      const found = await this.#initrd(bootFilePath(this.#sysrootPath, name));
+    for (const [i, name] of entry.initrds.entries()) {
+      const original = i === 0 ? kernel?.initramfs : undefined;
+      const found = await this.#initrd(bootFilePath(this.#sysrootPath, name), original);
       initrds.push(found.initrd);
-      for (const { severity: level, code, where, message } of found.findings)
-        add(level === 'error' ? severity : level, code, where, message);
+      for (const { severity, code, where, message } of found.findings) report(severity, code, where, message);
     }
     if (entry.initrds.length === 0 && kernel?.initramfs !== undefined)
-      add(severity, 'initrd-missing', entry.path, 'the entry names no initramfs, and the deployment has one');
+      report(
+        'error',
+        'initrd-missing',
+        entry.path,
+        'the entry names no initramfs, and the deployment has one',
+      );
     return { findings, kernelBytes, initrds };
   }
 
-  #checkKernel(
-    bytes: Buffer,
-    path: string,
-    kernel: DeploymentKernel | undefined,
-    severity: Severity,
-    add: (level: Severity, code: string, where: string, message: string) => void,
-  ): void {
+  #checkKernel(entry: EntryState, kernel: DeploymentKernel | undefined, report: Report): number {
+    if (entry.linux === undefined) {
+      // UAPI.1: without a kernel an entry starts an EFI program, and what that does cannot be told.
+      const severity = entry.owner === 'ostree' ? 'error' : 'unchecked';
+      report(severity, 'kernel-missing', entry.path, 'the entry names no kernel');
+      return 0;
+    }
+    const path = bootFilePath(this.#sysrootPath, entry.linux);
+    const bytes = this.#readFile(path, 'kernel', report);
+    if (bytes === undefined) return 0;
     try {
       if (checkKernelImage(bytes, path) === undefined)
-        add(
+        report(
           'unchecked',
           'kernel-form',
           path,
@@ -102,51 +109,95 @@ export class BootFileChecker {
         );
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      add(severity, 'kernel-damaged', path, error.message);
+      report('error', 'kernel-damaged', path, error.message);
     }
-    if (kernel === undefined) return;
-    const own = this.#read(kernel.vmlinuz, (_, message) =>
-      add('unchecked', 'kernel-compared', kernel.vmlinuz, message),
-    );
+    const own = kernel && this.#compared(kernel.vmlinuz, report);
     if (own !== undefined && !bytesEqual(own, bytes))
-      add(severity, 'kernel-differs', path, `differs from the deployment's kernel (${kernel.vmlinuz})`);
+      report('error', 'kernel-differs', path, `differs from the deployment's kernel, ${kernel?.vmlinuz}`);
+    return bytes.length;
   }
 
-  #initrd(path: string): Promise<{ initrd: ReadInitrd; findings: Finding[] }> {
-    const known = this.#initrds.get(path);
+  #initrd(path: string, original: string | undefined): Promise<{ initrd: ReadInitrd; findings: Finding[] }> {
+    const known = this.#read.get(path);
     if (known !== undefined) return known;
-    const read = this.#readInitrd(path);
-    this.#initrds.set(path, read);
+    const read = this.#readInitrd(path, original);
+    this.#read.set(path, read);
     return read;
   }
 
-  async #readInitrd(path: string): Promise<{ initrd: ReadInitrd; findings: Finding[] }> {
+  async #readInitrd(
+    path: string,
+    originalPath: string | undefined,
+  ): Promise<{ initrd: ReadInitrd; findings: Finding[] }> {
     const findings: Finding[] = [];
-    const add = (severity: Severity, code: string, message: string): void =>
-      void findings.push({ severity, code, where: path, message });
-    const bytes = this.#read(path, (code, message) => add('error', `initrd-${code}`, message));
+    const report: Report = (severity, code, where, message) =>
+      void findings.push({ severity, code, where, message });
+    const bytes = this.#readFile(path, 'initrd', report);
     if (bytes === undefined) return { initrd: { path, sizeBytes: 0, archives: undefined }, findings };
     let archives: InitramfsArchive[] | undefined;
     try {
-      archives = await readInitramfs(bytes, path, decompress, isLookedAt);
+      archives = await readInitramfs(bytes, path, decompress, keepForFacts);
     } catch (error) {
       // Without the program that decompresses it here, it may well be whole.
-      if (error instanceof NotFoundError) add('unchecked', 'initrd-unreadable', error.message);
-      else if (error instanceof SealtreeError && error.code !== 'interrupted')
-        add('error', 'initrd-damaged', error.message);
+      if (error instanceof NotFoundError) report('unchecked', 'initrd-unreadable', path, error.message);
+      else if (error instanceof FormatError) report('error', 'initrd-damaged', path, error.message);
       else throw error;
     }
+    checkName(bytes, path, report);
+    this.#compareInitrd(bytes, path, originalPath, report);
     return { initrd: { path, sizeBytes: bytes.length, archives }, findings };
   }
 
-  #read(path: string, report: (code: string, message: string) => void): Buffer | undefined {
+  /** The initramfs without our addition is the deployment's. */
+  #compareInitrd(bytes: Buffer, path: string, originalPath: string | undefined, report: Report): void {
+    let end = bytes.length;
+    try {
+      end = splitAddition(bytes, path)?.originalEnd ?? bytes.length;
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      report('error', 'initrd-damaged', path, error.message);
+      return;
+    }
+    const own = originalPath === undefined ? undefined : this.#compared(originalPath, report);
+    if (own !== undefined && !bytesEqual(own, bytes.subarray(0, end)))
+      // Whoever made it anew in its place meant that; damage that the formats do not show looks the same.
+      report(
+        'warning',
+        'initrd-differs',
+        path,
+        `differs from the deployment's initramfs, ${originalPath}: made anew in its place, or damaged`,
+      );
+  }
+
+  #compared(path: string, report: Report): Buffer | undefined {
     try {
       return this.#system.readFile(path);
     } catch (error) {
       if (!(error instanceof SealtreeError)) throw error;
-      const isMissing = /: (ENOENT|ENOTDIR)/.test(error.message);
-      report(isMissing ? 'missing' : 'unreadable', isMissing ? 'there is no such file' : error.message);
+      report('unchecked', 'not-compared', path, `cannot be read to be compared: ${error.message}`);
       return undefined;
     }
   }
+
+  #readFile(path: string, what: 'kernel' | 'initrd', report: Report): Buffer | undefined {
+    try {
+      return this.#system.readFile(path);
+    } catch (error) {
+      if (!(error instanceof SealtreeError)) throw error;
+      const errno = errnoOf(error);
+      if (errno === 'ENOENT' || errno === 'ENOTDIR')
+        report('error', `${what}-missing`, path, 'there is no such file');
+      else report(errno === 'EACCES' ? 'unchecked' : 'error', `${what}-unreadable`, path, error.message);
+      return undefined;
+    }
+  }
+}
+
+/** ostree names overlay initrds by their SHA-256. */
+function checkName(bytes: Buffer, path: string, report: Report): void {
+  const named = /^([0-9a-f]{64})\.img$/.exec(basename(path))?.[1];
+  if (named === undefined) return;
+  const got = nativeEngine.sha256(bytes).toString('hex');
+  if (got !== named)
+    report('error', 'initrd-damaged', path, `named by a SHA-256 that it does not have: it has ${got}`);
 }

@@ -1,0 +1,201 @@
+/**
+ * Whole machines: systemd on a deployment that ostree made, on a disk of their own. They boot what their disk says,
+ * as by a loader that reads boot entries: kernel, initramfs files and command line of the first entry, as they are in
+ * its /boot.
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildProgram } from '../../contrib/build.ts';
+import { bootGuest } from './guest.ts';
+import { type MachineTree, makeMachineTree } from './machine-tree.ts';
+import { oracle, runHost } from './oracle.ts';
+import { OstreeSysroot } from './ostree-sysroot.ts';
+import type { Sandbox } from './sandbox.ts';
+import { PROJECT } from './sealtree.ts';
+import { readSteps, type Step } from './steps.ts';
+
+/** The stateroot of every machine. */
+export const STATEROOT = 'debian';
+
+/** For Debian's own tools to find the disk and to end what cannot boot; the rest for speed. */
+const KARGS = [
+  'root=LABEL=root',
+  'rw',
+  'console=ttyS0',
+  'panic=-1',
+  'rd.shell=0',
+  'rd.emergency=poweroff',
+  'mitigations=off',
+  'quiet',
+  'systemd.show_status=0',
+];
+
+export interface MachineSysroot extends MachineTree {
+  /** Default no: ostree's own default. */
+  readonly isReadOnly?: boolean;
+  /** Default some text; what a test reads through the mounted image. */
+  readonly kargs?: readonly string[];
+}
+
+/** Deploys a tree made for the purpose, into a new sysroot in the sandbox. The program is in its /var. */
+export async function deployMachine(work: Sandbox, options: MachineSysroot): Promise<OstreeSysroot> {
+  const tree = work.join('tree');
+  makeMachineTree(tree, options);
+  const sysroot = new OstreeSysroot(oracle('trixie'), work, [STATEROOT]);
+  const script = `
+    [ "$2" = false ] || ostree --repo="$repo" config set sysroot.readonly true
+    ostree --repo="$repo" commit --branch=debian/trixie --tree=dir="$1" >&2
+    shift 2
+    for karg in "$@"; do shift; set -- "$@" "--karg=$karg"; done
+    ostree admin deploy --sysroot="$sysroot" --os=${STATEROOT} "$@" debian/trixie`;
+  sysroot.script(script, [tree, String(options.isReadOnly ?? false), ...KARGS, ...(options.kargs ?? [])]);
+  runHost(['rm', '-rf', tree]);
+  await installProgram(join(sysroot.path, 'ostree/deploy', STATEROOT, 'var/lib/sealtree/app'));
+  return sysroot;
+}
+
+/** Puts the program as it is shipped into a folder, with a node that runs it: `node dist/sealtree.js`. */
+async function installProgram(folder: string): Promise<void> {
+  mkdirSync(join(folder, 'node_modules'), { recursive: true });
+  await buildProgram(join(folder, 'dist'));
+  runHost(['cp', '--dereference', process.execPath, join(folder, 'node')]);
+  runHost(['cp', '--archive', join(PROJECT, 'contrib'), join(PROJECT, 'package.json'), folder]);
+  const modules = ['koffi', '@koromix'].map((name) => join(PROJECT, 'node_modules', name));
+  runHost(['cp', '--archive', ...modules, join(folder, 'node_modules')]);
+}
+
+/** A boot entry's file name and its lines. */
+export interface MenuEntry {
+  readonly name: string;
+  readonly version: number;
+  readonly linux: string;
+  readonly initrds: readonly string[];
+  readonly options: string;
+}
+
+export interface MachineBoot {
+  /** What was booted. */
+  readonly entry: MenuEntry;
+  readonly console: string;
+  /** From QEMU's start to its end. */
+  readonly seconds: number;
+  /** Fails the test when the job made no such step. */
+  step(name: string): Step;
+}
+
+export class Machine {
+  /** A raw disk image: one ext4 file system labelled `root`, without partitions. */
+  readonly disk: string;
+  readonly #folder: string;
+  #boots = 0;
+
+  constructor(folder: string) {
+    mkdirSync(folder, { recursive: true });
+    this.#folder = folder;
+    this.disk = join(folder, 'disk');
+  }
+
+  /** Makes a machine of a sysroot; its disk has these features of ext4 besides mke2fs's own. */
+  static of(sysroot: OstreeSysroot, folder: string, features = '^verity'): Machine {
+    const machine = new Machine(folder);
+    runHost(['truncate', '--size=3G', machine.disk]);
+    const quick = ['-q', '-F', '-E', 'lazy_itable_init=1,lazy_journal_init=1'];
+    const shape = ['-t', 'ext4', '-b', '4096', '-L', 'root', '-O', features, '-d', sysroot.path];
+    runHost(['mke2fs', ...quick, ...shape, machine.disk]);
+    return machine;
+  }
+
+  /** A second machine with the same content. */
+  copy(folder: string): Machine {
+    const machine = new Machine(folder);
+    runHost(['cp', '--sparse=always', this.disk, machine.disk]);
+    return machine;
+  }
+
+  /** The boot menu as it is on the disk, what boots by default first. */
+  menu(): MenuEntry[] {
+    return readMenu(this.#boot());
+  }
+
+  /**
+   * Boots, runs the job once multi-user.target is reached, and waits for the power to go off. The job is sh, under
+   * `set -u`, with `step NAME COMMAND…` and `sealtree`.
+   * @throws Error with the end of the console's log, when the machine did not reach the end of the job in time
+   */
+  async boot(job: string, timeoutMs = 480_000): Promise<MachineBoot> {
+    const boot = this.#boot();
+    const [entry] = readMenu(boot);
+    if (entry === undefined) throw new Error(`${this.disk} has no boot entry`);
+    const folder = join(this.#folder, String(this.#boots++));
+    mkdirSync(folder);
+    const jobPath = join(folder, 'job');
+    writeFileSync(jobPath, sectors(job));
+    const initramfs = join(folder, 'initramfs');
+    writeFileSync(initramfs, joinInitrds(entry.initrds.map((path) => readFileSync(join(boot, path)))));
+    const { console, report, failure, seconds } = await bootGuest(folder, {
+      kernel: join(boot, entry.linux),
+      initramfs,
+      commandLine: entry.options,
+      disks: [this.disk],
+      inputs: { job: jobPath },
+      timeoutMs,
+    });
+    const fail = (what: string): never => {
+      const tail = console.trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
+      throw new Error(`the machine ${what}; its console ends with:\n${tail}`);
+    };
+    if (failure !== undefined) fail(failure);
+    const steps = readSteps(report);
+    if (!steps.has('end')) fail('powered off before its job was done');
+    return { entry, console, seconds, step: (name) => steps.get(name) ?? fail(`made no step ${name}`) };
+  }
+
+  /** Whether the file system was taken down, so that the next mount has nothing to recover. */
+  wasShutDown(): boolean {
+    const header = runHost(['dumpe2fs', '-h', this.disk]).stdout;
+    return (
+      /^Filesystem state: +clean$/m.test(header) && !/^Filesystem features:.* needs_recovery/m.test(header)
+    );
+  }
+
+  /** Copies /boot out of the disk; nothing is mounted, as nothing is for a loader. */
+  #boot(): string {
+    const out = join(this.#folder, 'out');
+    runHost(['rm', '-rf', out]);
+    mkdirSync(out);
+    runHost(['debugfs', '-R', `rdump /boot ${out}`, this.disk]);
+    return join(out, 'boot');
+  }
+}
+
+/** As many lines of the console as a panic's trace has, and what led to it. */
+const TAIL_LINES = 100;
+
+function sectors(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([bytes, Buffer.alloc(-bytes.length & 511)]);
+}
+
+/** One after the other, each at a multiple of four bytes, as loaders place them. */
+function joinInitrds(files: readonly Buffer[]): Buffer {
+  return Buffer.concat(files.flatMap((file) => [file, Buffer.alloc(-file.length & 3)]));
+}
+
+function readMenu(boot: string): MenuEntry[] {
+  const entries = join(boot, 'loader/entries');
+  return readdirSync(entries)
+    .filter((name) => name.endsWith('.conf'))
+    .map((name) => {
+      const lines = readFileSync(join(entries, name), 'utf8').split('\n');
+      const values = (key: string) =>
+        lines.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length).trim());
+      return {
+        name,
+        version: Number(values('version')[0]),
+        linux: values('linux')[0] ?? '',
+        initrds: values('initrd'),
+        options: values('options').join(' '),
+      };
+    })
+    .sort((a, b) => b.version - a.version);
+}

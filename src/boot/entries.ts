@@ -184,14 +184,3 @@ function inMenuOrder(a: EntryState, b: EntryState): number {
 
 const sortable = ({ blsName, entry }: EntryState) =>
   blsName === undefined || entry === undefined ? undefined : { name: blsName, entry };
-
-/**
- * Where a path in a boot entry or a generated menu lies: entries name files from the root of the file system /boot is
- * on, generated menus and entries with ostree's `sysroot.bootprefix` from the root of the sysroot.
- * @param path - as written, such as `/ostree/os-BOOTCSUM/vmlinuz-6.12` or `/boot/ostree/…`
- * @returns an absolute path, whether anything is there or not
- */
-export function bootFile(sysroot: Sysroot, path: ByteString): string {
-  const text = bytesToText(path);
-  return join(sysroot.path, /^\/boot\//.test(text) ? text : `boot/${text}`);
-}

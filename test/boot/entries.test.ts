@@ -3,10 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { ByteString } from '../../src/base/bytes.ts';
 import type { Checksum, Digest } from '../../src/base/digest.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
-import { bootFile, type EntryState, readBootEntries } from '../../src/boot/entries.ts';
+import { type EntryState, readBootEntries } from '../../src/boot/entries.ts';
 import { formatSealPin, withSealPin } from '../../src/boot/pin.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -40,10 +39,7 @@ for (const version of OSTREE_VERSIONS) {
           ['ostree', 'none', false, []],
         );
         assert.deepEqual(entry.bytes, readFileSync(entry.path));
-        assert.match(
-          bootFile(sysroot(), entry.linux as ByteString),
-          /\/boot\/ostree\/[a-z]+-[0-9a-f]{64}\/vmlinuz-6\.12\.0$/,
-        );
+        assert.match(entry.linux ?? '', /^\/ostree\/[a-z]+-[0-9a-f]{64}\/vmlinuz-6\.12\.0$/);
       }
     });
 

@@ -16,10 +16,8 @@ import { findSystemdBoot } from './systemd-boot.ts';
 import { findTextLoaders } from './text-menus.ts';
 
 export interface DetectOptions {
-  /** The running system's /run, with udev's records. */
-  readonly runDirectory?: string;
-  /** Firmware variables of the running system; looked at only where the sysroot is its root. */
-  readonly efiVariables?: string;
+  /** The running system's root, with its /run, /sys and programs; by default the root folder. */
+  readonly root?: string;
 }
 
 /** @throws FormatError when the repository's config is no keyfile; IoError when /boot cannot be looked at */
@@ -28,15 +26,15 @@ export function detectLoader(
   system: SystemReads,
   options: DetectOptions = {},
 ): LoaderState {
-  const { runDirectory = '/run', efiVariables = '/sys/firmware/efi/efivars' } = options;
+  const { root = '/' } = options;
   const backEnd = queryBackEnd(sysroot, system);
   const candidates = [
     recordLoader(backEnd),
     ...findTextLoaders(sysroot, backEnd, system),
-    findGrub(sysroot, backEnd, system),
-    findSystemdBoot(sysroot, runDirectory, system),
+    findGrub(sysroot, backEnd, root, system),
+    findSystemdBoot(sysroot, join(root, 'run'), system),
   ].filter((candidate) => candidate !== undefined);
-  const started = sysroot.isBooted ? startedBy(efiVariables, system) : undefined;
+  const started = sysroot.isBooted ? startedBy(join(root, 'sys/firmware/efi/efivars'), system) : undefined;
   return { ...decide(candidates, started, sysroot), backEnd };
 }
 
@@ -117,16 +115,20 @@ function nothing(candidates: readonly Candidate[]): Omit<LoaderState, 'backEnd'>
   };
 }
 
-/** What holds for all of them. */
+/**
+ * What holds for all of them. Of several generated menus none is written: which one counts is not known, and one that
+ * was forgotten must not pass for written.
+ */
 function merge(all: readonly [Candidate, ...Candidate[]], sysroot: Sysroot): Omit<LoaderState, 'backEnd'> {
   const [first] = all;
   const names = all.map(({ name }) => name);
+  const generated = all.filter(({ readsEntries }) => readsEntries === 'generated');
   return {
     name: first.name,
-    readsEntries: all.some(({ readsEntries }) => readsEntries === 'generated') ? 'generated' : 'bls',
+    readsEntries: generated.length > 0 ? 'generated' : 'bls',
     initrds: all.some(({ initrds }) => initrds === 'first') ? 'first' : 'all',
     menus: all.flatMap(({ menus }) => menus),
-    regenerate: all.find(({ regenerate }) => regenerate !== undefined)?.regenerate,
+    regenerate: generated.length === 1 ? generated[0]?.regenerate : undefined,
     command: all.find(({ command }) => command !== undefined)?.command,
     ways: first.ways.filter((way) => all.every(({ ways }) => ways.includes(way))),
     evidence: all.flatMap(({ evidence }) => evidence),

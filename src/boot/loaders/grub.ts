@@ -25,7 +25,12 @@ interface GrubFile extends Menu {
 }
 
 /** Undefined when GRUB is not there, or has no way to a deployment. */
-export function findGrub(sysroot: Sysroot, backEnd: BackEnd, system: SystemReads): Candidate | undefined {
+export function findGrub(
+  sysroot: Sysroot,
+  backEnd: BackEnd,
+  root: string,
+  system: SystemReads,
+): Candidate | undefined {
   const problems: Finding[] = [];
   const files = grubFiles(sysroot, system, problems);
   const byBlscfg = files.filter((file) => file.callsBlscfg);
@@ -58,7 +63,7 @@ export function findGrub(sysroot: Sysroot, backEnd: BackEnd, system: SystemReads
         "GRUB's menu has no entry of a deployment",
       ),
     );
-  const regenerate = isOurs ? regenerateGrub(sysroot, backEnd, system) : undefined;
+  const regenerate = isOurs ? regenerateGrub(sysroot, backEnd, root, system) : undefined;
   const isRead =
     regenerate !== undefined && generated.some((menu) => isSame(menu.path, regenerate.output, system));
   return {
@@ -67,7 +72,7 @@ export function findGrub(sysroot: Sysroot, backEnd: BackEnd, system: SystemReads
     initrds: 'first',
     menus: generated.map(({ callsBlscfg: _, ...menu }) => menu),
     regenerate: isRead ? regenerate : undefined,
-    command: isRead ? undefined : mkconfigCommand(sysroot, generated[0], system),
+    command: isRead ? undefined : mkconfigCommand(sysroot, generated[0], root, system),
     ways: generated.length === 0 ? [] : ['append', 'module'],
   };
 }
@@ -112,8 +117,13 @@ function supportNotes(sysroot: Sysroot, system: SystemReads): string[] {
  * What ostree's back end runs (ostree-bootloader-grub2.c, `write_config`). For a sysroot that is not the running
  * system it enters a deployment to find the program, which sealtree does not.
  */
-function regenerateGrub(sysroot: Sysroot, backEnd: BackEnd, system: SystemReads): Regenerate | undefined {
-  const program = sysroot.isBooted ? generator(system) : undefined;
+function regenerateGrub(
+  sysroot: Sysroot,
+  backEnd: BackEnd,
+  root: string,
+  system: SystemReads,
+): Regenerate | undefined {
+  const program = sysroot.isBooted ? generator(root, system) : undefined;
   if (program === undefined) return undefined;
   const [efiMenu] = backEnd.isEfi ? efiGrubMenus(sysroot, system) : [];
   return {
@@ -128,19 +138,26 @@ function regenerateGrub(sysroot: Sysroot, backEnd: BackEnd, system: SystemReads)
   };
 }
 
-function generator(system: SystemReads): string | undefined {
-  if (exists(BUILT_IN_GENERATOR, system)) return BUILT_IN_GENERATOR;
-  return mkconfig(system);
+/** The program's path as seen from `root`. */
+function generator(root: string, system: SystemReads): string | undefined {
+  if (exists(join(root, BUILT_IN_GENERATOR), system)) return BUILT_IN_GENERATOR;
+  return mkconfig(root, system);
 }
 
-const mkconfig = (system: SystemReads): string | undefined =>
+const mkconfig = (root: string, system: SystemReads): string | undefined =>
   PROGRAM_FOLDERS.flatMap((folder) => MKCONFIG_NAMES.map((name) => `${folder}/${name}`)).find((path) =>
-    exists(path, system),
+    exists(join(root, path), system),
   );
 
 /** What a person runs where the menu is not in ostree's hands. */
-function mkconfigCommand(sysroot: Sysroot, menu: Menu | undefined, system: SystemReads): string {
-  const program = (sysroot.isBooted ? mkconfig(system) : undefined)?.replace(/^.*\//, '') ?? 'grub-mkconfig';
+function mkconfigCommand(
+  sysroot: Sysroot,
+  menu: Menu | undefined,
+  root: string,
+  system: SystemReads,
+): string {
+  const program =
+    (sysroot.isBooted ? mkconfig(root, system) : undefined)?.replace(/^.*\//, '') ?? 'grub-mkconfig';
   return `${program} -o ${menu?.path ?? join(sysroot.path, GRUB_MENUS[0])}`;
 }
 

@@ -47,6 +47,8 @@ export type Regenerate =
   | {
       /** ostree writes it itself and copies the options: only they need to change, see {@link menuWithOptions}. */
       readonly kind: 'edit';
+      /** The one of {@link LoaderState.menus} it is. */
+      readonly menu: Menu;
       /** The file, without symlinks. */
       readonly output: string;
       readonly why: string;

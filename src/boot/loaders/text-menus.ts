@@ -59,7 +59,7 @@ function findTextLoader(
     problems.push(
       loaderProblem('error', 'menu-without-deployments', path, 'the menu has no entry of a deployment'),
     );
-  const regenerate = isActive ? ownMenu(path, loader, sysroot, system) : undefined;
+  const regenerate = isActive && menu !== undefined ? ownMenu(menu, loader, sysroot, system) : undefined;
   if (hasDeployments && regenerate === undefined)
     problems.push(
       loaderProblem(
@@ -101,15 +101,16 @@ function readMenu(
 
 /** Only what leads to the file of the back end is ostree's to write, and ours to follow. */
 function ownMenu(
-  path: string,
+  menu: Menu,
   { file, backEnd }: TextLoader,
   sysroot: Sysroot,
   system: SystemReads,
 ): Regenerate | undefined {
   const output = join(sysroot.path, `boot/loader.${sysroot.bootVersion}`, file);
-  if (!exists(output, system) || system.realpath(path) !== system.realpath(output)) return undefined;
+  if (!exists(output, system) || system.realpath(menu.path) !== system.realpath(output)) return undefined;
   return {
     kind: 'edit',
+    menu,
     output,
     why: `ostree's ${backEnd} back end copies the options of the boot entries into it`,
   };

@@ -241,7 +241,7 @@ describe('GRUB with blscfg', () => {
 
   it('is not believed where a comment or a marker speaks of it', () => {
     layOutTextSysroot('2026.4', path);
-    write('boot/grub2/grub.cfg', '# blscfg\ninsmod blscfg\nset x=blscfg\n');
+    write('boot/grub2/grub.cfg', '# blscfg; blscfg\ninsmod blscfg\nset x=blscfg\n');
     write('boot/grub2/.grub2-blscfg-supported', '');
     const loader = detect();
     assert.deepEqual(
@@ -431,7 +431,7 @@ describe('texts of menus', () => {
   it('of GRUB: titles, quotes, suffixes, nested entries', () => {
     const { entries } = parseGrubMenu(
       bytes(
-        `menuentry 'it'\\''s' --class os {\n\tlinux16 /k a b  \n\tinitrd16 /i /j\n}\nsubmenu "more" {\n  menuentry "a \\"b\\"" {\n  linuxefi /k2\n  }\n}\nmenuentry plain {\n}\n`,
+        `menuentry 'it'\\''s' --class os {\n\tlinux16 /k a b\xc3\xa0  \n\tinitrd16 /i /j\n}\nsubmenu "more" {\n  menuentry "a \\"b\\"" {\n  linuxefi /k2\n  }\n}\nmenuentry plain {\n}\n`,
       ),
       'grub.cfg',
     );
@@ -444,7 +444,7 @@ describe('texts of menus', () => {
         optionsLine,
       ]),
       [
-        ["it's", '/k', ['/i', '/j'], 'a b', 2],
+        ["it's", '/k', ['/i', '/j'], 'a b\xc3\xa0', 2],
         ['a "b"', '/k2', [], '', 7],
         ['plain', undefined, [], '', 0],
       ],
@@ -495,6 +495,16 @@ describe('texts of menus', () => {
       assert.throws(() => parse(bytes('a\0b'), 'menu'), FormatError);
       assert.throws(() => parse(Buffer.alloc((4 << 20) + 1, 'a'), 'menu'), FormatError);
     }
+  });
+
+  it('that are made of blanks are read quickly', () => {
+    const started = performance.now();
+    for (const middle of [' '.repeat(3_000_000), '{ '.repeat(1_000_000), 'blscfg;'.repeat(400_000)])
+      for (const parse of [parseGrubMenu, parseSyslinuxMenu, parseUenvMenu]) {
+        parse(bytes(`LABEL a\n append x${middle}y\n`), 'menu');
+        parse(bytes(`menuentry 'a' {\n linux /k x${middle}y\n}\n`), 'menu');
+      }
+    assert.ok(performance.now() - started < 5000);
   });
 
   it('are edited at the end of the line, where the options stand', () => {

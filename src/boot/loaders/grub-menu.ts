@@ -5,7 +5,7 @@
  */
 import type { ByteString } from '../../base/bytes.ts';
 import { FormatError } from '../../base/errors.ts';
-import { type MenuEntry, menuLines } from './menu.ts';
+import { type MenuEntry, menuLines, withoutBlanks } from './menu.ts';
 
 export interface GrubMenu {
   readonly entries: readonly MenuEntry[];
@@ -19,8 +19,8 @@ export function parseGrubMenu(bytes: Uint8Array, where: string): GrubMenu {
   const entries: MenuEntry[] = [];
   let callsBlscfg = false;
   for (let i = 0; i < lines.length; i++) {
-    const line = (lines[i] ?? '').trim();
-    if (/^(?:.*[;&|{]\s*)?blscfg(?:\s|;|$)/.test(line) && !line.startsWith('#')) callsBlscfg = true;
+    const line = withoutBlanks(lines[i] ?? '');
+    if (!line.startsWith('#') && line.split(/[;&|{]/).some(isBlscfg)) callsBlscfg = true;
     if (!/^menuentry\s/.test(line)) continue;
     const start = i;
     let body = parsedBody(line);
@@ -28,16 +28,19 @@ export function parseGrubMenu(bytes: Uint8Array, where: string): GrubMenu {
       const next = lines[i];
       if (next === undefined)
         throw new FormatError(`${where}:${start + 1}`, 'a menu entry that does not end');
-      if (next.trim() === '}') break;
-      body = withCommand(body, next.trim() as ByteString, i + 1);
+      const command = withoutBlanks(next);
+      if (command === '}') break;
+      body = withCommand(body, command, i + 1);
     }
     entries.push(body);
   }
   return { entries, callsBlscfg };
 }
 
+const isBlscfg = (command: string): boolean => /^blscfg(?:\s|$)/.test(command.trim());
+
 const parsedBody = (line: string): MenuEntry => ({
-  title: firstWord(line.slice('menuentry'.length).trim()),
+  title: firstWord(withoutBlanks(line.slice('menuentry'.length))),
   kernel: undefined,
   initrds: [],
   options: '' as ByteString,

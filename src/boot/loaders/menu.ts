@@ -45,6 +45,16 @@ export function menuLines(bytes: Uint8Array, where: string): ByteString[] {
   return text.split('\n').map((line) => line.replace(/\r$/, '') as ByteString);
 }
 
+/** A text without the blanks around it; by hand, since a regular expression can be made slow. */
+export function withoutBlanks(text: string): ByteString {
+  const isBlank = (c: string | undefined): boolean => c === ' ' || c === '\t';
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text[start])) start++;
+  while (end > start && isBlank(text[end - 1])) end--;
+  return text.slice(start, end) as ByteString;
+}
+
 /** The value of `ostree=` on a command line, which tells whose entry it is; undefined without one. */
 export function ostreeLink(options: ByteString): ByteString | undefined {
   const word = options.split(' ').find((one) => one.startsWith('ostree='));

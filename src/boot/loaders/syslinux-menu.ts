@@ -3,20 +3,20 @@
  * command line. Keywords are in any case. Out of scope: `INCLUDE`, and what the menu looks like.
  */
 import type { ByteString } from '../../base/bytes.ts';
-import { type MenuEntry, menuLines } from './menu.ts';
+import { type MenuEntry, menuLines, withoutBlanks } from './menu.ts';
 
 /** @throws FormatError for what is no text */
 export function parseSyslinuxMenu(bytes: Uint8Array, where: string): MenuEntry[] {
   const entries: MenuEntry[] = [];
   menuLines(bytes, where).forEach((line, index) => {
-    const match = /^[ \t]*([A-Za-z]+)[ \t]+(.*?)[ \t]*$/.exec(line);
-    if (match === null) return;
-    const [, keyword = '', value = ''] = match;
+    const text = withoutBlanks(line);
+    const keyword = /^[A-Za-z]+(?=[ \t])/.exec(text)?.[0].toUpperCase();
+    if (keyword === undefined) return;
+    const value = withoutBlanks(text.slice(keyword.length));
     const label = entries.length - 1;
     const entry = entries[label];
-    if (keyword.toUpperCase() === 'LABEL') entries.push(emptyEntry(value as ByteString));
-    else if (entry !== undefined)
-      entries[label] = withKeyword(entry, keyword.toUpperCase(), value as ByteString, index + 1);
+    if (keyword === 'LABEL') entries.push(emptyEntry(value));
+    else if (entry !== undefined) entries[label] = withKeyword(entry, keyword, value, index + 1);
   });
   return entries;
 }

@@ -114,7 +114,7 @@ export class Machine {
 
   /** The boot menu as it is on the disk, what boots by default first. */
   menu(): MenuEntry[] {
-    return readMenu(this.#boot());
+    return readMenu(copyBoot(this.disk, this.#out));
   }
 
   /**
@@ -123,7 +123,7 @@ export class Machine {
    * @throws Error with the end of the console's log, when the machine did not reach the end of the job in time
    */
   async boot(job: string, timeoutMs = 480_000): Promise<MachineBoot> {
-    const boot = this.#boot();
+    const boot = copyBoot(this.disk, this.#out);
     const [entry] = readMenu(boot);
     if (entry === undefined) throw new Error(`${this.disk} has no boot entry`);
     const folder = join(this.#folder, String(this.#boots++));
@@ -158,14 +158,20 @@ export class Machine {
     );
   }
 
-  /** Copies /boot out of the disk; nothing is mounted, as nothing is for a loader. */
-  #boot(): string {
-    const out = join(this.#folder, 'out');
-    runHost(['rm', '-rf', out]);
-    mkdirSync(out);
-    runHost(['debugfs', '-R', `rdump /boot ${out}`, this.disk]);
-    return join(out, 'boot');
+  get #out(): string {
+    return join(this.#folder, 'out');
   }
+}
+
+/**
+ * Copies /boot out of a disk into a folder of its own; returns where it is. Nothing is mounted, so nothing of the
+ * journal is replayed: it is what a loader sees.
+ */
+export function copyBoot(disk: string, out: string): string {
+  runHost(['rm', '-rf', out]);
+  mkdirSync(out);
+  runHost(['debugfs', '-R', `rdump /boot ${out}`, disk]);
+  return join(out, 'boot');
 }
 
 /** As many lines of the console as a panic's trace has, and what led to it. */
@@ -177,11 +183,12 @@ function sectors(text: string): Buffer {
 }
 
 /** One after the other, each at a multiple of four bytes, as loaders place them. */
-function joinInitrds(files: readonly Buffer[]): Buffer {
+export function joinInitrds(files: readonly Buffer[]): Buffer {
   return Buffer.concat(files.flatMap((file) => [file, Buffer.alloc(-file.length & 3)]));
 }
 
-function readMenu(boot: string): MenuEntry[] {
+/** What the entries in a /boot say, what boots by default first. */
+export function readMenu(boot: string): MenuEntry[] {
   const entries = join(boot, 'loader/entries');
   return readdirSync(entries)
     .filter((name) => name.endsWith('.conf'))

@@ -72,6 +72,10 @@ _sealtree_value() {
     seal:--digests) COMPREPLY=() ;;
     seal:--fsverity) COMPREPLY=() ;;
     seal:--lock-timeout) COMPREPLY=() ;;
+    boot_preview:--root) COMPREPLY=() ;;
+    boot_install:--root) COMPREPLY=() ;;
+    boot_install:--lock-timeout) COMPREPLY=() ;;
+    boot_remove:--lock-timeout) COMPREPLY=() ;;
     gc:--lock-timeout) COMPREPLY=() ;;
     config_show:--root) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
     hook:--sysroot) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
@@ -125,6 +129,9 @@ _sealtree() {
       :boot) command=boot ;;
       boot:status) command=boot_status ;;
       boot:preview) command=boot_preview ;;
+      boot:install) command=boot_install ;;
+      boot:remove) command=boot_remove ;;
+      boot:check) command=boot_check ;;
       :gc) command=gc ;;
       :demo) command=demo ;;
       :config) command=config ;;
@@ -174,9 +181,12 @@ _sealtree() {
     seal) COMPREPLY=($(compgen -W "$(_sealtree_deployments)" -- "$cur")) ;;
     status) COMPREPLY=() ;;
     verify) COMPREPLY=($(compgen -W "$(_sealtree_deployments)" -- "$cur")) ;;
-    boot) COMPREPLY=($(compgen -W "status preview" -- "$cur")) ;;
+    boot) COMPREPLY=($(compgen -W "status preview install remove check" -- "$cur")) ;;
     boot_status) COMPREPLY=() ;;
     boot_preview) COMPREPLY=() ;;
+    boot_install) COMPREPLY=() ;;
+    boot_remove) COMPREPLY=() ;;
+    boot_check) COMPREPLY=() ;;
     gc) COMPREPLY=() ;;
     demo) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
     config) COMPREPLY=($(compgen -W "show" -- "$cur")) ;;
@@ -209,6 +219,10 @@ _sealtree_options() {
     digest) printf '%s ' --digests ;;
     seal) printf '%s ' --all --digests --fsverity --rebuild --lock-timeout ;;
     verify) printf '%s ' --all --deep --paranoid --require-verity ;;
+    boot_preview) printf '%s ' --root ;;
+    boot_install) printf '%s ' --root --lock-timeout ;;
+    boot_remove) printf '%s ' --lock-timeout ;;
+    boot_check) printf '%s ' --deep --no-rehearsal ;;
     gc) printf '%s ' --lock-timeout ;;
     config_show) printf '%s ' --root ;;
     hook) printf '%s ' --sysroot --lock-timeout ;;

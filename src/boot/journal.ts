@@ -8,18 +8,17 @@ import { FormatError } from '../base/errors.ts';
 import type { System, SystemReads } from '../base/system.ts';
 import { readIfExists } from '../deployment/read-if-exists.ts';
 import { makeStoreFolder, storeFolder, temporaryName, writeSynced } from '../image/store.ts';
+import type { InitramfsWay } from './loaders/loader.ts';
 import type { IntegrityBefore } from './repo-config.ts';
 
-/** How the mount script comes into the initramfs: see contrib/doc/boot.md. */
-export type Way = 'append' | 'overlay' | 'module';
-
-const WAYS: readonly Way[] = ['append', 'overlay', 'module'];
+const WAYS: readonly InitramfsWay[] = ['append', 'overlay', 'module'];
 
 export interface Installed {
-  readonly way: Way;
+  /** How the mount script comes into the initramfs. */
+  readonly way: InitramfsWay;
   /** What stood in the repository's configuration; undefined where install had not to change it. */
   readonly integrityBefore: IntegrityBefore | undefined;
-  /** SHA-256 of the additions that install made, each also in `additions/SHA256.img`. */
+  /** SHA-256 of the additions in use, each also in `additions/SHA256.img`. */
   readonly additions: readonly string[];
 }
 
@@ -51,7 +50,7 @@ export function readInstalled(repositoryPath: string, system: SystemReads): Inst
   if (integrityBefore !== undefined && !isIntegrityBefore(integrityBefore))
     throw new FormatError(path, 'integrityBefore');
   if (!isListOf(additions, isHex64)) throw new FormatError(path, 'additions', { want: 'SHA-256 sums' });
-  return { way: way as Way, integrityBefore, additions };
+  return { way: way as InitramfsWay, integrityBefore, additions };
 }
 
 /** @throws FormatError for a journal that no version of sealtree wrote */

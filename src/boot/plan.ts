@@ -1,74 +1,428 @@
 /**
  * The plan: what install and remove would do, in order, computed from the state alone. A plan changes nothing and
- * can be shown; {@link ./transaction.ts} carries it out. Whatever would be found out at boot too late is a refusal
- * here.
+ * can be shown; {@link ./transaction.ts} carries it out. Whatever would be found out at boot, too late, is a refusal
+ * here: see {@link ./refusals.ts}.
  *
  * The order of install: the machine boots after each step. File system feature; fs-verity on all that the kernel
- * will be asked about; only then the repository's configuration (ostree fails to commit where fs-verity cannot be had
- * and that asks for it); seal pins, which nobody reads yet; the loader's menu; the mount script last, since under
+ * will be asked about; only then the repository's configuration (ostree fails to commit where that asks for fs-verity
+ * and it cannot be had); seal pins, which nobody reads yet; the loader's menu; the mount script last, since under
  * `enforce` it refuses entries without a pin. Remove goes the other way.
  */
-
-import { formatBlsEntry } from '../formats/bls.ts';
+import { basename, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { type ByteString, bytesToText } from '../base/bytes.ts';
+import {
+  type BlsEntry,
+  blsOptions,
+  blsValues,
+  formatBlsEntry,
+  parseBlsEntry,
+  setBlsValues,
+} from '../formats/bls.ts';
 import type { Finding } from '../image/findings.ts';
 import type { EntryState } from './entries.ts';
-import type { Installed, Way } from './journal.ts';
+import { additionPath, type Installed, installedPath, removerPath } from './journal.ts';
+import type { InitramfsWay, Regenerate } from './loaders/loader.ts';
+import { type MenuEntry, ostreeLink } from './loaders/menu.ts';
+import { menuWithOptions } from './loaders/text-menus.ts';
 import { entryWithSealPin } from './pin.ts';
-import type { BootState } from './state.ts';
+import { findObstacles, installRefusals, installWarnings, wayOf } from './refusals.ts';
+import { renderRemover } from './remover.ts';
+import { withIntegrity, withoutIntegrity } from './repo-config.ts';
+import type { BootInitramfs, BootState, BootTarget, WantedAddition } from './state.ts';
+import type { FeatureStep } from './storage.ts';
 
 /** One change, idempotent by itself; the machine boots before it and after it. */
 export type BootStep =
   /** Writes what later runs and the remover need, before anything is changed. */
-  | { readonly kind: 'record'; readonly installed: Installed; readonly remover: Buffer }
+  | {
+      readonly kind: 'record';
+      readonly installed: Installed;
+      readonly additions: readonly WantedAddition[];
+      readonly remover: Buffer;
+    }
   /** Makes the file system able to have files with fs-verity. */
-  | { readonly kind: 'verity-feature'; readonly argv: readonly string[]; readonly device: string }
+  | { readonly kind: 'verity-feature'; readonly feature: FeatureStep }
   /** Turns fs-verity on where it is off, on all objects and images. */
-  | { readonly kind: 'protect'; readonly objects: number; readonly images: number }
-  | EditStep
-  /** Runs ostree's own generator of the loader's menu. */
-  | { readonly kind: 'menu'; readonly argv: readonly string[]; readonly why: string }
-  | { readonly kind: 'append'; readonly path: string; readonly original: string; readonly addition: Buffer }
+  | {
+      readonly kind: 'protect';
+      readonly total: number;
+      /** Files that lack it, as far as could be seen. */
+      readonly missing: number;
+      readonly deploymentPaths: readonly string[];
+    }
+  /** A small file gets other content, in one rename. */
+  | {
+      readonly kind: 'edit';
+      readonly what: 'repository-config' | 'seal-pin' | 'overlay-initrd' | 'menu';
+      readonly path: string;
+      readonly before: Buffer;
+      readonly after: Buffer;
+      /** The boot entry it is, whose name may change meanwhile: boot counting is in it. */
+      readonly entry?: EntryState;
+    }
+  /** Has the loader's menu generated again, as ostree's back end would. */
+  | { readonly kind: 'menu'; readonly regenerate: Regenerate & { readonly kind: 'program' } }
+  /** The initramfs becomes the original with the addition behind it. */
+  | {
+      readonly kind: 'append';
+      readonly path: string;
+      readonly original: string;
+      readonly originalBytes: number;
+      readonly addition: WantedAddition;
+    }
+  /** The initramfs becomes the original again. */
   | { readonly kind: 'restore'; readonly path: string; readonly original: string }
-  | { readonly kind: 'overlay'; readonly path: string; readonly addition: Buffer }
-  | { readonly kind: 'unlink'; readonly path: string }
+  | { readonly kind: 'overlay'; readonly path: string; readonly addition: WantedAddition }
+  /** Takes away additions that nothing uses any more. */
+  | { readonly kind: 'unlink'; readonly paths: readonly string[] }
   /** Takes away what `record` wrote: the last step of remove. */
   | { readonly kind: 'forget'; readonly paths: readonly string[] };
 
-/** A small file gets new content, in one rename. */
-export interface EditStep {
-  readonly kind: 'edit';
-  readonly what: 'repository-config' | 'seal-pin' | 'overlay-initrd';
+export type StepOf<K extends BootStep['kind']> = Extract<BootStep, { kind: K }>;
+
+/** A file that one might expect to change and that does not. */
+export interface Untouched {
   readonly path: string;
-  readonly before: Buffer;
-  readonly after: Buffer;
-  /** The boot entry it is, whose name may change meanwhile: boot counting is in it. */
-  readonly entry?: EntryState;
+  readonly why: string;
 }
 
 export interface BootPlan {
   readonly verb: 'install' | 'remove';
-  /** Chosen by what the loader reads; undefined for remove where nothing is installed. */
-  readonly way: Way | undefined;
+  /** Undefined for remove, and where there is none. */
+  readonly way: InitramfsWay | undefined;
   readonly steps: readonly BootStep[];
   /** Why it cannot be done; any of them, and nothing is. */
   readonly refusals: readonly Finding[];
   readonly warnings: readonly Finding[];
-  /** Files that one might expect to change and that do not, each with the reason. */
-  readonly untouched: readonly { readonly path: string; readonly why: string }[];
+  readonly untouched: readonly Untouched[];
+  /** What has to be done by a person before `sealtree boot install` can go on, as a command line. */
+  readonly before: string | undefined;
 }
 
-/** What install would do. */
+/** What install would do. With refusals it has no steps. */
 export function planInstall(state: BootState): BootPlan {
-  const steps = state.targets.flatMap(({ entry }) => pinStep(entry));
-  const untouched = state.entries
+  const way = wayOf(state);
+  const refusals = installRefusals(state);
+  const common = { verb: 'install' as const, way, refusals, warnings: installWarnings(state) };
+  if (refusals.length > 0 || way === undefined)
+    return { ...common, steps: [], untouched: untouchedBy(state, new Set()), before: undefined };
+  const sealed = state.targets.filter((target) => findObstacles(target, state).length === 0);
+  const desired: Desired = {
+    pinned: new Set(sealed),
+    appended: new Map(way === 'append' ? additionsOf(sealed, state) : []),
+    overlays: new Map(way === 'overlay' ? additionsOf(sealed, state) : []),
+  };
+  const pins = pinSteps(state, (target) => (desired.pinned.has(target) ? 'set' : 'keep'));
+  const menu = menuSteps(state, afterEdits(pins));
+  // A menu that somebody else makes has no pins yet: a script that refuses entries without one has to wait.
+  const before = needsMenuFirst(state, pins) ? state.loader.command : undefined;
+  const scripts = before === undefined ? scriptSteps(state, desired, afterEdits(pins)) : [];
+  const changes: BootStep[] = [
+    ...verityFeature(state),
+    ...protection(state),
+    ...configStep(state),
+    ...pins,
+    ...menu,
+    ...scripts,
+  ];
+  const record = recordStep(state, way, desired);
+  const steps = [...record, ...changes, ...pruneStep(state, desired, before !== undefined)];
+  return { ...common, steps, untouched: untouchedBy(state, pathsOf(steps)), before };
+}
+
+/** What remove would do. */
+export function planRemove(state: BootState): BootPlan {
+  const nothing: Desired = { pinned: new Set(), appended: new Map(), overlays: new Map() };
+  const scripts = scriptSteps(state, nothing, new Map());
+  const pins = pinSteps(state, () => 'take', afterEdits(scripts));
+  const menu = menuSteps(state, afterEdits([...scripts, ...pins]));
+  const { steps: config, warnings } = unconfigStep(state);
+  const steps = [...scripts, ...pins, ...menu, ...config, ...forgetStep(state)];
+  return {
+    verb: 'remove',
+    way: undefined,
+    steps,
+    refusals: [],
+    warnings: [...warnings, ...notActive(state, pins)],
+    untouched: untouchedBy(state, pathsOf(steps)),
+    before: undefined,
+  };
+}
+
+/** Where things are to be when all is done. */
+interface Desired {
+  readonly pinned: ReadonlySet<BootTarget>;
+  /** By path of the initramfs. */
+  readonly appended: ReadonlyMap<string, WantedAddition>;
+  readonly overlays: ReadonlyMap<string, WantedAddition>;
+}
+
+function additionsOf(targets: readonly BootTarget[], state: BootState): [string, WantedAddition][] {
+  return state.initramfs.flatMap((initramfs): [string, WantedAddition][] => {
+    const isUsed = targets.some((target) => target.initramfsPath === initramfs.path);
+    return isUsed && initramfs.wanted !== undefined ? [[initramfs.path, initramfs.wanted]] : [];
+  });
+}
+
+const verityFeature = ({ storage: { verity } }: BootState): BootStep[] =>
+  verity.state === 'needs-feature' ? [{ kind: 'verity-feature', feature: verity.step }] : [];
+
+function protection({ protection: { total, enabled }, targets }: BootState): BootStep[] {
+  if (enabled === total) return [];
+  const deploymentPaths = targets.map(({ deployment }) => deployment.path);
+  return [{ kind: 'protect', total, missing: total - enabled, deploymentPaths }];
+}
+
+function configStep({ config: { path, bytes } }: BootState): BootStep[] {
+  const edit = withIntegrity(bytes, path);
+  if (edit === undefined) return [];
+  return [{ kind: 'edit', what: 'repository-config', path, before: bytes, after: edit.bytes }];
+}
+
+function unconfigStep({ config: { path, bytes }, installed }: BootState): {
+  steps: BootStep[];
+  warnings: Finding[];
+} {
+  if (installed?.integrityBefore === undefined) return { steps: [], warnings: [] };
+  const after = withoutIntegrity(bytes, installed.integrityBefore);
+  if (after !== undefined)
+    return {
+      steps: [{ kind: 'edit', what: 'repository-config', path, before: bytes, after }],
+      warnings: [],
+    };
+  const message = 'ex-integrity.fsverity no longer says what install wrote: it is left as it is';
+  return { steps: [], warnings: [{ severity: 'warning', code: 'config-changed', where: path, message }] };
+}
+
+/** The content of boot entries once the steps so far are done, by path. */
+type Edited = ReadonlyMap<string, Buffer>;
+
+function afterEdits(steps: readonly BootStep[]): Edited {
+  return new Map(steps.flatMap((step) => (step.kind === 'edit' ? [[step.path, step.after] as const] : [])));
+}
+
+function pinSteps(
+  state: BootState,
+  decide: (target: BootTarget) => 'set' | 'take' | 'keep',
+  edited: Edited = new Map(),
+): StepOf<'edit'>[] {
+  return state.targets.flatMap((target): StepOf<'edit'>[] => {
+    const { entry } = target;
+    const decision = decide(target);
+    if (decision === 'keep') return [];
+    return editEntry(entry, 'seal-pin', edited, (content) =>
+      entryWithSealPin(content, decision === 'set' ? entry.expectedPin : undefined, entry.path),
+    );
+  });
+}
+
+function editEntry(
+  entry: EntryState,
+  what: 'seal-pin' | 'overlay-initrd',
+  edited: Edited,
+  change: (content: BlsEntry) => BlsEntry,
+): StepOf<'edit'>[] {
+  const before = edited.get(entry.path) ?? entry.bytes;
+  const content = contentOf(entry, edited);
+  if (content === undefined) return [];
+  const after = formatBlsEntry(change(content));
+  return after.equals(before) ? [] : [{ kind: 'edit', what, path: entry.path, before, after, entry }];
+}
+
+function contentOf(entry: EntryState, edited: Edited): BlsEntry | undefined {
+  const bytes = edited.get(entry.path);
+  return bytes === undefined ? entry.entry : parseBlsEntry(bytes, entry.path);
+}
+
+/** Has the menu follow the entries, where it does not say the same as they will. */
+function menuSteps(state: BootState, edited: Edited): BootStep[] {
+  const { loader } = state;
+  const { regenerate } = loader;
+  if (regenerate === undefined) return [];
+  const wanted = wantedOptions(state, edited);
+  const optionsOf = (entry: MenuEntry): ByteString => {
+    const link = ostreeLink(entry.options);
+    return (link === undefined ? undefined : wanted.get(link)) ?? entry.options;
+  };
+  if (regenerate.kind === 'edit') {
+    const { menu, output } = regenerate;
+    const after = menuWithOptions(menu, optionsOf);
+    if (after.equals(menu.bytes)) return [];
+    return [{ kind: 'edit', what: 'menu', path: output, before: menu.bytes, after }];
+  }
+  const isBehind = loader.menus.some(({ entries }) =>
+    entries.some((entry) => optionsOf(entry) !== entry.options),
+  );
+  return isBehind ? [{ kind: 'menu', regenerate }] : [];
+}
+
+/** The command line of each deployment by its `ostree=` link: what a menu is to have. */
+function wantedOptions(state: BootState, edited: Edited): Map<ByteString, ByteString> {
+  return new Map(
+    state.targets.flatMap(({ entry }): [ByteString, ByteString][] => {
+      const content = contentOf(entry, edited);
+      const options = content === undefined ? undefined : blsOptions(content);
+      const link = options === undefined ? undefined : ostreeLink(options);
+      return link === undefined || options === undefined ? [] : [[link, options]];
+    }),
+  );
+}
+
+/** Whether the loader's menu will lack pins that only a person can bring into it, and the script would refuse that. */
+function needsMenuFirst(state: BootState, pins: readonly BootStep[]): boolean {
+  const { policy, unpinned } = state.settings;
+  if (policy.value !== 'enforce' || unpinned.value !== 'refuse') return false;
+  return isMenuBehind(state, afterEdits(pins));
+}
+
+/** Whether a menu that sealtree does not write says something else than the entries. */
+function isMenuBehind(state: BootState, edited: Edited): boolean {
+  if (state.loader.regenerate !== undefined) return false;
+  const wanted = wantedOptions(state, edited);
+  return state.loader.menus.some(({ entries }) =>
+    entries.some(({ options }) => {
+      const link = ostreeLink(options);
+      const want = link === undefined ? undefined : wanted.get(link);
+      return want !== undefined && want !== options;
+    }),
+  );
+}
+
+function notActive(state: BootState, pins: readonly BootStep[]): Finding[] {
+  if (!isMenuBehind(state, afterEdits(pins))) return [];
+  const { command, menus } = state.loader;
+  return [
+    {
+      severity: 'warning',
+      code: 'menu-behind',
+      where: menus[0]?.path ?? state.boot.path,
+      message:
+        'the boot loader reads this, and nothing that sealtree may run makes it follow the boot entries',
+      ...(command === undefined ? {} : { remedy: [command] }),
+    },
+  ];
+}
+
+/** Brings the script where it is to be, then takes it from where it is not. */
+function scriptSteps(state: BootState, desired: Desired, edited: Edited): BootStep[] {
+  const { overlays, appended } = desired;
+  const files = [...new Map([...overlays.values()].map((addition) => [addition.sha256, addition])).values()];
+  const writes = files
+    .filter(({ sha256 }) => !state.overlays.some((overlay) => overlay.sha256 === sha256 && overlay.isWhole))
+    .map((addition): BootStep => ({ kind: 'overlay', path: overlayPath(state, addition.sha256), addition }));
+  const ours = new Set([...(state.installed?.additions ?? []), ...files.map(({ sha256 }) => sha256)]);
+  const lines = state.targets.flatMap(({ entry, initramfsPath }) => {
+    const addition = initramfsPath === undefined ? undefined : overlays.get(initramfsPath);
+    return editEntry(entry, 'overlay-initrd', edited, (content) => withOverlay(content, addition, ours));
+  });
+  const appends = state.initramfs.flatMap((one) => appendStep(one, appended.get(one.path)));
+  const restores = state.initramfs.flatMap((one) => restoreStep(one, appended.get(one.path)));
+  const unused = state.overlays
+    .filter(({ sha256 }) => ours.has(sha256) && !files.some((file) => file.sha256 === sha256))
+    .map(({ path }) => path);
+  return [
+    ...writes,
+    ...lines,
+    ...appends,
+    ...restores,
+    ...(unused.length === 0 ? [] : [{ kind: 'unlink', paths: unused } as const]),
+  ];
+}
+
+function appendStep(initramfs: BootInitramfs, wanted: WantedAddition | undefined): BootStep[] {
+  const { path, original, originalBytes, appended } = initramfs;
+  if (wanted === undefined || original === undefined || appended?.equals(wanted.bytes)) return [];
+  return [{ kind: 'append', path, original, originalBytes, addition: wanted }];
+}
+
+function restoreStep(
+  { path, original, appended }: BootInitramfs,
+  wanted: WantedAddition | undefined,
+): BootStep[] {
+  if (wanted !== undefined || original === undefined || appended === undefined) return [];
+  return [{ kind: 'restore', path, original }];
+}
+
+const OVERLAYS = 'ostree/initramfs-overlays';
+
+const overlayPath = ({ boot }: BootState, sha256: string): string =>
+  join(boot.path, OVERLAYS, `${sha256}.img`);
+
+/** The entry with our overlay initrd as its last one, or with none of ours; those of others stay. */
+function withOverlay(
+  entry: BlsEntry,
+  addition: WantedAddition | undefined,
+  ours: ReadonlySet<string>,
+): BlsEntry {
+  const initrds = blsValues(entry, 'initrd');
+  const name = addition === undefined ? undefined : `${addition.sha256}.img`;
+  if (name !== undefined && initrds.some((initrd) => basename(bytesToText(initrd)) === name)) return entry;
+  const others = initrds.filter((initrd) => {
+    const file = basename(bytesToText(initrd));
+    return !(file.endsWith('.img') && ours.has(file.slice(0, -'.img'.length)));
+  });
+  // With sysroot.bootprefix ostree writes paths from the root of the system.
+  const prefix = others[0]?.startsWith('/boot/') === true ? '/boot' : '';
+  const all = name === undefined ? others : [...others, `${prefix}/${OVERLAYS}/${name}` as ByteString];
+  return setBlsValues(entry, 'initrd' as ByteString, all);
+}
+
+function recordStep(state: BootState, way: InitramfsWay, desired: Desired): BootStep[] {
+  const wanted = [...desired.appended.values(), ...desired.overlays.values()];
+  const additions = [...new Map(wanted.map((addition) => [addition.sha256, addition])).values()];
+  const before = state.installed;
+  const installed: Installed = {
+    way,
+    integrityBefore: before?.integrityBefore ?? withIntegrity(state.config.bytes, state.config.path)?.before,
+    additions: [...new Set([...(before?.additions ?? []), ...additions.map(({ sha256 }) => sha256)])],
+  };
+  const remover = renderRemover(installed, state.loader, state.boot.path);
+  const isThere =
+    before !== undefined &&
+    isDeepStrictEqual(before, installed) &&
+    state.remover?.equals(remover) === true &&
+    additions.every(({ sha256 }) => state.additions.includes(sha256));
+  return isThere ? [] : [{ kind: 'record', installed, additions, remover }];
+}
+
+/** Master copies of additions that are not used any more. */
+function pruneStep(state: BootState, { appended, overlays }: Desired, isHeldBack: boolean): BootStep[] {
+  if (isHeldBack) return [];
+  const used = new Set([...appended.values(), ...overlays.values()].map(({ sha256 }) => sha256));
+  const paths = state.additions
+    .filter((sha256) => !used.has(sha256))
+    .map((sha256) => additionPath(state.sysroot.repositoryPath, sha256));
+  return paths.length === 0 ? [] : [{ kind: 'unlink', paths }];
+}
+
+function forgetStep(state: BootState): BootStep[] {
+  const { repositoryPath } = state.sysroot;
+  const paths = [
+    ...state.additions.map((sha256) => additionPath(repositoryPath, sha256)),
+    ...(state.hasInstalled ? [installedPath(repositoryPath)] : []),
+    ...(state.remover === undefined ? [] : [removerPath(repositoryPath)]),
+  ];
+  return paths.length === 0 ? [] : [{ kind: 'forget', paths }];
+}
+
+function pathsOf(steps: readonly BootStep[]): Set<string> {
+  return new Set(steps.flatMap((step) => ('path' in step ? [step.path] : [])));
+}
+
+/** What of /boot stays as it is, and why. */
+function untouchedBy(state: BootState, changed: ReadonlySet<string>): Untouched[] {
+  const foreign = state.entries
     .filter(({ owner }) => owner === 'foreign')
     .map(({ path }) => ({ path, why: "not ostree's" }));
-  return { verb: 'install', way: undefined, steps, refusals: [], warnings: [], untouched };
+  const own = state.targets
+    .filter(({ entry }) => !changed.has(entry.path))
+    .map((target) => ({ path: target.entry.path, why: whyUntouched(target, state) }));
+  return [...own, ...foreign];
 }
 
-function pinStep(entry: EntryState): EditStep[] {
-  const { entry: content, expectedPin, path, bytes } = entry;
-  if (content === undefined || expectedPin === undefined) return [];
-  const after = formatBlsEntry(entryWithSealPin(content, expectedPin, path));
-  return after.equals(bytes) ? [] : [{ kind: 'edit', what: 'seal-pin', path, before: bytes, after, entry }];
+function whyUntouched(target: BootTarget, state: BootState): string {
+  const [obstacle] = findObstacles(target, state);
+  if (obstacle !== undefined) return obstacle.message;
+  return target.entry.pin === 'right' ? 'has its seal pin' : 'has none';
 }

@@ -3,76 +3,371 @@
  * initramfs files, the loader, the file system below, and what an earlier install left. Everything that
  * {@link ./plan.ts} decides follows from this, and nothing else is looked at.
  */
-import { join } from 'node:path';
-import { SealtreeError } from '../base/errors.ts';
-import type { System } from '../base/system.ts';
+import { basename, join } from 'node:path';
+import { type ByteString, bytesToString, bytesToText } from '../base/bytes.ts';
+import { isHex64, nativeEngine } from '../base/digest.ts';
+import { errnoOf, SealtreeError } from '../base/errors.ts';
+import type { Progress } from '../base/progress.ts';
+import type { System, SystemReads } from '../base/system.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { type ImageState, readImageState } from '../deployment/image-state.ts';
+import { readIfExists } from '../deployment/read-if-exists.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
 import type { Finding } from '../image/findings.ts';
+import { Repository, type RepositoryMode } from '../repository/repository.ts';
+import { bootFilePath } from './check/boot-files.ts';
 import { type EntryState, readBootEntries } from './entries.ts';
-import { type Installed, type Journal, readInstalled, readJournal } from './journal.ts';
+import { buildAddition } from './initramfs/addition.ts';
+import { decompress } from './initramfs/decompress.ts';
+import { ADDITION_NAME, splitAddition } from './initramfs/extended.ts';
+import { describeInitramfs, type InitramfsFacts, keepForFacts } from './initramfs/facts.ts';
+import { firstFiles } from './initramfs/first-files.ts';
+import { readInitramfs } from './initramfs/read.ts';
+import type { InitramfsSettings } from './initramfs-settings.ts';
+import {
+  additionsFolder,
+  type Installed,
+  installedPath,
+  type Journal,
+  readInstalled,
+  readJournal,
+  removerPath,
+} from './journal.ts';
+import { type DeploymentKernel, deploymentKernel } from './kernel.ts';
+import { detectLoader } from './loaders/detect.ts';
+import type { LoaderState } from './loaders/loader.ts';
+import { composefsOfOstree } from './prepare-root.ts';
+import { type ProtectionState, readProtection } from './protect.ts';
+import { readStorage, type StorageState } from './storage.ts';
 
 /** A deployment that has a boot entry. */
 export interface BootTarget {
   readonly deployment: Deployment;
   readonly entry: EntryState;
   readonly image: ImageState;
+  /** Undefined when the deployment has none where ostree looks. */
+  readonly kernel: DeploymentKernel | undefined;
+  /** The initramfs that the entry names; several deployments may share one. */
+  readonly initramfsPath: string | undefined;
+  /** Where ostree is told to mount an image by itself; undefined where it is not. */
+  readonly composefs: string | undefined;
+}
+
+/** An initramfs in /boot that deployments boot with. */
+export interface BootInitramfs {
+  readonly path: string;
+  /** Ids of the deployments. */
+  readonly deployments: readonly string[];
+  readonly kernelRelease: string | undefined;
+  /** The same file in a deployment: what ostree put into /boot. */
+  readonly original: string | undefined;
+  readonly originalBytes: number;
+  /** Bytes that are freed when another file takes its place: a hard link of the original frees none. */
+  readonly freedBytes: number;
+  /** `extended`: the original with an addition of ours; `foreign`: neither that nor the original. */
+  readonly content: 'original' | 'extended' | 'foreign' | 'unreadable';
+  /** The addition in it. */
+  readonly appended: Buffer | undefined;
+  /** Of the original. */
+  readonly facts: InitramfsFacts | undefined;
+  /** What an addition for it would be; undefined where none can be made, {@link BootState.problems} says why. */
+  readonly wanted: WantedAddition | undefined;
+}
+
+export interface WantedAddition {
+  readonly sha256: string;
+  readonly bytes: Buffer;
+  /** What is needed and nowhere to be had. */
+  readonly lacks: readonly Finding[];
+}
+
+/** An addition of ours among the overlay initrds. */
+export interface OverlayFile {
+  readonly path: string;
+  /** By its name. */
+  readonly sha256: string;
+  /** Whether its content has that sum. */
+  readonly isWhole: boolean;
 }
 
 export interface BootState {
   readonly sysroot: Sysroot;
   readonly settings: Settings;
+  /** The settings as the initramfs gets them, `on-refusal = auto` decided. */
+  readonly wanted: InitramfsSettings;
+  readonly loader: LoaderState;
   /** All entries, ostree's and others, in the order of a boot menu. */
   readonly entries: readonly EntryState[];
   /** In the order of `ostree admin status`. */
   readonly targets: readonly BootTarget[];
-  /** What install changed; undefined where nothing is installed. */
-  readonly installed: Installed | undefined;
-  /** A transaction that was cut off, or that is under way just now. */
-  readonly journal: Journal | undefined;
+  readonly initramfs: readonly BootInitramfs[];
+  readonly overlays: readonly OverlayFile[];
+  /** Undefined when it cannot be opened, {@link problems} says why. */
+  readonly repositoryMode: RepositoryMode | undefined;
+  /** The repository's configuration. */
+  readonly config: { readonly path: string; readonly bytes: Buffer };
+  readonly storage: StorageState;
+  readonly protection: ProtectionState;
   /** The file system /boot is on. */
   readonly boot: { readonly path: string; readonly availableBytes: number };
+  /** What install changed; undefined where nothing is installed, or the record is damaged. */
+  readonly installed: Installed | undefined;
+  /** Whether there is a record at all. */
+  readonly hasInstalled: boolean;
+  /** The sh remover as it is there. */
+  readonly remover: Buffer | undefined;
+  /** SHA-256 of the master copies of additions. */
+  readonly additions: readonly string[];
+  /** A transaction that was cut off, or that is under way just now. */
+  readonly journal: Journal | undefined;
   /** What could not be read. */
   readonly problems: readonly Finding[];
 }
 
-/** Reads all of it. @throws IoError where /boot or the repository cannot be looked at */
+/** Reads all of it. @throws IoError where /boot or the repository cannot be looked at; InterruptedError */
 export async function readBootState(
   sysroot: Sysroot,
   settings: Settings,
+  progress: Progress,
   system: System,
 ): Promise<BootState> {
-  const problems: Finding[] = [];
-  const attempt = <T>(code: string, read: () => T | undefined): T | undefined => {
+  return await new StateReader(sysroot, settings, progress, system).read();
+}
+
+class StateReader {
+  readonly #sysroot: Sysroot;
+  readonly #settings: Settings;
+  readonly #progress: Progress;
+  readonly #system: System;
+  readonly #problems: Finding[] = [];
+
+  constructor(sysroot: Sysroot, settings: Settings, progress: Progress, system: System) {
+    this.#sysroot = sysroot;
+    this.#settings = settings;
+    this.#progress = progress;
+    this.#system = system;
+  }
+
+  async read(): Promise<BootState> {
+    const sysroot = this.#sysroot;
+    const system = this.#system;
+    const { repositoryPath } = sysroot;
+    const loader = detectLoader(sysroot, system);
+    const entries = readBootEntries(sysroot, system);
+    const targets = entries
+      .flatMap((entry) => this.#target(entry))
+      .sort((a, b) => a.deployment.index - b.deployment.index);
+    const wanted = initramfsSettings(this.#settings, loader, entries);
+    const initramfs: BootInitramfs[] = [];
+    for (const [path, sharing] of Map.groupBy(targets, ({ initramfsPath }) => initramfsPath)) {
+      this.#progress.check();
+      if (path !== undefined) initramfs.push(await this.#initramfs(path, sharing, wanted));
+    }
+    const repository = this.#attempt('repository-unreadable', () => Repository.open(repositoryPath, system));
+    const config = join(repositoryPath, 'config');
+    const bootPath = join(sysroot.path, 'boot');
+    const deploymentPaths = targets.map(({ deployment }) => deployment.path);
+    return {
+      sysroot,
+      settings: this.#settings,
+      wanted,
+      loader,
+      entries,
+      targets,
+      initramfs,
+      overlays: readOverlays(join(bootPath, 'ostree/initramfs-overlays'), system),
+      repositoryMode: repository?.mode,
+      config: { path: config, bytes: system.readFile(config) },
+      storage: readStorage(sysroot.path, system),
+      protection:
+        repository === undefined
+          ? { total: 0, enabled: 0, disabled: 0, unsupported: 0, unreadable: [] }
+          : await readProtection(repository, deploymentPaths, this.#progress),
+      boot: { path: bootPath, availableBytes: system.statfs(bootPath).availableBytes },
+      installed: this.#attempt('installed-unreadable', () => readInstalled(repositoryPath, system)),
+      hasInstalled: system.lstatIfExists(installedPath(repositoryPath)) !== undefined,
+      remover: this.#attempt('remover-unreadable', () => readIfExists(removerPath(repositoryPath), system)),
+      additions: namesIn(additionsFolder(repositoryPath), system).flatMap(sumOf),
+      journal: this.#attempt('journal-unreadable', () => readJournal(repositoryPath, system)),
+      problems: this.#problems,
+    };
+  }
+
+  #target(entry: EntryState): BootTarget[] {
+    const { deployment, initrds } = entry;
+    if (deployment === undefined) return [];
+    const { path, repositoryPath } = this.#sysroot;
+    const [first] = initrds;
+    return [
+      {
+        deployment,
+        entry,
+        image: readImageState(deployment, repositoryPath, this.#system),
+        kernel: this.#attempt('kernel-unreadable', () => deploymentKernel(deployment, this.#system)),
+        initramfsPath: first === undefined ? undefined : bootFilePath(path, first),
+        composefs: this.#attempt('prepare-root-unreadable', () =>
+          composefsOfOstree(deployment, entry.options, this.#system),
+        ),
+      },
+    ];
+  }
+
+  /** Reads one initramfs and finds out what it is and what an addition for it would be. */
+  async #initramfs(
+    path: string,
+    sharing: readonly BootTarget[],
+    settings: InitramfsSettings,
+  ): Promise<BootInitramfs> {
+    const system = this.#system;
+    const [first] = sharing as [BootTarget, ...BootTarget[]];
+    const original = first.kernel?.initramfs;
+    const bytes = this.#attempt('initramfs-unreadable', () => system.readFile(path));
+    const originalBytes =
+      original === undefined
+        ? undefined
+        : this.#attempt('initramfs-unreadable', () => system.readFile(original));
+    const parts = bytes && this.#attempt('initramfs-damaged', () => splitAddition(bytes, path));
+    const base = parts === undefined ? bytes : bytes?.subarray(0, parts.originalEnd);
+    const isOriginal = base !== undefined && originalBytes?.equals(base) === true;
+    const facts =
+      originalBytes === undefined || original === undefined
+        ? undefined
+        : await this.#attemptLater('initramfs-unknown', async () =>
+            describeInitramfs(await readInitramfs(originalBytes, original, decompress, keepForFacts)),
+          );
+    const stats = system.lstatIfExists(path);
+    return {
+      path,
+      deployments: sharing.map(({ deployment }) => deployment.id),
+      kernelRelease: first.kernel?.release,
+      original,
+      originalBytes: originalBytes?.length ?? 0,
+      freedBytes: stats === undefined || stats.nlink > 1 ? 0 : stats.size,
+      content:
+        bytes === undefined
+          ? 'unreadable'
+          : !isOriginal
+            ? 'foreign'
+            : parts === undefined
+              ? 'original'
+              : 'extended',
+      appended: parts && bytes?.subarray(parts.additionStart, parts.additionEnd),
+      facts,
+      wanted: facts && this.#addition(first, sharing, facts, settings),
+    };
+  }
+
+  #addition(
+    first: BootTarget,
+    sharing: readonly BootTarget[],
+    facts: InitramfsFacts,
+    settings: InitramfsSettings,
+  ): WantedAddition | undefined {
+    const { kernel } = first;
+    if (kernel === undefined) return undefined;
+    return this.#attempt('addition-impossible', () => {
+      const { bytes, lacks } = buildAddition(
+        {
+          deployment: first.deployment.path,
+          kernelRelease: kernel.release,
+          needsLoop: kernel.facts.erofsFromFile.state !== 'yes',
+          facts,
+          settings,
+          firstFiles: firstFiles(
+            sharing.map(({ deployment }) => deployment.path),
+            this.#system,
+          ),
+        },
+        this.#system,
+      );
+      return { sha256: sha256(bytes), bytes, lacks };
+    });
+  }
+
+  #attempt<T>(code: string, read: () => T | undefined): T | undefined {
     try {
       return read();
     } catch (error) {
-      if (!(error instanceof SealtreeError)) throw error;
-      const where = typeof error.details.where === 'string' ? error.details.where : sysroot.path;
-      problems.push({ severity: 'error', code, where, message: error.message });
+      this.#report(code, error);
       return undefined;
     }
-  };
-  const entries = readBootEntries(sysroot, system);
-  const bootPath = join(sysroot.path, 'boot');
+  }
+
+  async #attemptLater<T>(code: string, read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      this.#report(code, error);
+      return undefined;
+    }
+  }
+
+  /** What could not be read becomes a problem; bugs and interruptions stay exceptions. */
+  #report(code: string, error: unknown): void {
+    if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
+    const where = error.details.where ?? error.details.path;
+    this.#problems.push({
+      severity: 'error',
+      code,
+      where: typeof where === 'string' ? where : this.#sysroot.path,
+      message: error.message,
+    });
+  }
+}
+
+const sha256 = (bytes: Uint8Array): string => nativeEngine.sha256(bytes).toString('hex');
+
+/**
+ * The settings as the initramfs gets them. A refusal reboots only where the loader counts boots: with tries left in
+ * its name a refused entry makes way for another one; anything else would reboot for ever.
+ */
+function initramfsSettings(
+  { policy, unpinned, onRefusal }: Settings,
+  loader: LoaderState,
+  entries: readonly EntryState[],
+): InitramfsSettings {
+  const isCounted =
+    loader.name === 'systemd-boot' &&
+    entries.some(({ owner, blsName }) => owner === 'ostree' && blsName?.counters !== undefined);
   return {
-    sysroot,
-    settings,
-    entries,
-    targets: entries.flatMap((entry) => targetOf(entry, sysroot, system)).sort(byIndex),
-    installed: attempt('installed-unreadable', () => readInstalled(sysroot.repositoryPath, system)),
-    journal: attempt('journal-unreadable', () => readJournal(sysroot.repositoryPath, system)),
-    boot: { path: bootPath, availableBytes: system.statfs(bootPath).availableBytes },
-    problems,
+    policy: policy.value,
+    unpinned: unpinned.value,
+    onRefusal: onRefusal.value === 'auto' ? (isCounted ? 'reboot' : 'emergency') : onRefusal.value,
   };
 }
 
-function targetOf(entry: EntryState, { repositoryPath }: Sysroot, system: System): BootTarget[] {
-  const { deployment } = entry;
-  if (deployment === undefined) return [];
-  return [{ deployment, entry, image: readImageState(deployment, repositoryPath, system) }];
+function readOverlays(folder: string, system: SystemReads): OverlayFile[] {
+  return namesIn(folder, system).flatMap((name): OverlayFile[] => {
+    const [sum] = sumOf(name);
+    const path = join(folder, name);
+    if (sum === undefined || system.lstat(path).isFile() === false) return [];
+    const bytes = system.readFile(path);
+    if (!isAddition(bytes)) return [];
+    return [{ path, sha256: sum, isWhole: sha256(bytes) === sum }];
+  });
 }
 
-const byIndex = (a: BootTarget, b: BootTarget): number => a.deployment.index - b.deployment.index;
+/** Where the file name stands in a gzip header without other optional fields (RFC 1952). */
+const GZIP_NAME_OFFSET = 10;
+
+const isAddition = (bytes: Buffer): boolean =>
+  bytesToString(bytes, GZIP_NAME_OFFSET, GZIP_NAME_OFFSET + ADDITION_NAME.length) === ADDITION_NAME;
+
+/** The sum in `SHA256.img`; nothing for other names. */
+function sumOf(name: string): string[] {
+  const sum = basename(name, '.img');
+  return name.endsWith('.img') && isHex64(sum) ? [sum] : [];
+}
+
+function namesIn(folder: string, system: SystemReads): string[] {
+  let names: ByteString[];
+  try {
+    names = system.readdir(folder);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw error;
+    return [];
+  }
+  return names.map(bytesToText).sort();
+}

@@ -1,26 +1,62 @@
-/** `sealtree boot …`: whether the machine boots what was sealed, and everything that makes it do so. */
+/** `sealtree boot …`: whether the system boots what was sealed, and everything that makes it do so. */
+import { check } from './boot/check.ts';
+import { install, remove } from './boot/install.ts';
 import { preview } from './boot/preview.ts';
 import { status } from './boot/status.ts';
 import type { CommandModule } from './registry.ts';
 
+const LOCK_TIMEOUT = [
+  '--lock-timeout <seconds>',
+  'how long to wait for ostree or another run',
+  '60',
+] as const;
+const ROOT = [
+  '--root <tree>',
+  'a tree that is to be committed: only below its /usr, running nothing',
+] as const;
+
 export const command: CommandModule = {
   name: 'boot',
-  summary: 'Make the machine boot what was sealed',
+  summary: 'Make the system boot what was sealed',
   details: [
-    'A seal pin in each boot entry names the one image a deployment may be booted from, and a small script in the initramfs has the kernel check it before it becomes the root. install puts both there, preview shows every file that would change, remove takes all of it back.',
+    'A seal pin in each boot entry names the one image that its deployment may be booted from. A small script in the initramfs has the kernel compare the image with it, mounts the image over the objects with verity=require and makes that the root: what differs is refused when it is read.',
+    'install puts pins and script there. It first finds out whether that can work with this kernel, file system, boot loader and initramfs, and refuses where it cannot. It shows the plan and asks; the system boots before and after each step, and a run that was cut off is gone on with by running it again. Nothing is done twice: install on a system that has it does nothing. remove takes all of it back but fs-verity, which stays on what has it.',
+    'After ostree has deployed something new, its entry has the seal pin of the deployment before: sealtree seal, then boot install puts that right.',
+    'preview and status exit with 0 where install would work and where it has; preview with 2 where it would be refused. check exits with 2 when a boot would fail or would not be what the policy asks for.',
   ],
   examples: [
-    ['boot status', 'what boots next, and from what'],
-    ['boot preview', 'every change install would make, as diffs; changes nothing'],
+    ['boot status', 'what each deployment comes up as'],
+    ['boot preview', 'every change that install would make, with diffs'],
+    ['boot install', 'make them, after a question'],
+    ['boot check', 'will the next boot work?'],
+    ['boot install --root /srv/tree', 'for image builders: into a tree before it is committed'],
   ],
   define(command, run) {
     command
       .command('status')
-      .description('Show what the machine boots, and what keeps it from booting sealed')
+      .description('Show what each deployment comes up as, and what keeps it from booting sealed')
       .action(run(status));
     command
       .command('preview')
       .description('Show every change that install would make; changes nothing')
+      .option(...ROOT)
       .action(run(preview));
+    command
+      .command('install')
+      .description('Put seal pins into the boot entries and the mount script into the initramfs')
+      .option(...ROOT)
+      .option(...LOCK_TIMEOUT)
+      .action(run(install));
+    command
+      .command('remove')
+      .description('Take all of it back: plain ostree deployments boot again')
+      .option(...LOCK_TIMEOUT)
+      .action(run(remove));
+    command
+      .command('check')
+      .description('Find out without a reboot whether the next boot will work')
+      .option('--deep', 'read and hash every object')
+      .option('--no-rehearsal', 'do not run the mount script in a mount namespace')
+      .action(run(check));
   },
 };

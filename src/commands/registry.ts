@@ -139,7 +139,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'boot',
     usage: 'VERB …',
-    summary: 'Make the machine boot what was sealed',
+    summary: 'Make the system boot what was sealed',
     group: 'Deployments',
     load: () => import('./boot.ts'),
   },

@@ -7,7 +7,10 @@ import type { Severity } from '../../image/findings.ts';
 export const unsealed = (policy: BootPolicy): Severity => (policy === 'enforce' ? 'error' : 'warning');
 
 /** `sealtree boot VERB`, with the sysroot named where it is not the running system's. */
-export function bootCommand(sysrootPath: string, verb: 'install' | 'remove'): string {
+export function bootCommand(
+  sysrootPath: string,
+  verb: 'status' | 'preview' | 'install' | 'remove' | 'check',
+): string {
   const where = sysrootPath === '/' ? [] : ['--sysroot', shellWord(sysrootPath)];
   return ['sealtree boot', verb, ...where].join(' ');
 }

@@ -1,16 +1,33 @@
-/** `sealtree boot preview`: every change that install would make, as unified diffs. */
+/** `sealtree boot preview`: every change that install would make; the same as `boot install --dry-run`. */
 import { ExitCode } from '../../base/errors.ts';
-import { planInstall } from '../../boot/plan.ts';
-import { readBootState } from '../../boot/state.ts';
-import { readSettings } from '../../config/settings.ts';
+import { bootSettings } from '../../boot/change.ts';
+import { type BootPlan, planInstall, planRemove } from '../../boot/plan.ts';
+import { type BootState, readBootState } from '../../boot/state.ts';
 import type { Context } from '../context.ts';
-import { renderBootPlan } from '../text/boot-plan.ts';
+import { bootPlanJson, renderBootPlan } from '../text/boot-plan.ts';
+import { installTree } from './tree.ts';
 
-export async function preview(context: Context): Promise<number> {
+export interface TreeOption {
+  readonly root?: string;
+}
+
+export async function preview(context: Context, { root }: TreeOption): Promise<number> {
+  if (root !== undefined) return await installTree(context, root, true);
+  return await previewOf(context, 'install');
+}
+
+/** Shows the plan; exits with 2 where it would be refused. */
+export async function previewOf(context: Context, verb: BootPlan['verb']): Promise<number> {
   const { system } = context;
   const sysroot = await context.openSysroot();
-  const state = await readBootState(sysroot, readSettings(system, sysroot.path), system);
-  const plan = planInstall(state);
-  for (const line of renderBootPlan(plan, sysroot.path, context.style)) context.print(line);
+  const state = await readBootState(sysroot, bootSettings(sysroot, system), context.progress(), system);
+  context.clearProgress();
+  const plan = verb === 'install' ? planInstall(state) : planRemove(state);
+  showPlan(context, plan, state);
   return plan.refusals.length > 0 ? ExitCode.findings : ExitCode.ok;
+}
+
+export function showPlan(context: Context, plan: BootPlan, state: BootState): void {
+  if (context.options.json) context.printJson('boot-plan', bootPlanJson(plan, state));
+  else for (const line of renderBootPlan(plan, state, context.style)) context.print(line);
 }

@@ -1,14 +1,16 @@
-/** `sealtree boot status`: what the machine boots next, and from what. */
+/** `sealtree boot status`: what each deployment would come up as, and what keeps it from booting sealed. */
 import { ExitCode } from '../../base/errors.ts';
+import { bootSettings } from '../../boot/change.ts';
 import { readBootState } from '../../boot/state.ts';
-import { readSettings } from '../../config/settings.ts';
 import type { Context } from '../context.ts';
-import { renderBootStatus } from '../text/boot-status.ts';
+import { bootStatusJson, renderBootStatus } from '../text/boot-status.ts';
 
 export async function status(context: Context): Promise<number> {
-  const { system } = context;
+  const { system, style, options } = context;
   const sysroot = await context.openSysroot();
-  const state = await readBootState(sysroot, readSettings(system, sysroot.path), system);
-  for (const line of renderBootStatus(state, context.style)) context.print(line);
+  const state = await readBootState(sysroot, bootSettings(sysroot, system), context.progress(), system);
+  context.clearProgress();
+  if (options.json) context.printJson('boot-status', bootStatusJson(state));
+  else for (const line of renderBootStatus(state, style)) context.print(line);
   return ExitCode.ok;
 }

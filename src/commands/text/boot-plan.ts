@@ -1,17 +1,257 @@
-/** A plan for the boot as text, with every change as a unified diff. */
+/** A plan for the boot as text, for a person who has never seen one: what, in which order, and what then. */
 import { relative } from 'node:path';
+import prettyBytes from 'pretty-bytes';
+import { displayMessage } from '../../base/bytes.ts';
+import { shellWord } from '../../base/shell.ts';
+import { bootCommand } from '../../boot/check/context.ts';
 import { diffLines, unifiedDiff } from '../../boot/diffs.ts';
-import type { BootPlan } from '../../boot/plan.ts';
+import { bootFolder, removerPath } from '../../boot/journal.ts';
+import type { BootPlan, BootStep } from '../../boot/plan.ts';
+import { findObstacles } from '../../boot/refusals.ts';
+import type { BootState } from '../../boot/state.ts';
 import type { Style } from '../output.ts';
 import { renderFindings } from './findings.ts';
+import { wrap } from './wrap.ts';
 
-export function renderBootPlan(plan: BootPlan, sysrootPath: string, style: Style): string[] {
+const INDENT = '     ';
+
+/** The whole plan. */
+export function renderBootPlan(plan: BootPlan, state: BootState, style: Style): string[] {
+  const { refusals, warnings, steps, verb } = plan;
   const lines: string[] = [];
-  lines.push(...renderFindings([...plan.refusals, ...plan.warnings], style));
-  for (const step of plan.steps) {
-    if (step.kind === 'edit')
-      lines.push(...diffLines(unifiedDiff(relative(sysrootPath, step.path), step.before, step.after)));
+  if (refusals.length > 0) {
+    lines.push(
+      style.bold(
+        `sealtree will not ${verb === 'install' ? 'be installed into' : 'be taken out of'} the boot of this system:`,
+      ),
+      '',
+      ...renderFindings(refusals, style),
+      '',
+      'Nothing is changed.',
+    );
+    return lines;
   }
-  for (const { path, why } of plan.untouched) lines.push(`left alone: ${path} (${why})`);
+  if (steps.length === 0) lines.push(nothingToDo(plan));
+  else
+    lines.push(
+      ...wrap(
+        `To ${verb} it takes ${steps.length === 1 ? 'one step' : `${steps.length} steps, in this order`}. The system boots before and after each of them; a run that is cut off is gone on with by running it again.`,
+      ),
+      '',
+      ...steps.flatMap((step, i) => renderStep(step, i + 1, state, style)),
+    );
+  if (warnings.length > 0) lines.push('', ...renderFindings(warnings, style));
+  if (plan.before !== undefined) lines.push('', ...renderBefore(plan.before, state, style));
+  if (steps.length === 0) return lines;
+  lines.push(...renderUntouched(plan, state, style), ...renderAfter(plan, state, style));
+  const diffs = steps.flatMap((step) => renderDiff(step, state, style));
+  if (diffs.length > 0) lines.push('', style.bold('Every edited file, as a diff'), '', ...diffs);
   return lines;
+}
+
+function nothingToDo({ verb, before }: BootPlan): string {
+  if (before !== undefined) return 'There is nothing that sealtree could do now.';
+  return verb === 'install'
+    ? 'Nothing to do: it is installed, and up to date.'
+    : 'Nothing to do: nothing of sealtree is in the boot of this system.';
+}
+
+/** What is done, and below it the files and what is to be known of it. */
+function renderStep(step: BootStep, number: number, state: BootState, style: Style): string[] {
+  const { what, notes } = describeStep(step, state);
+  return [
+    ...wrap(style.bold(what), INDENT, `${String(number).padStart(2)}.  `),
+    ...notes.flatMap((note) => wrap(note, INDENT)),
+  ];
+}
+
+interface Description {
+  readonly what: string;
+  readonly notes: readonly string[];
+}
+
+function describeStep(step: BootStep, state: BootState): Description {
+  const name = (path: string): string => displayMessage(relative(state.sysroot.path, path));
+  switch (step.kind) {
+    case 'record':
+      return {
+        what: 'Write down what is changed, and a script that takes it back',
+        notes: [name(bootFolder(state.sysroot.repositoryPath))],
+      };
+    case 'verity-feature':
+      return {
+        what: `Turn on the verity feature of the file system on ${step.feature.device.path}`,
+        notes: [step.feature.argv.map(shellWord).join(' '), ...step.feature.consequences],
+      };
+    case 'protect':
+      return {
+        what: `Turn on fs-verity for ${step.missing} of ${step.total} objects and images`,
+        notes: ['Their bytes can then be read and removed, but not changed. It stays when sealtree goes.'],
+      };
+    case 'edit':
+      return describeEdit(step.what, step.path, step.entry?.deployment?.index, name);
+    case 'menu':
+      return {
+        what: "Have the boot loader's menu generated again",
+        notes: [
+          `${step.regenerate.argv.map(shellWord).join(' ')} FILE, which becomes`,
+          name(step.regenerate.output),
+        ],
+      };
+    case 'append':
+      return {
+        what: 'Put the mount script behind the initramfs',
+        notes: [
+          name(step.path),
+          `${prettyBytes(step.originalBytes)} as they are, and ${prettyBytes(step.addition.bytes.length)} behind them; the deployment's own file stays.`,
+        ],
+      };
+    case 'overlay':
+      return {
+        what: `Write the mount script as an initramfs of its own (${prettyBytes(step.addition.bytes.length)})`,
+        notes: [name(step.path)],
+      };
+    case 'restore':
+      return { what: "Put the deployment's own initramfs back", notes: [name(step.path)] };
+    case 'unlink':
+      return { what: 'Remove what nothing uses any more', notes: step.paths.map(name) };
+    case 'forget':
+      return { what: 'Remove what install wrote down', notes: step.paths.map(name) };
+  }
+}
+
+function describeEdit(
+  what: (BootStep & { kind: 'edit' })['what'],
+  path: string,
+  index: number | undefined,
+  name: (path: string) => string,
+): Description {
+  const of = index === undefined ? '' : ` of deployment ${index}`;
+  const whats = {
+    'repository-config': "Edit the repository's configuration: fs-verity for all that ostree writes",
+    'seal-pin': `Edit the boot entry${of}: its seal pin`,
+    'overlay-initrd': `Edit the boot entry${of}: its overlay initrd`,
+    menu: "Edit the boot loader's menu, which ostree makes of the boot entries",
+  };
+  return { what: whats[what], notes: [name(path)] };
+}
+
+function renderBefore(command: string, state: BootState, style: Style): string[] {
+  return [
+    ...wrap(
+      'With policy = enforce the mount script refuses what has no seal pin, and the menu that the boot loader reads is not made by sealtree. So the script is installed last, by you, in two more commands:',
+    ),
+    `  ${style.bold(command)}`,
+    `  ${style.bold(bootCommand(state.sysroot.path, 'install'))}`,
+  ];
+}
+
+function renderUntouched({ untouched }: BootPlan, { sysroot }: BootState, style: Style): string[] {
+  if (untouched.length === 0) return [];
+  return [
+    '',
+    style.bold('Left alone'),
+    ...untouched.flatMap(({ path, why }) =>
+      wrap(displayMessage(`${relative(sysroot.path, path)}: ${why}`), '    ', '  '),
+    ),
+  ];
+}
+
+/** What happens at the next boot, and the way back. */
+function renderAfter(plan: BootPlan, state: BootState, style: Style): string[] {
+  if (plan.verb === 'remove')
+    return [
+      '',
+      style.bold('At the next boot'),
+      ...wrap(
+        'Every deployment boots plain, as ostree left it. Images stay: sealtree seal and sealtree verify go on to work.',
+        '  ',
+      ),
+    ];
+  const { wanted, sysroot } = state;
+  const sealed = state.targets.filter((target) => findObstacles(target, state).length === 0);
+  const indexes = sealed.map(({ deployment }) => deployment.index).join(', ');
+  const refusal = wanted.onRefusal === 'reboot' ? 'reboots' : 'stops in the emergency shell';
+  const otherwise =
+    wanted.policy === 'enforce'
+      ? `What does not match its seal pin is refused: the boot ${refusal}.`
+      : 'What does not match its seal pin boots plain, and says so.';
+  return [
+    '',
+    style.bold('At the next boot'),
+    ...wrap(
+      `${sealed.length === 1 ? 'Deployment' : 'Deployments'} ${indexes}: the kernel checks the image against the seal pin, and every file against the image when it is read. /etc and /var stay writable. ${otherwise}`,
+      '  ',
+    ),
+    ...wrap(
+      'The seal pin stands on the kernel command line: pinned, not authenticated. It shows damage, not who did it.',
+      '  ',
+    ),
+    '',
+    style.bold('To take it back'),
+    `  ${bootCommand(sysroot.path, 'remove')}`,
+    '  or, should sealtree itself be gone:',
+    `  sh ${shellWord(removerPath(sysroot.repositoryPath))}`,
+  ];
+}
+
+function renderDiff(step: BootStep, { sysroot }: BootState, style: Style): string[] {
+  if (step.kind !== 'edit') return [];
+  const name = relative(sysroot.path, step.path);
+  return diffLines(unifiedDiff(name, step.before, step.after)).map((line) => paintDiff(line, style));
+}
+
+/** As git and diff(1) colour it. */
+export function paintDiff(line: string, style: Style): string {
+  if (line.startsWith('---') || line.startsWith('+++')) return style.bold(line);
+  if (line.startsWith('@@')) return style.cyan(line);
+  if (line.startsWith('+')) return style.green(line);
+  return line.startsWith('-') ? style.red(line) : line;
+}
+
+/** For `--json`. */
+export function bootPlanJson(plan: BootPlan, { sysroot }: BootState): Record<string, unknown> {
+  return {
+    verb: plan.verb,
+    sysroot: sysroot.path,
+    way: plan.way ?? null,
+    steps: plan.steps.map((step) => stepJson(step, sysroot.path)),
+    refusals: plan.refusals,
+    warnings: plan.warnings,
+    untouched: plan.untouched,
+    before: plan.before ?? null,
+  };
+}
+
+function stepJson(step: BootStep, sysrootPath: string): Record<string, unknown> {
+  switch (step.kind) {
+    case 'edit':
+      return {
+        kind: step.kind,
+        what: step.what,
+        path: step.path,
+        diff: diffLines(unifiedDiff(relative(sysrootPath, step.path), step.before, step.after)).join('\n'),
+      };
+    case 'append':
+    case 'overlay':
+      return {
+        kind: step.kind,
+        path: step.path,
+        additionSha256: step.addition.sha256,
+        additionBytes: step.addition.bytes.length,
+      };
+    case 'restore':
+      return { kind: step.kind, path: step.path, original: step.original };
+    case 'verity-feature':
+      return { kind: step.kind, argv: step.feature.argv, consequences: step.feature.consequences };
+    case 'protect':
+      return { kind: step.kind, files: step.total, missing: step.missing };
+    case 'menu':
+      return { kind: step.kind, argv: step.regenerate.argv, output: step.regenerate.output };
+    case 'record':
+      return { kind: step.kind, installed: step.installed };
+    case 'unlink':
+    case 'forget':
+      return { kind: step.kind, paths: step.paths };
+  }
 }

@@ -1,10 +1,15 @@
-/** The state of a machine's boot as text. */
+/** The state of a system's boot as text. */
 import { displayBytes } from '../../base/bytes.ts';
+import { bootCommand } from '../../boot/check/context.ts';
 import type { PinKind } from '../../boot/entries.ts';
+import { type BootOutlook, bootOutlook } from '../../boot/outlook.ts';
+import { findObstacles, installRefusals, wayOf } from '../../boot/refusals.ts';
 import type { BootState, BootTarget } from '../../boot/state.ts';
+import type { Setting } from '../../config/settings.ts';
 import { blsValue } from '../../formats/bls.ts';
 import { fieldLines, type Style } from '../output.ts';
 import { renderFindings } from './findings.ts';
+import { wrap } from './wrap.ts';
 
 const PINS: Readonly<Record<PinKind, string>> = {
   none: 'none',
@@ -12,26 +17,133 @@ const PINS: Readonly<Record<PinKind, string>> = {
   stale: 'stale: of another commit',
   wrong: 'of another image than the one sealed',
   unknown: 'of an image that is not recorded here',
-  malformed: 'malformed',
+  malformed: 'cannot be read',
 };
 
 export function renderBootStatus(state: BootState, style: Style): string[] {
-  const lines = state.targets.flatMap((target) => renderTarget(target, style));
-  if (state.problems.length > 0) lines.push('', ...renderFindings(state.problems, style));
-  return lines;
+  const { targets, sysroot, problems, journal } = state;
+  const lines: string[] = [];
+  if (targets.length === 0) lines.push(`${sysroot.path} has no deployment that could be booted.`);
+  for (const target of targets) lines.push(...renderTarget(target, state, style));
+  lines.push('', ...fieldLines(systemFields(state)));
+  const findings = [...sysroot.problems, ...problems];
+  if (findings.length > 0) lines.push('', ...renderFindings(findings, style));
+  if (journal !== undefined)
+    lines.push(
+      '',
+      ...wrap(
+        `${style.yellow('cut off')}: sealtree boot ${journal.verb} did not come to its end. Running it again goes on.`,
+      ),
+    );
+  return [...lines, '', ...renderNext(state, style)];
 }
 
-function renderTarget({ deployment, entry }: BootTarget, style: Style): string[] {
+function renderTarget(target: BootTarget, state: BootState, style: Style): string[] {
+  const { deployment, entry } = target;
+  const { booted, pending, rollback, pinned } = deployment;
+  const marks = Object.entries({ booted, pending, rollback, pinned })
+    .filter(([, is]) => is)
+    .map(([name]) => name);
   const title = entry.entry === undefined ? undefined : blsValue(entry.entry, 'title');
+  const fields: [string, string][] = [];
+  if (title !== undefined) fields.push(['title', displayBytes(title)]);
+  fields.push(['entry', entry.name], ['seal pin', PINS[entry.pin]]);
+  fields.push(['boots', outlookText(bootOutlook(target, state), style)]);
   return [
-    `${deployment.booted ? '*' : ' '} ${deployment.index}  ${style.bold(deployment.id)}`,
-    ...fieldLines(
-      [
-        ['entry', entry.name],
-        ['title', title === undefined ? '' : displayBytes(title)],
-        ['seal pin', PINS[entry.pin]],
-      ],
-      '    ',
-    ),
+    `${booted ? '*' : ' '} ${deployment.index}  ${style.bold(deployment.id)}${marks.length === 0 ? '' : ` (${marks.join(', ')})`}`,
+    ...fieldLines(fields, '    '),
   ];
+}
+
+function outlookText({ as, reason }: BootOutlook, style: Style): string {
+  switch (as) {
+    case 'sealed':
+      return style.green('sealed: pinned, not authenticated');
+    case 'plain':
+      return `${style.yellow('plain')}: ${reason}`;
+    case 'refused':
+      return `${style.red('not at all')}: ${reason}`;
+    case 'unknown':
+      return `${style.yellow('?')}: ${reason}; the mount script is of an earlier install`;
+  }
+}
+
+function systemFields(state: BootState): [string, string][] {
+  const { loader, settings, storage, protection, installed } = state;
+  const reads = {
+    bls: 'reads the boot entries',
+    generated: 'reads a menu made of the boot entries',
+    none: 'does not read the boot entries',
+  };
+  const way = wayOf(state);
+  const ways = {
+    append: 'behind the initramfs file',
+    overlay: 'an initramfs of its own, named in the entry',
+    module: 'in the initramfs by its generator',
+  };
+  const { type, device, mountPoint } = storage.sysroot;
+  const verity = {
+    ready: `${protection.enabled} of ${protection.total} files have fs-verity`,
+    'needs-feature': 'its verity feature is off, and can be turned on',
+    impossible: 'cannot have fs-verity',
+    unknown: 'whether it can have fs-verity is unknown',
+  };
+  return [
+    ['policy', settingText(settings.policy)],
+    ['loader', loader.name === 'none' ? 'none found' : `${loader.name}, ${reads[loader.readsEntries]}`],
+    ['script', way === undefined ? 'has no way into the initramfs' : ways[way]],
+    ['storage', `${type} on ${device?.path ?? mountPoint}: ${verity[storage.verity.state]}`],
+    ['installed', installed === undefined ? 'no' : 'yes'],
+  ];
+}
+
+function settingText({ value, origin }: Setting<string>): string {
+  return `${value} (${origin ?? 'default'})`;
+}
+
+/** What to do next, and why not if nothing can be done. */
+function renderNext(state: BootState, style: Style): string[] {
+  const { sysroot, installed, targets } = state;
+  const refusals = installRefusals(state);
+  if (refusals.length > 0) {
+    const heading = installed === undefined ? 'What keeps it from booting sealed' : 'What is wrong';
+    return [style.bold(heading), ...renderFindings(refusals, style)];
+  }
+  const isSealed = targets.every(
+    (target) => findObstacles(target, state).length > 0 || bootOutlook(target, state).as === 'sealed',
+  );
+  const check = `  ${bootCommand(sysroot.path, 'check')}`;
+  if (isSealed) return ['Told by what lies there; this tries it, without a reboot:', check];
+  return [
+    'Next: see every change that would be made, then make them',
+    `  ${bootCommand(sysroot.path, 'preview')}`,
+    `  ${bootCommand(sysroot.path, 'install')}`,
+  ];
+}
+
+/** For `--json`. */
+export function bootStatusJson(state: BootState): Record<string, unknown> {
+  const { sysroot, targets, loader, settings, storage, protection, installed, journal } = state;
+  return {
+    sysroot: sysroot.path,
+    deployments: targets.map((target) => ({
+      index: target.deployment.index,
+      id: target.deployment.id,
+      booted: target.deployment.booted,
+      entry: target.entry.path,
+      sealPin: target.entry.pin,
+      boots: bootOutlook(target, state),
+      obstacles: findObstacles(target, state),
+    })),
+    policy: settings.policy.value,
+    loader: { name: loader.name, readsEntries: loader.readsEntries, initrds: loader.initrds },
+    way: wayOf(state) ?? null,
+    verity: storage.verity.state,
+    protectedFiles: protection.enabled,
+    files: protection.total,
+    installed: installed !== undefined,
+    unfinished: journal?.verb ?? null,
+    refusals: installRefusals(state),
+    problems: [...sysroot.problems, ...state.problems],
+  };
 }

@@ -1,0 +1,263 @@
+/**
+ * What keeps a machine from booting sealed, found out before anything is changed: what stands in the way of one
+ * deployment, and what refuses the whole installation. Pure: it follows from the state alone.
+ *
+ * A deployment with an obstacle gets no seal pin. Is it the one that boots next or the one that runs, or would
+ * `enforce` refuse to boot it, then installing is refused; else it is left as it is, with a warning.
+ */
+import { sealCommand } from '../deployment/remedy.ts';
+import type { Finding } from '../image/findings.ts';
+import { chooseWay } from './loaders/detect.ts';
+import type { InitramfsWay } from './loaders/loader.ts';
+import type { BootInitramfs, BootState, BootTarget } from './state.ts';
+import { storageFindings } from './storage.ts';
+
+/** The way the script takes into the initramfs; undefined where there is none. */
+export function wayOf(state: BootState): InitramfsWay | undefined {
+  const way = chosenWay(state);
+  return typeof way === 'string' ? way : undefined;
+}
+
+/** An image whose generator took sealtree along needs nothing else. */
+function chosenWay({ settings, loader, initramfs }: BootState): ReturnType<typeof chooseWay> {
+  const setting = settings.initramfs.value;
+  const byGenerator = initramfs.length > 0 && initramfs.every(isByGenerator);
+  return chooseWay(setting === 'auto' && byGenerator ? 'module' : setting, loader);
+}
+
+const isByGenerator = ({ facts }: BootInitramfs): boolean => facts?.sealtree?.by === 'generator';
+
+/** Why a deployment cannot be booted sealed; none where it can. */
+export function findObstacles(target: BootTarget, state: BootState): Finding[] {
+  return [
+    ...unsealedObstacles(target, state),
+    ...kernelObstacles(target),
+    ...composefsObstacles(target),
+    ...initramfsObstacles(target, state),
+  ];
+}
+
+function obstacle(
+  { deployment }: BootTarget,
+  code: string,
+  where: string,
+  message: string,
+  remedy: readonly string[] = [],
+): Finding {
+  const mends = remedy.length === 0 ? {} : { remedy };
+  return { severity: 'error', code, where, message, deployments: [deployment.id], ...mends };
+}
+
+function unsealedObstacles(target: BootTarget, { sysroot }: BootState): Finding[] {
+  const { deployment, image, entry } = target;
+  const { id, unlocked, index } = deployment;
+  if (unlocked !== undefined)
+    return [
+      obstacle(
+        target,
+        'deployment-unlocked',
+        id,
+        `it is unlocked (${unlocked}): its files may differ from its commit`,
+      ),
+    ];
+  if (image.kind === 'sealed' && entry.expectedPin !== undefined) return [];
+  const seal = [sealCommand(sysroot.path, [String(index)])];
+  const whys = {
+    none: 'it is not sealed',
+    foreign: 'its image was made by ostree, and not checked against the commit',
+    unlinked: 'it has no image of its own, although one was made of its commit',
+    lost: 'its image is gone',
+    sealed: 'nothing is recorded of its image',
+  };
+  return [obstacle(target, 'deployment-unsealed', id, whys[image.kind], seal)];
+}
+
+function kernelObstacles(target: BootTarget): Finding[] {
+  const { kernel, deployment } = target;
+  if (kernel === undefined)
+    return [
+      obstacle(
+        target,
+        'kernel-missing',
+        deployment.path,
+        'there is no kernel in its usr/lib/modules, so nothing can be said of it',
+      ),
+    ];
+  const { release, facts } = kernel;
+  const lacks = (
+    [
+      [facts.erofs, 'cannot read images'],
+      [facts.overlayDataOnly, 'has no data-only overlay layers'],
+      [facts.overlayVerity, "has no overlay option 'verity='"],
+      [facts.verity, 'has no fs-verity'],
+    ] as const
+  ).filter(([fact]) => fact.state === 'no');
+  const [first] = lacks;
+  if (first === undefined) return [];
+  return [
+    obstacle(
+      target,
+      'kernel-incapable',
+      kernel.vmlinuz,
+      `kernel ${release} ${lacks.map(([, what]) => what).join(' and ')}: ${first[0].reason}`,
+    ),
+  ];
+}
+
+function composefsObstacles(target: BootTarget): Finding[] {
+  const { composefs, deployment } = target;
+  if (composefs === undefined) return [];
+  const message = `${composefs}: ostree mounts the image by itself, which sealtree does not take over`;
+  return [obstacle(target, 'composefs-by-ostree', deployment.path, message)];
+}
+
+function initramfsObstacles(target: BootTarget, state: BootState): Finding[] {
+  const { initramfsPath, entry } = target;
+  if (initramfsPath === undefined)
+    return [obstacle(target, 'initramfs-missing', entry.path, 'the boot entry has no initramfs')];
+  const initramfs = state.initramfs.find(({ path }) => path === initramfsPath);
+  if (initramfs === undefined) return [];
+  const { content, facts, wanted, original } = initramfs;
+  const way = wayOf(state);
+  const say = (code: string, message: string): Finding[] => [obstacle(target, code, initramfsPath, message)];
+  if (content === 'unreadable') return say('initramfs-unreadable', 'it cannot be read');
+  if (original === undefined) return say('initramfs-missing', 'the deployment has no initramfs of its own');
+  if (content === 'foreign' && way === 'append')
+    return say('initramfs-foreign', "it is not the deployment's own: somebody else has changed it");
+  if (facts === undefined) return say('initramfs-unknown', 'it cannot be read to its end');
+  if (way === 'module') {
+    if (isByGenerator(initramfs)) return [];
+    return say('initramfs-without-module', 'it was generated without sealtree');
+  }
+  if (wanted === undefined) return say('addition-impossible', 'no addition can be made for it');
+  return wanted.lacks.map((lack) => ({
+    ...lack,
+    where: lack.where === 'initramfs' ? initramfsPath : lack.where,
+    deployments: [target.deployment.id],
+  }));
+}
+
+/** Why install does nothing; none where it can be done. */
+export function installRefusals(state: BootState): Finding[] {
+  const { targets, sysroot, boot } = state;
+  const way = chosenWay(state);
+  const refusal = (code: string, where: string, message: string): Finding => ({
+    severity: 'error',
+    code,
+    where,
+    message,
+  });
+  return [
+    ...(targets.length === 0
+      ? [refusal('no-deployments', sysroot.path, 'there is no deployment that could be booted')]
+      : []),
+    ...repositoryRefusals(state),
+    ...storageFindings(state.storage)
+      .filter(() => state.storage.verity.state !== 'needs-feature')
+      .map((finding) => ({ ...finding, severity: 'error' as const })),
+    ...(typeof way === 'string' ? [] : [refusal('loader-unsupported', boot.path, way.refusal)]),
+    ...deploymentRefusals(state),
+    ...(typeof way === 'string' ? spaceRefusals(state, way) : []),
+  ];
+}
+
+function repositoryRefusals({ sysroot, repositoryMode, problems }: BootState): Finding[] {
+  const where = sysroot.repositoryPath;
+  if (repositoryMode === undefined) return problems.filter(({ code }) => code === 'repository-unreadable');
+  if (repositoryMode !== 'archive') return [];
+  const message = 'the objects of an archive repository are compressed and cannot back a root';
+  return [{ severity: 'error', code: 'archive-repository', where, message }];
+}
+
+/** What a deployment without a seal means for the machine. */
+function deploymentRefusals(state: BootState): Finding[] {
+  return state.targets.flatMap((target) => {
+    const obstacles = findObstacles(target, state);
+    if (obstacles.length === 0) return [];
+    if (isNeeded(target, state)) return obstacles;
+    if (!isRefusedUnpinned(state)) return [];
+    return obstacles.map((one) => ({
+      ...one,
+      message: `${one.message}; with policy = enforce it would not boot`,
+    }));
+  });
+}
+
+const isNeeded = (target: BootTarget, { targets }: BootState): boolean =>
+  target === targets[0] || target.deployment.booted;
+
+/** Whether the script refuses entries without a seal pin. */
+const isRefusedUnpinned = ({ wanted }: BootState): boolean =>
+  wanted.policy === 'enforce' && wanted.unpinned === 'refuse';
+
+/** Bytes that stay free in /boot: for what else is written there meanwhile. */
+const RESERVE_BYTES = 1 << 20;
+
+/** Whether what is written fits, at its largest: a new file is whole before the old one goes. */
+function spaceRefusals({ initramfs, boot, overlays }: BootState, way: InitramfsWay): Finding[] {
+  let used = 0;
+  let peak = 0;
+  for (const { wanted, appended, originalBytes, freedBytes } of initramfs) {
+    if (wanted === undefined) continue;
+    if (way === 'append' && !appended?.equals(wanted.bytes)) {
+      used += originalBytes + wanted.bytes.length;
+      peak = Math.max(peak, used);
+      used -= freedBytes;
+    }
+    if (way === 'overlay' && !overlays.some(({ sha256 }) => sha256 === wanted.sha256)) {
+      used += wanted.bytes.length;
+      peak = Math.max(peak, used);
+    }
+  }
+  if (peak === 0 || peak + RESERVE_BYTES <= boot.availableBytes) return [];
+  const [need, free] = [peak + RESERVE_BYTES, boot.availableBytes];
+  const message = `not enough space: ${need} bytes are needed and ${free} are free`;
+  return [{ severity: 'error', code: 'boot-full', where: boot.path, message }];
+}
+
+/** What does not keep install from its work, and should be known. */
+export function installWarnings(state: BootState): Finding[] {
+  const { loader, settings, sysroot, problems } = state;
+  const left = state.targets
+    .filter((target) => !isNeeded(target, state) && !isRefusedUnpinned(state))
+    .flatMap((target) => findObstacles(target, state))
+    .map((one): Finding => ({ ...one, severity: 'warning', message: `left as it is: ${one.message}` }));
+  const staged = sysroot.deployments
+    .filter((deployment) => deployment.staged)
+    .map(
+      ({ id }): Finding => ({
+        severity: 'warning',
+        code: 'deployment-staged',
+        where: id,
+        message: 'it gets its boot entry at shutdown, with the seal pin of the deployment before it',
+        deployments: [id],
+      }),
+    );
+  return [
+    ...problems.map((problem): Finding => ({ ...problem, severity: 'warning' })),
+    ...settings.problems.map(
+      ({ path, message }): Finding => ({ severity: 'warning', code: 'settings', where: path, message }),
+    ),
+    ...loader.problems.map((problem): Finding => ({ ...problem, severity: 'warning' })),
+    ...left,
+    ...staged,
+    ...settingsWarnings(state),
+  ];
+}
+
+/** A generator took the settings along as they were then. */
+function settingsWarnings({ initramfs, wanted }: BootState): Finding[] {
+  return initramfs.flatMap(({ facts, path, deployments }): Finding[] => {
+    const { sealtree } = facts ?? {};
+    if (sealtree?.by !== 'generator') return [];
+    const found = sealtree.settings;
+    const isSame =
+      found !== undefined &&
+      found.policy === wanted.policy &&
+      found.unpinned === wanted.unpinned &&
+      found.onRefusal === wanted.onRefusal;
+    if (isSame) return [];
+    const message = 'it was generated with other settings than sealtree.conf has now, and those hold at boot';
+    return [{ severity: 'warning', code: 'initramfs-settings', where: path, message, deployments }];
+  });
+}

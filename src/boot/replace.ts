@@ -1,0 +1,139 @@
+/**
+ * A file gets other content in one rename: written aside in the same folder, synced, renamed, the folder synced.
+ * Whatever stops it leaves the old file or the new one, and at most a temporary file, which {@link removeLeftovers}
+ * takes away.
+ */
+import { dirname, join } from 'node:path';
+import { bytesToText } from '../base/bytes.ts';
+import { errnoOf, OperationError } from '../base/errors.ts';
+import type { System, SystemReads } from '../base/system.ts';
+import { type BlsName, parseBlsName } from '../formats/bls.ts';
+import { isTemporaryName, temporaryName } from '../image/store.ts';
+
+/** Puts `bytes` in the place of a file, whose mode, owner and xattrs the new one gets. */
+export function replaceFile(path: string, bytes: Uint8Array, system: System): void {
+  const temporary = writeLike(path, bytes, system);
+  renameDurably(temporary, path, system);
+}
+
+/**
+ * The same for a boot entry. Its name may change at any time: systemd-bless-boot renames an entry whose boot went
+ * well, and asks for no lock. What has the name right before the rename gets the new content; where the old content
+ * comes back under another name in between, that one gets it as well.
+ * @param name the name the entry had when it was read
+ * @returns the path that has the content now
+ */
+export function replaceEntry(
+  folder: string,
+  name: BlsName,
+  before: Uint8Array,
+  after: Uint8Array,
+  system: System,
+): string {
+  const current = namesOf(folder, name, system);
+  const [found] = current;
+  if (found === undefined || current.length > 1)
+    throw changed(
+      join(folder, `${name.stem}.conf`),
+      found === undefined ? 'it is gone' : 'there are several',
+    );
+  const path = join(folder, found);
+  expectContent(path, before, system);
+  const temporary = writeLike(path, after, system);
+  let target = namesOf(folder, name, system)[0] ?? found;
+  system.rename(temporary, join(folder, target));
+  const other = namesOf(folder, name, system).find((one) => one !== target);
+  if (other !== undefined) {
+    // Ours went to a name that had just been given up.
+    system.rename(join(folder, target), join(folder, other));
+    target = other;
+  }
+  system.fsyncDirectory(folder);
+  return join(folder, target);
+}
+
+/** Names in the folder that differ from the entry's in nothing but the boot counters. */
+function namesOf(folder: string, { stem }: BlsName, system: SystemReads): string[] {
+  return system
+    .readdir(folder)
+    .map(bytesToText)
+    .filter((name) => parseBlsName(name)?.stem === stem)
+    .sort();
+}
+
+/** @throws OperationError where the file is not what the plan was made for */
+export function expectContent(path: string, expected: Uint8Array, system: SystemReads): void {
+  if (!system.readFile(path).equals(expected)) throw changed(path, 'its content is another now');
+}
+
+export const changed = (path: string, how: string): OperationError =>
+  new OperationError('changed-meanwhile', `${path} was changed by somebody else: ${how}`, {
+    hint: 'run it again: the plan is then made anew',
+  });
+
+/** A new file beside `path` with its mode, owner and xattrs; synced. Returns its path. */
+export function writeLike(path: string, bytes: Uint8Array, system: System): string {
+  const temporary = join(dirname(path), temporaryName());
+  try {
+    fillLike(path, temporary, bytes, system);
+    return temporary;
+  } catch (error) {
+    // A full file system must not be left fuller.
+    removeQuietly(temporary, system);
+    throw error;
+  }
+}
+
+function fillLike(path: string, temporary: string, bytes: Uint8Array, system: System): void {
+  const stats = system.lstat(path);
+  const fd = system.create(temporary, 0o600);
+  try {
+    system.write(fd, bytes);
+    const made = system.fstat(fd);
+    if (made.uid !== stats.uid || made.gid !== stats.gid) system.fchown(fd, stats.uid, stats.gid);
+    system.fchmod(fd, stats.mode & 0o7777);
+    for (const name of system.listxattr(path)) {
+      const value = system.getxattr(path, name);
+      if (value !== undefined && system.getxattr(temporary, name) !== value)
+        system.setxattr(temporary, name, value);
+    }
+    system.fsync(fd);
+  } finally {
+    system.close(fd);
+  }
+}
+
+/** After a failure, which must not be hidden by another: the next run takes away what is left. */
+export function removeQuietly(path: string, system: System): void {
+  try {
+    system.unlink(path);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+  }
+}
+
+/** Gives a synced file its name. */
+export function renameDurably(from: string, to: string, system: System): void {
+  system.rename(from, to);
+  system.fsyncDirectory(dirname(to));
+}
+
+/** Temporary files of killed runs in these folders; those that do not exist have none. */
+export function findLeftovers(folders: readonly string[], system: SystemReads): string[] {
+  return folders.flatMap((folder) => {
+    let names: string[];
+    try {
+      names = system.readdir(folder).map(bytesToText);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw error;
+      return [];
+    }
+    return names.filter(isTemporaryName).map((name) => join(folder, name));
+  });
+}
+
+/** To be called with the lock held: temporary files of a living run look the same. */
+export function removeLeftovers(paths: readonly string[], system: System): void {
+  for (const path of paths) system.unlink(path);
+}

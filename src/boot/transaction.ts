@@ -1,0 +1,289 @@
+/**
+ * Carries a plan out, under the sysroot's lock the whole time: ostree's cleanup would delete an overlay initrd that
+ * no entry names yet. Each step is idempotent and leaves a machine that boots; a run that was cut off is gone on with
+ * by making the plan anew from what is there. The journal only says that there was one.
+ */
+import { basename, dirname, join } from 'node:path';
+import { errnoOf, OperationError } from '../base/errors.ts';
+import { makeFolders } from '../base/folders.ts';
+import { run } from '../base/process.ts';
+import type { Progress } from '../base/progress.ts';
+import type { System, SystemReads } from '../base/system.ts';
+import type { Sysroot } from '../deployment/sysroot.ts';
+import { makeStoreFolder, temporaryName, writeSynced } from '../image/store.ts';
+import { Repository } from '../repository/repository.ts';
+import { extendInitramfs, splitAddition } from './initramfs/extended.ts';
+import {
+  additionPath,
+  additionsFolder,
+  bootFolder,
+  formatInstalled,
+  formatJournal,
+  installedPath,
+  journalPath,
+  removerPath,
+  writeBootFile,
+} from './journal.ts';
+import type { BootPlan, BootStep, StepOf } from './plan.ts';
+import { protectRepository } from './protect.ts';
+import {
+  changed,
+  expectContent,
+  findLeftovers,
+  removeLeftovers,
+  renameDurably,
+  replaceEntry,
+  replaceFile,
+  writeLike,
+} from './replace.ts';
+import { stepTitle } from './step-title.ts';
+import { enableFeature } from './storage.ts';
+
+export interface TransactionOptions {
+  readonly progress: Progress;
+  /** Called before each step. */
+  readonly onStep?: (step: BootStep, number: number) => void;
+}
+
+/**
+ * Carries out all steps. The caller holds the locks, and made the plan under them.
+ * @throws whatever a step throws; the journal is left then, and the next run goes on
+ */
+export async function carryOut(
+  plan: BootPlan,
+  sysroot: Sysroot,
+  options: TransactionOptions,
+  system: System,
+): Promise<void> {
+  const { repositoryPath } = sysroot;
+  removeLeftovers(findLeftovers(temporaryFolders(sysroot, system), system), system);
+  if (plan.steps.length > 0) {
+    const steps = plan.steps.map((step) => stepTitle(step, sysroot.path));
+    const journal = formatJournal({ verb: plan.verb, steps });
+    writeBootFile(repositoryPath, journalPath(repositoryPath), journal, 0o644, system);
+    const transaction = new Transaction(sysroot, options.progress, system);
+    for (const [i, step] of plan.steps.entries()) {
+      options.progress.check();
+      options.onStep?.(step, i + 1);
+      await transaction.run(step);
+    }
+  }
+  end(repositoryPath, system);
+}
+
+/** Takes the journal away, and with it the folder where it was the last thing in it. */
+function end(repositoryPath: string, system: System): void {
+  const path = journalPath(repositoryPath);
+  const folder = bootFolder(repositoryPath);
+  if (system.lstatIfExists(path) !== undefined) {
+    system.unlink(path);
+    system.fsyncDirectory(folder);
+  }
+  if (system.lstatIfExists(folder) === undefined || system.readdir(folder).length > 0) return;
+  system.rmdir(folder);
+  system.fsyncDirectory(dirname(folder));
+}
+
+/** Whether a run that was killed left a file behind. */
+export const hasLeftovers = (sysroot: Sysroot, system: SystemReads): boolean =>
+  findLeftovers(temporaryFolders(sysroot, system), system).length > 0;
+
+/** Where this transaction writes aside. */
+function temporaryFolders({ path, bootVersion, repositoryPath }: Sysroot, system: SystemReads): string[] {
+  const kernels = join(path, 'boot/ostree');
+  const names = system.lstatIfExists(kernels)?.isDirectory() ? system.readdir(kernels) : [];
+  return [
+    repositoryPath,
+    bootFolder(repositoryPath),
+    additionsFolder(repositoryPath),
+    join(path, `boot/loader.${bootVersion}`),
+    join(path, `boot/loader.${bootVersion}/entries`),
+    ...names.map((name) => join(kernels, name)),
+  ];
+}
+
+class Transaction {
+  readonly #sysroot: Sysroot;
+  readonly #progress: Progress;
+  readonly #system: System;
+
+  constructor(sysroot: Sysroot, progress: Progress, system: System) {
+    this.#sysroot = sysroot;
+    this.#progress = progress;
+    this.#system = system;
+  }
+
+  async run(step: BootStep): Promise<void> {
+    const system = this.#system;
+    switch (step.kind) {
+      case 'record':
+        return this.#record(step);
+      case 'verity-feature':
+        return await enableFeature(step.feature, this.#sysroot.path, system, this.#progress.signal);
+      case 'protect':
+        return await this.#protect(step);
+      case 'edit':
+        return this.#edit(step);
+      case 'menu':
+        return await this.#generateMenu(step);
+      case 'append':
+        return this.#append(step);
+      case 'restore':
+        return this.#restore(step);
+      case 'overlay':
+        return this.#writeOverlay(step);
+      case 'unlink':
+        return this.#unlink(step.paths);
+      case 'forget':
+        return this.#forget(step);
+    }
+  }
+
+  #record({ installed, remover, additions }: StepOf<'record'>): void {
+    const { repositoryPath } = this.#sysroot;
+    const system = this.#system;
+    makeStoreFolder(repositoryPath, 'boot', system);
+    for (const { sha256, bytes } of additions) {
+      const path = additionPath(repositoryPath, sha256);
+      makeFolders(dirname(path), system, { durable: true });
+      this.#writeNew(path, bytes);
+    }
+    // The remover first: once it is recorded that something is installed, there is a way back.
+    writeBootFile(repositoryPath, removerPath(repositoryPath), remover, 0o755, system);
+    const record = formatInstalled(installed);
+    writeBootFile(repositoryPath, installedPath(repositoryPath), record, 0o644, system);
+  }
+
+  async #protect({ deploymentPaths }: StepOf<'protect'>): Promise<void> {
+    const repository = Repository.open(this.#sysroot.repositoryPath, this.#system);
+    const { failed } = await protectRepository(repository, deploymentPaths, this.#progress);
+    const [first] = failed;
+    if (first === undefined) return;
+    const more = failed.length > 1 ? ` (and ${failed.length - 1} more)` : '';
+    throw new OperationError(
+      'protect',
+      `fs-verity cannot be enabled: ${first.where}: ${first.message}${more}`,
+      {
+        hint: 'sealtree verify --deep says what is damaged; nothing that boots was changed yet',
+        details: { findings: failed },
+      },
+    );
+  }
+
+  #edit({ path, before, after, entry }: StepOf<'edit'>): void {
+    if (entry?.blsName !== undefined) {
+      replaceEntry(dirname(path), entry.blsName, before, after, this.#system);
+    } else {
+      expectContent(path, before, this.#system);
+      replaceFile(path, after, this.#system);
+    }
+    this.#settle(dirname(path));
+  }
+
+  async #generateMenu({ regenerate }: StepOf<'menu'>): Promise<void> {
+    const [program = '', ...args] = regenerate.argv;
+    const temporary = join(dirname(regenerate.output), temporaryName());
+    await run(program, [...args, temporary], {
+      env: regenerate.env,
+      timeoutMs: 300_000,
+      ...(this.#progress.signal === undefined ? {} : { signal: this.#progress.signal }),
+    });
+    const fd = this.#system.openRead(temporary, { noFollow: true });
+    try {
+      if (this.#system.fstat(fd).size === 0)
+        throw new OperationError('menu', `${program} wrote an empty menu: the one before is kept`);
+      this.#system.fsync(fd);
+    } finally {
+      this.#system.close(fd);
+    }
+    renameDurably(temporary, regenerate.output, this.#system);
+    this.#settle(dirname(regenerate.output));
+  }
+
+  /** The deployment's own initramfs, padded, with the addition behind it, in the place of what boots. */
+  #append({ path, original, addition }: StepOf<'append'>): void {
+    const bytes = Buffer.concat(extendInitramfs(this.#system.readFile(original), addition.bytes));
+    const temporary = writeLike(path, bytes, this.#system);
+    if (!this.#system.readFile(temporary).equals(bytes))
+      throw new OperationError('append', `${temporary}: the disk gave back other bytes than were written`);
+    renameDurably(temporary, path, this.#system);
+    this.#settle(dirname(path));
+  }
+
+  /** The deployment's own initramfs again, as the hard link that ostree made where it could. */
+  #restore({ path, original }: StepOf<'restore'>): void {
+    const system = this.#system;
+    const bytes = system.readFile(original);
+    const current = system.readFile(path);
+    const parts = splitAddition(current, path);
+    if (parts === undefined || !current.subarray(0, parts.originalEnd).equals(bytes))
+      throw changed(path, 'it does not begin with the original');
+    const temporary = join(dirname(path), temporaryName());
+    const [from, to] = [
+      physicalPath(original, this.#sysroot, system),
+      physicalPath(temporary, this.#sysroot, system),
+    ];
+    try {
+      system.link(from, to);
+    } catch (error) {
+      // /boot of its own, or more links than the file system allows: ostree makes a copy then.
+      if (!['EXDEV', 'EMLINK', 'EPERM', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) throw error;
+      renameDurably(writeLike(path, bytes, system), path, system);
+      this.#settle(dirname(path));
+      return;
+    }
+    renameDurably(temporary, path, system);
+    this.#settle(dirname(path));
+  }
+
+  #writeOverlay({ path, addition }: StepOf<'overlay'>): void {
+    makeFolders(dirname(path), this.#system, { durable: true });
+    this.#writeNew(path, addition.bytes);
+    this.#settle(dirname(path));
+  }
+
+  /** A file that nothing else has the name of, unless it is the same file. */
+  #writeNew(path: string, bytes: Uint8Array): void {
+    const temporary = join(dirname(path), temporaryName());
+    writeSynced(temporary, bytes, 0o644, this.#system);
+    renameDurably(temporary, path, this.#system);
+  }
+
+  #unlink(paths: readonly string[]): void {
+    const folders = new Set(paths.map(dirname));
+    for (const path of paths) this.#system.unlink(path);
+    for (const folder of folders) {
+      this.#system.fsyncDirectory(folder);
+      // ostree makes it again when it needs it.
+      if (this.#system.readdir(folder).length > 0) continue;
+      this.#system.rmdir(folder);
+      this.#system.fsyncDirectory(dirname(folder));
+    }
+  }
+
+  #forget({ paths }: StepOf<'forget'>): void {
+    this.#unlink(paths.filter((path) => basename(path) !== 'remove.sh'));
+    // Last: as long as anything is left, so is the way back.
+    for (const path of paths.filter((path) => basename(path) === 'remove.sh')) this.#system.unlink(path);
+    this.#system.fsyncDirectory(bootFolder(this.#sysroot.repositoryPath));
+  }
+
+  #settle(folder: string): void {
+    this.#system.syncfs(folder);
+  }
+}
+
+/**
+ * A path of the running system as it is called on the physical root. /boot is a mount of its own there, of the same
+ * folder, and a hard link cannot cross mounts.
+ */
+export function physicalPath(path: string, sysroot: Sysroot, system: SystemReads): string {
+  const physical = dirname(system.realpath(join(sysroot.path, 'ostree')));
+  const boot = join(sysroot.path, 'boot');
+  if (path.startsWith(`${boot}/`)) {
+    const other = join(physical, 'boot');
+    const [a, b] = [system.stat(boot), system.lstatIfExists(other)];
+    return b !== undefined && a.dev === b.dev && a.ino === b.ino ? other + path.slice(boot.length) : path;
+  }
+  return join(system.realpath(dirname(path)), basename(path));
+}

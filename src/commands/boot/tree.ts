@@ -1,0 +1,48 @@
+/** `sealtree boot install --root TREE`: what image builders put into a tree before it is committed. */
+import { ExitCode } from '../../base/errors.ts';
+import { diffLines, unifiedDiff } from '../../boot/diffs.ts';
+import { installIntoTree, planTreeInstall, type TreePlan } from '../../boot/tree-install.ts';
+import { readSettings } from '../../config/settings.ts';
+import type { Context } from '../context.ts';
+import { paintDiff } from '../text/boot-plan.ts';
+import { renderFindings } from '../text/findings.ts';
+
+/** Writes below TREE/usr and runs nothing; with `dryRun` shows what it would write. */
+export async function installTree(context: Context, root: string, dryRun: boolean): Promise<number> {
+  const { system, options } = context;
+  const tree = context.path(root);
+  const { policy, unpinned, onRefusal } = readSettings(system, tree);
+  const plan = planTreeInstall(
+    tree,
+    {
+      policy: policy.value,
+      unpinned: unpinned.value,
+      // Whether the loader counts boots is not known here.
+      onRefusal: onRefusal.value === 'auto' ? 'emergency' : onRefusal.value,
+    },
+    system,
+  );
+  if (!dryRun) installIntoTree(plan, system);
+  if (options.json)
+    context.printJson('boot-install-tree', {
+      dryRun,
+      tree,
+      files: plan.changes.map(({ path, mode, before }) => ({ path, mode, isNew: before === undefined })),
+      unchanged: plan.unchanged,
+      warnings: plan.warnings,
+    });
+  else if (!options.quiet) for (const line of render(plan, dryRun, context)) context.print(line);
+  return ExitCode.ok;
+}
+
+function render({ tree, changes, warnings }: TreePlan, dryRun: boolean, { style }: Context): string[] {
+  const lines = renderFindings(warnings, style);
+  if (changes.length === 0) return [...lines, `Nothing to do: ${tree} has all of it.`];
+  for (const { path, before, after } of changes) {
+    lines.push(`${dryRun ? 'would write' : 'wrote'} ${path}`);
+    if (!dryRun || after.includes(0)) continue;
+    lines.push(...diffLines(unifiedDiff(path, before, after)).map((line) => paintDiff(line, style)));
+  }
+  lines.push('', 'The initramfs that is generated in this tree now mounts what its boot entry pins.');
+  return lines;
+}

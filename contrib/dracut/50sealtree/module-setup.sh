@@ -1,8 +1,10 @@
 #!/bin/bash
+# shellcheck disable=SC2154 # what it does not set, dracut has set
 # Seals the root in an initramfs made by dracut. Only on request: see 50-sealtree.conf.
 
 check() {
     require_binaries cat mkdir ln mount umount || return 1
+    [[ -f "${dracutsysrootdir-}/usr/lib/sealtree/initramfs/settings" ]] || return 1
     return 255
 }
 

@@ -27,8 +27,15 @@ export interface DeploymentKernel {
   readonly facts: KernelFacts;
 }
 
-/** Finds and judges it; undefined when the deployment has no kernel in `usr/lib/modules`. */
-export function deploymentKernel(deployment: Deployment, system: SystemReads): DeploymentKernel | undefined {
+/**
+ * Finds and judges it; undefined when the deployment has no kernel in `usr/lib/modules`.
+ * @param booted - the booted deployment, where there is one: the running kernel is asked for all that share its bootcsum
+ */
+export function deploymentKernel(
+  deployment: Deployment,
+  system: SystemReads,
+  booted: Deployment | undefined = deployment.booted ? deployment : undefined,
+): DeploymentKernel | undefined {
   const modules = join(deployment.path, 'usr/lib/modules');
   const release = kernelRelease(modules, deployment, system);
   if (release === undefined) return undefined;
@@ -41,7 +48,7 @@ export function deploymentKernel(deployment: Deployment, system: SystemReads): D
     vmlinuz: join(modulesFolder, 'vmlinuz'),
     initramfs,
     modulesFolder,
-    facts: factsOf(deployment, release, modulesFolder, system),
+    facts: runningFacts(deployment, release, booted) ?? factsOf(deployment, release, modulesFolder, system),
   };
 }
 
@@ -69,15 +76,24 @@ function folderNames(path: string, system: SystemReads): string[] {
   }
 }
 
+/** ostree's bootcsum is of the kernel's bytes, so deployments that share it have the same one. */
+function runningFacts(
+  deployment: Deployment,
+  release: string,
+  booted: Deployment | undefined,
+): KernelFacts | undefined {
+  if (booted?.bootcsum !== deployment.bootcsum) return undefined;
+  const running = kernelFacts();
+  // A kernel that was started another way (kexec, a loader's own entry) says nothing about this one.
+  return running.release === release ? running : undefined;
+}
+
 function factsOf(
   deployment: Deployment,
   release: string,
   modulesFolder: string,
   system: SystemReads,
 ): KernelFacts {
-  const running = deployment.booted ? kernelFacts() : undefined;
-  // A kernel that was started another way (kexec, a loader's own entry) says nothing about this one.
-  if (running?.release === release) return running;
   const text = (path: string): string | undefined => readIfExists(path, system)?.toString('latin1');
   const builtin = text(join(modulesFolder, 'modules.builtin'));
   const loadable = text(join(modulesFolder, 'modules.dep'));

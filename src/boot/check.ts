@@ -19,12 +19,8 @@ import { checkPin, checkSeals } from './check/seals.ts';
 import { type BootFilesSize, checkSpace } from './check/space.ts';
 import type { EntryState } from './entries.ts';
 import type { InitramfsArchive } from './initramfs/read.ts';
-import type { InitramfsSettings } from './initramfs-settings.ts';
-import { deploymentKernel } from './kernel.ts';
-import { detectLoader } from './loaders/detect.ts';
-import type { LoaderState } from './loaders/loader.ts';
 import type { BootState, BootTarget } from './state.ts';
-import { readStorage, storageFindings } from './storage.ts';
+import { storageFindings } from './storage.ts';
 
 export { softRebootNotes } from './check/reboots.ts';
 
@@ -32,11 +28,18 @@ export interface CheckOptions {
   /** How closely to look at objects. */
   readonly depth: Depth;
   readonly progress: Progress;
-  /** What the initramfs ought to carry: the settings with `on-refusal = auto` decided. */
-  readonly wanted: InitramfsSettings;
   /** Tries the boot of a deployment without rebooting; undefined where that is not asked for. */
   readonly rehearse: ((target: BootTarget) => Promise<readonly Finding[]>) | undefined;
 }
+
+/** Problems of reading the state that are findings here, in words of the boot, or only keep an install from working. */
+const LOOKED_AT_HERE: ReadonlySet<string> = new Set([
+  'kernel-unreadable',
+  'initramfs-unreadable',
+  'initramfs-damaged',
+  'initramfs-unknown',
+  'addition-impossible',
+]);
 
 /**
  * Checks every boot entry, and what they share.
@@ -47,21 +50,27 @@ export async function* checkBoot(
   options: CheckOptions,
   system: System,
 ): AsyncGenerator<Finding> {
-  const seen = new Set<string>();
-  for await (const finding of new BootCheck(state, options, system).run()) {
-    // What an entry shares with others, or with the sysroot's own problems, is said once.
-    const key = JSON.stringify([finding.code, finding.where, finding.message]);
-    if (seen.has(key)) continue;
-    seen.add(key);
-    yield finding;
-  }
+  yield* new BootCheck(state, options, system).run();
+}
+
+const nameOf = ({ code, where }: Finding): string => `${code} ${where}`;
+
+/** What entries share, an initramfs for one, is said once, with all the deployments it concerns. */
+function united(findings: readonly Finding[]): Finding[] {
+  const same = Map.groupBy(findings, ({ severity, code, where, message }) =>
+    JSON.stringify([severity, code, where, message]),
+  );
+  return [...same.values()].map((group): Finding => {
+    const deployments = new Set(group.flatMap((finding) => finding.deployments ?? []));
+    const [first] = group as [Finding];
+    return deployments.size === 0 ? first : { ...first, deployments: [...deployments] };
+  });
 }
 
 class BootCheck {
   readonly #state: BootState;
   readonly #options: CheckOptions;
   readonly #system: System;
-  readonly #loader: LoaderState;
   readonly #files: BootFileChecker;
   readonly #install: readonly string[];
   readonly #sizes: BootFilesSize[] = [];
@@ -72,34 +81,31 @@ class BootCheck {
     this.#state = state;
     this.#options = options;
     this.#system = system;
-    this.#loader = detectLoader(state.sysroot, system);
     this.#files = new BootFileChecker(state.sysroot.path, system);
     this.#install = [bootCommand(state.sysroot.path, 'install')];
   }
 
   async *run(): AsyncGenerator<Finding> {
-    const { sysroot, entries, targets, problems, journal } = this.#state;
+    const { sysroot, entries, targets, problems, journal, loader, wanted } = this.#state;
     yield* sysroot.problems;
-    yield* problems;
-    yield* this.#loader.problems;
+    const known = new Set(sysroot.problems.map(nameOf));
+    yield* problems.filter(({ code }) => !LOOKED_AT_HERE.has(code));
+    yield* this.#loaderFindings();
+    const found: Finding[] = [];
     for (const entry of entries) {
-      yield* entry.problems;
-      yield* await this.#entry(entry);
+      found.push(...entry.problems.filter((problem) => !known.has(nameOf(problem))));
+      found.push(...(await this.#entry(entry)));
       await this.#options.progress.breathe();
     }
-    const { policy } = this.#options.wanted;
-    yield* checkMenus(this.#loader, entries, policy, this.#menuRemedy());
+    yield* united(found);
+    const { policy, unpinned, onRefusal } = wanted;
+    yield* checkMenus(loader, entries, policy, this.#menuRemedy());
     yield* this.#notInstalled();
     const sealing = targets.filter((target) => this.#scripts.has(target));
-    yield* await checkSeals(
-      sealing,
-      sysroot,
-      { ...this.#options, policy, unpinned: this.#options.wanted.unpinned },
-      this.#system,
-    );
+    yield* await checkSeals(sealing, sysroot, { ...this.#options, policy, unpinned }, this.#system);
     yield* this.#storage();
     yield* checkCounters(entries);
-    yield* checkRefusal(entries, policy, this.#options.wanted.onRefusal);
+    yield* checkRefusal(entries, policy, onRefusal);
     yield* checkSoftReboot(sysroot);
     yield* checkLeftovers(sysroot, journal, this.#system);
     yield* await this.#rehearse(sealing);
@@ -107,9 +113,10 @@ class BootCheck {
   }
 
   async #entry(entry: EntryState): Promise<Finding[]> {
-    if (entry.entry === undefined) return [];
+    // Loaders read nothing else; what has no such name is not an entry.
+    if (entry.entry === undefined || entry.blsName === undefined) return [];
     const target = this.#state.targets.find((one) => one.entry === entry);
-    const kernel = entry.deployment && deploymentKernel(entry.deployment, this.#system);
+    const kernel = target?.kernel;
     // A foreign entry that does not work is worth a word, and not ours.
     const severity: Severity = entry.owner === 'ostree' ? 'error' : 'warning';
     const files = await this.#files.check(entry, kernel, severity);
@@ -119,15 +126,15 @@ class BootCheck {
       kernelBytes: files.kernelBytes,
       initrdBytes: files.initrds.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     });
-    const loaded = this.#loader.initrds === 'first' ? files.initrds.slice(0, 1) : files.initrds;
+    const loaded = this.#state.loader.initrds === 'first' ? files.initrds.slice(0, 1) : files.initrds;
     const archives: InitramfsArchive[] = [];
     for (const one of loaded) {
       // Damage was reported; what it holds cannot be known then.
       if (one.archives === undefined) return findings;
       archives.push(...one.archives);
     }
-    const where = loaded.map(({ path }) => path).join(' + ');
-    const { wanted } = this.#options;
+    const where = loaded.map(({ path }) => path).join(' + ') || entry.path;
+    const { wanted } = this.#state;
     const lost = unsealed(wanted.policy);
     const { findings: found, script } = checkInitramfs(archives, where, kernel, wanted, lost, this.#system);
     const about = { deployments: [target.deployment.id], remedy: this.#install };
@@ -158,8 +165,15 @@ class BootCheck {
     return findings;
   }
 
+  #loaderFindings(): readonly Finding[] {
+    const { loader, boot } = this.#state;
+    if (loader.readsEntries !== 'none') return loader.problems;
+    const message = `no boot loader was found that reads the boot entries, so what it will boot is not known (${loader.evidence.join('; ') || 'nothing of one is there'})`;
+    return [...loader.problems, { severity: 'unchecked', code: 'loader-unknown', where: boot.path, message }];
+  }
+
   #menuRemedy(): readonly string[] {
-    return this.#loader.command === undefined ? this.#install : [this.#loader.command];
+    return this.#state.loader.command === undefined ? this.#install : [this.#state.loader.command];
   }
 
   /** Said once, not of each entry: this machine is as ostree left it. */
@@ -168,7 +182,7 @@ class BootCheck {
     if (this.#scripts.size > 0 || targets.some(({ entry }) => entry.pin !== 'none')) return [];
     return [
       {
-        severity: unsealed(this.#options.wanted.policy),
+        severity: unsealed(this.#state.wanted.policy),
         code: 'not-installed',
         where: sysroot.path,
         message: 'no boot entry is sealed: everything boots plain, as ostree left it',
@@ -178,8 +192,7 @@ class BootCheck {
   }
 
   #storage(): Finding[] {
-    const { sysroot } = this.#state;
-    const storage = readStorage(sysroot.path, this.#system);
+    const { sysroot, storage } = this.#state;
     const space = checkSpace(storage, this.#sizes, sysroot, this.#system);
     if (this.#scripts.size === 0) return space;
     return [...storageFindings(storage), ...space];

@@ -21,13 +21,14 @@ export function checkMenus(
 ): Finding[] {
   const ours = entries.filter(({ owner, deployment }) => owner === 'ostree' && deployment !== undefined);
   return loader.menus.flatMap((menu) => [
-    ...ours.flatMap((entry) => checkEntry(entry, menu, loader, policy, remedy)),
+    ...ours.flatMap((entry, i) => checkEntry(entry, i === 0, menu, loader, policy, remedy)),
     ...staleEntries(menu, ours, remedy),
   ]);
 }
 
 function checkEntry(
   entry: EntryState,
+  isFirst: boolean,
   menu: Menu,
   loader: LoaderState,
   policy: BootPolicy,
@@ -46,7 +47,12 @@ function checkEntry(
   const link = ostreeLink(entry.options);
   const shown = menu.entries.find(({ options }) => ostreeLink(options) === link);
   if (shown === undefined) {
-    add('error', 'menu-entry-missing', `${loader.name} does not know this entry: its menu is older`);
+    // One that boots only when it is chosen is no longer to be chosen; the machine boots.
+    add(
+      isFirst ? 'error' : 'warning',
+      'menu-entry-missing',
+      `${loader.name} does not know this entry: its menu is older`,
+    );
     return found;
   }
   if (!sameFile(shown.kernel, entry.linux))
@@ -73,11 +79,12 @@ function checkEntry(
 /** Choices that lead to a deployment which is gone. */
 function staleEntries(menu: Menu, ours: readonly EntryState[], remedy: readonly string[]): Finding[] {
   const links = new Set(ours.map(({ options }) => ostreeLink(options)));
-  return menu.entries.flatMap(({ title, options }): Finding[] => {
+  return menu.entries.flatMap(({ title, options }, i): Finding[] => {
     const link = ostreeLink(options);
     if (link === undefined || links.has(link)) return [];
     const message = `${displayBytes(title) || 'an entry'}: leads to ${displayBytes(link)}, which no boot entry leads to any more`;
-    return [{ severity: 'error', code: 'menu-entry-stale', where: menu.path, message, remedy }];
+    const severity = i === 0 ? 'error' : 'warning';
+    return [{ severity, code: 'menu-entry-stale', where: menu.path, message, remedy }];
   });
 }
 

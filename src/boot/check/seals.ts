@@ -16,6 +16,7 @@ import type { Sysroot } from '../../deployment/sysroot.ts';
 import { verifyDeployments } from '../../deployment/verify.ts';
 import { verityDigest } from '../../formats/verity.ts';
 import type { Finding, Severity } from '../../image/findings.ts';
+import { DEPLOYMENT_IMAGE } from '../../image/store.ts';
 import type { Depth } from '../../image/verify-objects.ts';
 import { Repository } from '../../repository/repository.ts';
 import type { BootTarget } from '../state.ts';
@@ -128,23 +129,15 @@ export async function checkSeals(
   return findings.map((finding) => ({ ...finding, severity: severityAtBoot(finding, options.policy) }));
 }
 
-/** Findings of {@link verifyDeployments} about an image: the boot then has none to use. */
-const IMAGE_CODES: ReadonlySet<string> = new Set([
-  'not-sealed',
-  'image-missing',
-  'image-replaced',
-  'image-unreadable',
-  'image-digest',
-  'image-verity',
-  'image-damaged',
-]);
-
 /** An object without fs-verity gives EIO in a sealed root, whatever the policy. */
 const OBJECT_CODES: ReadonlySet<string> = new Set(['object-without-verity', 'objects-without-verity']);
 
-function severityAtBoot({ severity, code }: Finding, policy: BootPolicy): Severity {
+/** What the check at boot sees, though it may be less than an error to `verify`. */
+const DEMANDED: ReadonlySet<string> = new Set(['image-verity', 'not-sealed']);
+
+function severityAtBoot({ severity, code, where }: Finding, policy: BootPolicy): Severity {
   if (OBJECT_CODES.has(code)) return severity === 'warning' ? 'error' : severity;
-  if (!IMAGE_CODES.has(code)) return severity;
-  if (severity === 'unchecked' && code !== 'not-sealed') return severity;
-  return unsealed(policy);
+  if (!where.endsWith(`/${DEPLOYMENT_IMAGE}`)) return severity;
+  // An image that cannot be used is not used.
+  return severity === 'error' || DEMANDED.has(code) ? unsealed(policy) : severity;
 }

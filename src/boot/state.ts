@@ -197,14 +197,15 @@ class StateReader {
   #target(entry: EntryState): BootTarget[] {
     const { deployment, initrds } = entry;
     if (deployment === undefined) return [];
-    const { path, repositoryPath } = this.#sysroot;
+    const { path, repositoryPath, deployments } = this.#sysroot;
+    const booted = deployments.find((one) => one.booted);
     const [first] = initrds;
     return [
       {
         deployment,
         entry,
         image: readImageState(deployment, repositoryPath, this.#system),
-        kernel: this.#attempt('kernel-unreadable', () => deploymentKernel(deployment, this.#system)),
+        kernel: this.#attempt('kernel-unreadable', () => deploymentKernel(deployment, this.#system, booted)),
         initramfsPath: first === undefined ? undefined : bootFilePath(path, first),
         composefs: this.#attempt('prepare-root-unreadable', () =>
           composefsOfOstree(deployment, entry.options, this.#system),
@@ -306,13 +307,13 @@ class StateReader {
   /** What could not be read becomes a problem; bugs and interruptions stay exceptions. */
   #report(code: string, error: unknown): void {
     if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
-    const where = error.details.where ?? error.details.path;
-    this.#problems.push({
-      severity: 'error',
-      code,
-      where: typeof where === 'string' ? where : this.#sysroot.path,
-      message: error.message,
-    });
+    const named = error.details.where ?? error.details.path;
+    const where = typeof named === 'string' ? named : this.#sysroot.path;
+    // Most messages begin with the place, which is said already.
+    const message = error.message.startsWith(where)
+      ? error.message.slice(where.length).replace(/^(: | (?=at ))/, '')
+      : error.message;
+    this.#problems.push({ severity: 'error', code, where, message });
   }
 }
 

@@ -49,7 +49,7 @@ export function chooseWay(
     const [best] = loader.ways;
     if (best !== undefined) return best;
     return {
-      refusal: `no boot loader was found that reads the boot entries or a menu made from them (${loader.evidence.join('; ')})`,
+      refusal: `no boot loader was found that reads the boot entries or a menu made from them (${loader.evidence.join('; ')}); who knows better names a way with initramfs in sealtree.conf`,
     };
   }
   // Where nothing is known, who sets the way knows more than we do.

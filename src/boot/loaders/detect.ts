@@ -102,7 +102,8 @@ function nothing(candidates: readonly Candidate[]): Omit<LoaderState, 'backEnd'>
   return {
     name: seen?.name ?? 'none',
     readsEntries: seen?.readsEntries ?? 'none',
-    initrds: 'first',
+    // Where nothing is known, who sets the way knows more than we do.
+    initrds: seen === undefined ? 'all' : 'first',
     menus: candidates.flatMap(({ menus }) => menus),
     regenerate: undefined,
     command: undefined,

@@ -45,7 +45,7 @@ async function change(
         ? undefined
         : async (plan, state) => {
             context.clearProgress();
-            if (!json) showPlan(context, plan, state);
+            if (!json) showPlan(context, plan, state, { diffs: false });
             return await context.confirm(verb === 'install' ? 'Make these changes?' : 'Take all of it back?');
           },
       onStep: (step, number, { steps }) => {
@@ -64,7 +64,8 @@ function report(context: Context, verb: BootPlan['verb'], { outcome, plan, state
   const isFailed = outcome === 'refused' || outcome === 'declined';
   if (json) context.printJson(`boot-${verb}`, { outcome, ...bootPlanJson(plan, state) });
   else if (outcome === 'declined') context.print('Nothing is changed.');
-  else if (outcome === 'refused' || (outcome === 'nothing' && !quiet)) showPlan(context, plan, state);
+  else if (outcome === 'refused' || (outcome === 'nothing' && !quiet))
+    showPlan(context, plan, state, { diffs: false });
   else if (outcome === 'done' && !quiet) {
     // Who was asked has read them.
     if (yes) for (const { where, message } of plan.warnings) context.say('warning', `${where}: ${message}`);

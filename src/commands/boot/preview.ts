@@ -4,7 +4,7 @@ import { bootSettings } from '../../boot/change.ts';
 import { type BootPlan, planInstall, planRemove } from '../../boot/plan.ts';
 import { type BootState, readBootState } from '../../boot/state.ts';
 import type { Context } from '../context.ts';
-import { bootPlanJson, renderBootPlan } from '../text/boot-plan.ts';
+import { bootPlanJson, type RenderPlanOptions, renderBootPlan } from '../text/boot-plan.ts';
 import { installTree } from './tree.ts';
 
 export interface TreeOption {
@@ -23,11 +23,16 @@ export async function previewOf(context: Context, verb: BootPlan['verb']): Promi
   const state = await readBootState(sysroot, bootSettings(sysroot, system), context.progress(), system);
   context.clearProgress();
   const plan = verb === 'install' ? planInstall(state) : planRemove(state);
-  showPlan(context, plan, state);
+  showPlan(context, plan, state, { diffs: true });
   return plan.refusals.length > 0 ? ExitCode.findings : ExitCode.ok;
 }
 
-export function showPlan(context: Context, plan: BootPlan, state: BootState): void {
+export function showPlan(
+  context: Context,
+  plan: BootPlan,
+  state: BootState,
+  options: RenderPlanOptions,
+): void {
   if (context.options.json) context.printJson('boot-plan', bootPlanJson(plan, state));
-  else for (const line of renderBootPlan(plan, state, context.style)) context.print(line);
+  else for (const line of renderBootPlan(plan, state, context.style, options)) context.print(line);
 }

@@ -6,7 +6,7 @@ import { shellWord } from '../../base/shell.ts';
 import { bootCommand } from '../../boot/check/context.ts';
 import { diffLines, unifiedDiff } from '../../boot/diffs.ts';
 import { bootFolder, removerPath } from '../../boot/journal.ts';
-import type { BootPlan, BootStep } from '../../boot/plan.ts';
+import type { BootPlan, BootStep, StepOf } from '../../boot/plan.ts';
 import { findObstacles } from '../../boot/refusals.ts';
 import type { BootState } from '../../boot/state.ts';
 import type { Style } from '../output.ts';
@@ -15,8 +15,18 @@ import { wrap } from './wrap.ts';
 
 const INDENT = '     ';
 
+export interface RenderPlanOptions {
+  /** Whether every edited file is shown as a diff; it is named in any case. */
+  readonly diffs: boolean;
+}
+
 /** The whole plan. */
-export function renderBootPlan(plan: BootPlan, state: BootState, style: Style): string[] {
+export function renderBootPlan(
+  plan: BootPlan,
+  state: BootState,
+  style: Style,
+  options: RenderPlanOptions,
+): string[] {
   const { refusals, warnings, steps, verb } = plan;
   const lines: string[] = [];
   if (refusals.length > 0) {
@@ -38,14 +48,16 @@ export function renderBootPlan(plan: BootPlan, state: BootState, style: Style): 
         `To ${verb} it takes ${steps.length === 1 ? 'one step' : `${steps.length} steps, in this order`}. The system boots before and after each of them; a run that is cut off is gone on with by running it again.`,
       ),
       '',
-      ...steps.flatMap((step, i) => renderStep(step, i + 1, state, style)),
+      ...steps.flatMap((step, i) => renderStep(step, i + 1, plan, state, style)),
     );
   if (warnings.length > 0) lines.push('', ...renderFindings(warnings, style));
   if (plan.before !== undefined) lines.push('', ...renderBefore(plan.before, state, style));
   if (steps.length === 0) return lines;
   lines.push(...renderUntouched(plan, state, style), ...renderAfter(plan, state, style));
   const diffs = steps.flatMap((step) => renderDiff(step, state, style));
-  if (diffs.length > 0) lines.push('', style.bold('Every edited file, as a diff'), '', ...diffs);
+  if (diffs.length === 0) return lines;
+  if (options.diffs) lines.push('', style.bold('Every edited file, as a diff'), '', ...diffs);
+  else lines.push('', `Every edit as a diff: sealtree boot ${verb} --dry-run`);
   return lines;
 }
 
@@ -57,8 +69,14 @@ function nothingToDo({ verb, before }: BootPlan): string {
 }
 
 /** What is done, and below it the files and what is to be known of it. */
-function renderStep(step: BootStep, number: number, state: BootState, style: Style): string[] {
-  const { what, notes } = describeStep(step, state);
+function renderStep(
+  step: BootStep,
+  number: number,
+  { verb }: BootPlan,
+  state: BootState,
+  style: Style,
+): string[] {
+  const { what, notes } = describeStep(step, verb, state);
   return [
     ...wrap(style.bold(what), INDENT, `${String(number).padStart(2)}.  `),
     ...notes.flatMap((note) => wrap(note, INDENT)),
@@ -70,8 +88,8 @@ interface Description {
   readonly notes: readonly string[];
 }
 
-function describeStep(step: BootStep, state: BootState): Description {
-  const name = (path: string): string => displayMessage(relative(state.sysroot.path, path));
+function describeStep(step: BootStep, verb: BootPlan['verb'], state: BootState): Description {
+  const name = (path: string): string => shortName(relative(state.sysroot.path, path));
   switch (step.kind) {
     case 'record':
       return {
@@ -89,7 +107,7 @@ function describeStep(step: BootStep, state: BootState): Description {
         notes: ['Their bytes can then be read and removed, but not changed. It stays when sealtree goes.'],
       };
     case 'edit':
-      return describeEdit(step.what, step.path, step.entry?.deployment?.index, name);
+      return describeEdit(step, verb, name);
     case 'menu':
       return {
         what: "Have the boot loader's menu generated again",
@@ -121,20 +139,31 @@ function describeStep(step: BootStep, state: BootState): Description {
 }
 
 function describeEdit(
-  what: (BootStep & { kind: 'edit' })['what'],
-  path: string,
-  index: number | undefined,
+  { what, path, entry }: StepOf<'edit'>,
+  verb: BootPlan['verb'],
   name: (path: string) => string,
 ): Description {
-  const of = index === undefined ? '' : ` of deployment ${index}`;
+  const of = entry?.deployment === undefined ? '' : ` of deployment ${entry.deployment.index}`;
   const whats = {
-    'repository-config': "Edit the repository's configuration: fs-verity for all that ostree writes",
-    'seal-pin': `Edit the boot entry${of}: its seal pin`,
-    'overlay-initrd': `Edit the boot entry${of}: its overlay initrd`,
-    menu: "Edit the boot loader's menu, which ostree makes of the boot entries",
+    install: {
+      'repository-config': 'Have ostree turn on fs-verity for all that it writes from now on',
+      'seal-pin': `Put the seal pin into the boot entry${of}`,
+      'overlay-initrd': `Name the mount script in the boot entry${of}`,
+      menu: "Bring the seal pins into the boot loader's menu, as ostree would",
+    },
+    remove: {
+      'repository-config': 'Have ostree decide about fs-verity as it did before',
+      'seal-pin': `Take the seal pin out of the boot entry${of}`,
+      'overlay-initrd': `Take the mount script out of the boot entry${of}`,
+      menu: "Take the seal pins out of the boot loader's menu, as ostree would",
+    },
   };
-  return { what: whats[what], notes: [name(path)] };
+  return { what: whats[verb][what], notes: [name(path)] };
 }
+
+/** A path for one line: of a checksum the first digits tell enough. */
+const shortName = (path: string): string =>
+  displayMessage(path).replace(/([0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
 
 function renderBefore(command: string, state: BootState, style: Style): string[] {
   return [
@@ -152,7 +181,7 @@ function renderUntouched({ untouched }: BootPlan, { sysroot }: BootState, style:
     '',
     style.bold('Left alone'),
     ...untouched.flatMap(({ path, why }) =>
-      wrap(displayMessage(`${relative(sysroot.path, path)}: ${why}`), '    ', '  '),
+      wrap(shortName(`${relative(sysroot.path, path)}: ${why}`), '    ', '  '),
     ),
   ];
 }

@@ -1,7 +1,7 @@
 /**
  * Runs the tests: `node test/run.ts` all that need nothing but Node, `node test/run.ts system` those that need
- * root and the oracles. Further words pick the files whose path contains one of them. Prints why tests were
- * skipped; fails when one failed or none ran.
+ * root and the oracles, `node test/run.ts boot` those that boot machines. Further words pick the files whose path
+ * contains one of them. Prints why tests were skipped; fails when one failed or none ran.
  */
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -11,14 +11,18 @@ import { dot, spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const [suite, words] =
-  process.argv[2] === 'system' ? ['system', process.argv.slice(3)] : ['plain', process.argv.slice(2)];
 
-/** Not part of `npm test`: what needs root and oracles, and measurements. */
-const APART = ['test/system/', 'test/bench/'];
+/** What is not part of `npm test`, by the word that runs it. */
+const SUITES: Readonly<Record<string, string>> = { system: 'test/system/', boot: 'test/machine/' };
+/** Nor is this: measurements. */
+const APART = [...Object.values(SUITES), 'test/bench/'];
 
-const files = globSync(suite === 'system' ? 'test/system/**/*.test.ts' : 'test/**/*.test.ts', { cwd: root })
-  .filter((file) => suite === 'system' || !APART.some((folder) => file.startsWith(folder)))
+const [first = '', ...others] = process.argv.slice(2);
+const suite = SUITES[first];
+const words = suite === undefined ? process.argv.slice(2) : others;
+
+const files = globSync(`${suite ?? 'test/'}**/*.test.ts`, { cwd: root })
+  .filter((file) => suite !== undefined || !APART.some((folder) => file.startsWith(folder)))
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
   .sort();
 
@@ -32,7 +36,7 @@ let failed = 0;
 const skipped: string[] = [];
 
 /** A file that hangs, or does not exit, would keep the run from ending. */
-const SILENCE_MS = (suite === 'system' ? 15 : 3) * 60_000;
+const SILENCE_MS = (suite === undefined ? 3 : 15) * 60_000;
 const abort = new AbortController();
 const watchdog = setTimeout(() => {
   console.error(`\nnothing happened for ${SILENCE_MS / 60_000} minutes; what still runs is ended`);
@@ -43,8 +47,8 @@ const events = run({
   signal: abort.signal,
   cwd: root,
   files: files.map((file) => join(root, file)),
-  // System tests share the machine's mounts, loop devices and locks.
-  concurrency: suite === 'system' ? 1 : availableParallelism(),
+  // Those that need root share this machine's mounts, loop devices and locks, and machines its processors.
+  concurrency: suite === undefined ? availableParallelism() : 1,
 });
 events.on('test:pass', (event: EventData.TestPass) => {
   if (event.skip !== undefined && event.skip !== false) {

@@ -199,7 +199,7 @@ const SEALING = [
   'mount -i -t overlay -o ro,metacopy=on,redirect_dir=on,verity=require,lowerdir=/run/sealtree/check/lower::/root composefs /run/sealtree/check/root',
   'umount -l /run/sealtree/check',
   'mount -i -t erofs -o ro /root/.ostree.cfs /run/sealtree/lower',
-  'mount -i -t overlay -o ro,metacopy=on,redirect_dir=on,verity=require,lowerdir=/run/sealtree/lower::/root/sysroot/ostree/repo/objects composefs /run/sealtree/root',
+  'mount -i -t overlay -o ro,metacopy=on,redirect_dir=on,verity=require,lowerdir=/run/sealtree/lower::/root/sysroot/ostree/repo/objects /dev/sda1 /run/sealtree/root',
   'mount --rbind /root/etc /run/sealtree/root/etc',
   'mount --rbind /root/sysroot /run/sealtree/root/sysroot',
   'umount -l /root',

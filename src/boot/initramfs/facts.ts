@@ -65,7 +65,9 @@ const MAX_KEPT_BYTES = 8 << 20;
 export const keepForFacts: NonNullable<CpioReaderOptions['keep']> = ({ name, mode, size }) => {
   if (!isRegular(mode) || size > MAX_KEPT_BYTES) return false;
   const path = cpioPath(name);
-  if (path.startsWith(`${OWN}/`)) return !/^(bin|lib|modules)\//.test(path.slice(OWN.length + 1));
+  // Of what the addition brings from the deployment only the list: the rest is large, and tells nothing.
+  if (path.startsWith(`${OWN}/`))
+    return path === `${OWN}/modules/LOAD` || !/^(bin|lib|modules)\//.test(path.slice(OWN.length + 1));
   return (
     PROGRAM_FOLDERS.some((folder) => path === `${folder}/mount`) ||
     PREPARE_ROOT.includes(path) ||

@@ -15,7 +15,7 @@ import { checkKernelFacts } from './check/kernel-facts.ts';
 import { checkLeftovers } from './check/leftovers.ts';
 import { checkMenus } from './check/menus.ts';
 import { checkCounters, checkRefusal, checkSoftReboot } from './check/reboots.ts';
-import { checkPin, checkSeals } from './check/seals.ts';
+import { checkPin, checkSeals, checkStaged } from './check/seals.ts';
 import { type BootFilesSize, checkSpace } from './check/space.ts';
 import type { EntryState } from './entries.ts';
 import type { InitramfsArchive } from './initramfs/read.ts';
@@ -103,6 +103,7 @@ class BootCheck {
     yield* this.#notInstalled();
     const sealing = targets.filter((target) => this.#scripts.has(target));
     yield* await checkSeals(sealing, sysroot, { ...this.#options, policy, unpinned }, this.#system);
+    if (this.#scripts.size > 0) yield* checkStaged(sysroot, { policy, unpinned }, this.#system);
     yield* this.#storage();
     yield* checkCounters(entries);
     yield* checkRefusal(entries, policy, onRefusal);

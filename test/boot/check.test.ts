@@ -1,5 +1,6 @@
 /** Damage of every kind to what a boot reads must be found, and nothing else. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   globSync,
@@ -8,22 +9,24 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { type ByteString, stringToBytes } from '../../src/base/bytes.ts';
+import type { ByteString } from '../../src/base/bytes.ts';
 import { FormatError, InterruptedError } from '../../src/base/errors.ts';
 import { S_IFREG } from '../../src/base/mode.ts';
 import { Progress, silent } from '../../src/base/progress.ts';
 import type { System } from '../../src/base/system.ts';
 import { checkKernelImage } from '../../src/boot/check/kernel-image.ts';
 import { type CheckOptions, checkBoot, softRebootNotes } from '../../src/boot/check.ts';
+import { type ExtendedInitramfs, splitAddition } from '../../src/boot/initramfs/extended.ts';
 import type { InitramfsSettings } from '../../src/boot/initramfs-settings.ts';
 import { bootFolder, formatJournal, journalPath } from '../../src/boot/journal.ts';
-import { SEAL_PIN_KARG } from '../../src/boot/pin.ts';
-import { type BootState, readBootState } from '../../src/boot/state.ts';
+import { type BootState, type BootTarget, readBootState } from '../../src/boot/state.ts';
+import { judgeVerity, type Volume } from '../../src/boot/storage.ts';
 import { readSettings } from '../../src/config/settings.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { writeCpio } from '../../src/formats/cpio.ts';
@@ -37,6 +40,7 @@ import {
   standInInitramfs,
   standInKernel,
 } from '../support/bootable-sysroot.ts';
+import fc from '../support/fast-check.ts';
 import { faultSystem } from '../support/fault-system.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
@@ -49,7 +53,7 @@ const settingsFor = (policy: Policy): InitramfsSettings => ({
 });
 
 /** The state of a sysroot whose sealtree.conf has these lines in `[boot]`. */
-async function readState(sysroot: BootableSysroot, lines: string, work: Sandbox): Promise<BootState> {
+async function readState(sysroot: BootableSysroot, lines: string): Promise<BootState> {
   const { path, system } = sysroot;
   const root = join(path, '..', `${basename(path)}-root`);
   mkdirSync(join(root, 'etc/sealtree'), { recursive: true });
@@ -66,8 +70,13 @@ async function findingsOf(
   options: Partial<CheckOptions> = {},
 ): Promise<Finding[]> {
   const all = { depth: 'metadata', progress: silent(), rehearse: undefined, ...options } as const;
-  const findings = await Array.fromAsync(checkBoot(state, all, system));
-  return findings.filter(({ code }) => code !== 'loader-unknown');
+  return (await collect(checkBoot(state, all, system))).filter(({ code }) => code !== 'loader-unknown');
+}
+
+async function collect(found: AsyncIterable<Finding>): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for await (const finding of found) findings.push(finding);
+  return findings;
 }
 
 /** `severity code`, sorted: what a check comes down to. */
@@ -448,7 +457,7 @@ describe('boot check', () => {
     it(`finds nothing wrong with what install leaves, policy ${policy}`, async () => {
       using work = new Sandbox();
       const sysroot = await installed(work, policy);
-      const state = await readState(sysroot, `policy=${policy}\n`, work);
+      const state = await readState(sysroot, `policy=${policy}\n`);
       assert.deepEqual(await findingsOf(state, sysroot.system, { depth: 'paranoid' }), []);
     });
 
@@ -457,10 +466,7 @@ describe('boot check', () => {
         using work = new Sandbox();
         const sysroot = await installed(work, policy);
         await damage(sysroot, policy);
-        const findings = await findingsOf(
-          await readState(sysroot, `policy=${policy}\n`, work),
-          sysroot.system,
-        );
+        const findings = await findingsOf(await readState(sysroot, `policy=${policy}\n`), sysroot.system);
         assert.deepEqual(
           summary(findings),
           policy === 'enforce' ? enforce : prefer,
@@ -473,4 +479,382 @@ describe('boot check', () => {
           );
       });
   }
+});
+
+/** syslinux, with the menu that ostree's back end would write for the entries as they are. */
+function addSyslinux({ path, entries }: BootableSysroot): string {
+  const value = (text: string, key: string): string => new RegExp(`^${key} (.*)$`, 'm').exec(text)?.[1] ?? '';
+  const labels = entries.map((entry) => {
+    const text = readFileSync(entry, 'latin1');
+    return `LABEL ${value(text, 'title')}\n\tKERNEL ${value(text, 'linux')}\n\tAPPEND ${value(text, 'options')}\n\tINITRD ${value(text, 'initrd')}\n`;
+  });
+  const menu = join(path, 'boot/loader.0/syslinux.cfg');
+  writeFileSync(menu, `DEFAULT ${/LABEL (.*)/.exec(labels[0] ?? '')?.[1]}\n\n${labels.join('')}`);
+  mkdirSync(join(path, 'boot/syslinux'));
+  symlinkSync('../loader/syslinux.cfg', join(path, 'boot/syslinux/syslinux.cfg'));
+  return menu;
+}
+
+describe('boot check of a generated menu', () => {
+  const check = async (
+    work: Sandbox,
+    change: (menu: string, sysroot: BootableSysroot) => void | Promise<void>,
+  ) => {
+    const sysroot = await installed(work, 'enforce');
+    await change(addSyslinux(sysroot), sysroot);
+    return await findingsOf(await readState(sysroot, 'policy=enforce\n'), sysroot.system);
+  };
+
+  const MENUS: Readonly<
+    Record<string, readonly [change: (text: string) => string, want: readonly string[]]>
+  > = {
+    'the same as the entries': [(text) => text, []],
+    'no pins, as before the install': [
+      (text) => text.replace(/ sealtree\.pin=\S+/g, ''),
+      ['error menu-pin', 'error menu-pin', 'error menu-pin'],
+    ],
+    'the pin of another image': [
+      (text) => text.replace(/(pin=\w+:)\w+/, `$1${'0'.repeat(64)}`),
+      ['error menu-pin'],
+    ],
+    'other arguments': [
+      (text) => text.replace('root=LABEL=root', 'root=LABEL=old'),
+      ['warning menu-options'],
+    ],
+    'another kernel': [
+      (text) => text.replace(/KERNEL \S+/, 'KERNEL /ostree/old/vmlinuz'),
+      ['error menu-kernel'],
+    ],
+    'another initramfs': [(text) => text.replace(/INITRD \S+/, 'INITRD /old.img'), ['error menu-initrd']],
+    'no initramfs': [(text) => text.replace(/\tINITRD .*\n/, ''), ['error menu-initrd']],
+    'the deployments of before': [
+      (text) => text.replaceAll('/ostree/boot.0/', '/ostree/boot.1/'),
+      [
+        'error menu-entry-missing',
+        'error menu-entry-stale',
+        'warning menu-entry-missing',
+        'warning menu-entry-missing',
+        'warning menu-entry-stale',
+        'warning menu-entry-stale',
+      ],
+    ],
+  };
+  for (const [name, [change, want]] of Object.entries(MENUS))
+    it(`with ${name}`, async () => {
+      using work = new Sandbox();
+      const findings = await check(work, (menu) => {
+        const text = readFileSync(menu, 'latin1');
+        writeFileSync(menu, change(text), 'latin1');
+      });
+      assert.deepEqual(summary(findings), want, JSON.stringify(findings, undefined, 2));
+      for (const { remedy } of findings) assert.match(remedy?.[0] ?? '', /^sealtree boot install --sysroot /);
+    });
+
+  it('knows that syslinux loads only the first initrd', async () => {
+    using work = new Sandbox();
+    const findings = await check(work, (_, sysroot) => {
+      // The way for loaders that load all of them.
+      const bytes = readFileSync(sysroot.initrds[1]);
+      const { additionStart, additionEnd } = splitAddition(bytes, 'initrd') as ExtendedInitramfs;
+      const addition = bytes.subarray(additionStart, additionEnd);
+      const name = `/ostree/initramfs-overlays/${createHash('sha256').update(addition).digest('hex')}.img`;
+      const path = join(sysroot.path, 'boot', name);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, addition);
+      replace(sysroot.initrds[1], standInInitramfs());
+      edit(entryOf(sysroot, 2), (text) => `${text}initrd ${name}\n`);
+    });
+    assert.deepEqual(summary(findings), ['error initramfs-without-script']);
+  });
+});
+
+describe('boot check of what is around the entries', () => {
+  const TITLE: Readonly<Record<string, (sysroot: BootableSysroot) => Promise<void>>> = {
+    'as ostree left it': async () => {},
+    'pinned, but without the script': async (sysroot) => {
+      await installBoot(sysroot, settingsFor('prefer'));
+      for (const path of sysroot.initrds) replace(path, standInInitramfs());
+    },
+  };
+  const WANTED: Readonly<Record<string, readonly string[]>> = {
+    'as ostree left it': ['warning not-installed'],
+    'pinned, but without the script': [
+      'warning initramfs-without-script',
+      'warning initramfs-without-script',
+    ],
+  };
+  for (const [name, make] of Object.entries(TITLE))
+    it(`says that a machine boots plain: ${name}`, async () => {
+      using work = new Sandbox();
+      const sysroot = await makeBootableSysroot(work.join('sysroot'));
+      await make(sysroot);
+      const findings = await findingsOf(await readState(sysroot, ''), sysroot.system);
+      assert.deepEqual(summary(findings), WANTED[name]);
+    });
+
+  it('does not say ok of a boot loader that it does not know', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    const state = await readState(sysroot, 'policy=enforce\n');
+    const options = { depth: 'metadata', progress: silent(), rehearse: undefined } as const;
+    const findings = await collect(checkBoot(state, options, sysroot.system));
+    assert.deepEqual(summary(findings), ['unchecked loader-unknown']);
+  });
+
+  it('names the file system that cannot have fs-verity, and what turns it on', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    const state = await readState(sysroot, 'policy=enforce\n');
+    const device = { path: '/dev/vda1', number: '254:1', kind: 'disk', isReadOnly: false } as const;
+    const judged = (answer: string, type = 'ext4'): BootState => ({
+      ...state,
+      storage: {
+        ...state.storage,
+        verity: judgeVerity({
+          volume: { ...state.storage.sysroot, type, device, blockSizeBytes: 4096, isReadOnly: false },
+          mountOptions: [],
+          answer,
+          kernelRelease: '6.12.0',
+          kernelHasVerity: 'yes',
+          pageSizeBytes: 4096,
+        }),
+      },
+    });
+    const [feature] = await findingsOf(judged('EOPNOTSUPP'), sysroot.system);
+    assert.equal(feature?.code, 'storage-feature');
+    assert.deepEqual(feature?.remedy, ['tune2fs -O verity /dev/vda1']);
+    assert.deepEqual(summary(await findingsOf(judged('ENOTTY', 'xfs'), sysroot.system)), [
+      'error storage-xfs',
+    ]);
+  });
+
+  it('sees that the next update has no room', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    const state = await readState(sysroot, 'policy=enforce\n');
+    const small = (volume: Volume): Volume => ({ ...volume, availableBytes: 1000 });
+    const { storage } = state;
+    const full = {
+      ...state,
+      storage: { ...storage, boot: small(storage.boot), sysroot: small(storage.sysroot) },
+    };
+    const findings = await findingsOf(full, sysroot.system);
+    assert.deepEqual(summary(findings), ['warning boot-space', 'warning sysroot-space']);
+    const [needed] = findings.filter(({ code }) => code === 'boot-space');
+    const bytes = readFileSync(sysroot.initrds[0]).length;
+    assert.match(needed?.message ?? '', new RegExp(`^1000 bytes are free, .* need about ${bytes}$`));
+  });
+
+  it('counts the kernel too where /boot is a file system of its own', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    const state = await readState(sysroot, 'policy=enforce\n');
+    const initrd = readFileSync(sysroot.initrds[0]).length;
+    const withSpace = (availableBytes: number, bootIsSeparate: boolean): BootState => ({
+      ...state,
+      storage: { ...state.storage, bootIsSeparate, boot: { ...state.storage.boot, availableBytes } },
+    });
+    assert.deepEqual(summary(await findingsOf(withSpace(initrd, false), sysroot.system)), []);
+    assert.deepEqual(summary(await findingsOf(withSpace(initrd, true), sysroot.system)), [
+      'warning boot-space',
+    ]);
+  });
+
+  const SPACE: readonly (readonly [config: string, want: readonly string[]])[] = [
+    ['min-free-space-size=1MB', []],
+    ['min-free-space-size=4000000TB', ['warning sysroot-space']],
+    ['min-free-space-size=much', ['unchecked sysroot-space']],
+    ['min-free-space-percent=100', ['warning sysroot-space']],
+    ['min-free-space-percent=0', []],
+  ];
+  for (const [line, want] of SPACE)
+    it(`heeds core.${line}`, async () => {
+      using work = new Sandbox();
+      const sysroot = await installed(work, 'enforce');
+      edit(join(sysroot.repositoryPath, 'config'), (text) => text.replace('[core]\n', `[core]\n${line}\n`));
+      const state = await readState(sysroot, 'policy=enforce\n');
+      assert.deepEqual(summary(await findingsOf(state, sysroot.system)), want);
+    });
+
+  it('warns of a refusal that would restart for ever', async () => {
+    using work = new Sandbox();
+    const sysroot = await makeBootableSysroot(work.join('sysroot'));
+    const settings: InitramfsSettings = { policy: 'enforce', unpinned: 'refuse', onRefusal: 'reboot' };
+    await installBoot(sysroot, settings);
+    const lines = 'policy=enforce\non-refusal=reboot\n';
+    assert.deepEqual(summary(await findingsOf(await readState(sysroot, lines), sysroot.system)), [
+      'warning refusal-loop',
+    ]);
+    const [first = ''] = sysroot.entries;
+    renameSync(first, first.replace('.conf', '+3.conf'));
+    assert.deepEqual(summary(await findingsOf(await readState(sysroot, lines), sysroot.system)), []);
+  });
+
+  it('rehearses what has the script, and only that', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    replace(sysroot.initrds[1], standInInitramfs());
+    const rehearsed: string[] = [];
+    const findings = await findingsOf(await readState(sysroot, 'policy=enforce\n'), sysroot.system, {
+      rehearse: ({ deployment }) => {
+        rehearsed.push(deployment.id);
+        const { id: where } = deployment;
+        return Promise.resolve([{ severity: 'unchecked', code: 'rehearsal', where, message: 'not here' }]);
+      },
+    });
+    assert.equal(rehearsed.length, 2);
+    for (const id of rehearsed) assert.match(id, /^alpha\//);
+    assert.deepEqual(summary(findings), [
+      'error initramfs-without-script',
+      'unchecked rehearsal',
+      'unchecked rehearsal',
+    ]);
+  });
+
+  it('says what a kernel of a deployment cannot do', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    const folder = join(sysroot.deploymentPaths[2] as string, 'usr/lib/modules', RELEASE);
+    edit(join(folder, 'config'), (text) => text.replace('CONFIG_FS_VERITY=y\n', ''));
+    const findings = await findingsOf(await readState(sysroot, 'policy=enforce\n'), sysroot.system);
+    assert.deepEqual(summary(findings), ['error kernel-cannot', 'error kernel-cannot']);
+    assert.match(findings[0]?.message ?? '', /cannot refuse changed objects: .*CONFIG_FS_VERITY/);
+  });
+
+  it('says what is not known of a kernel', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    const folder = join(sysroot.deploymentPaths[2] as string, 'usr/lib/modules', RELEASE);
+    rmSync(join(folder, 'config'));
+    const findings = await findingsOf(await readState(sysroot, 'policy=enforce\n'), sysroot.system);
+    assert.deepEqual([...new Set(summary(findings))], ['unchecked kernel-unknown']);
+  });
+
+  it('tells a person why a soft reboot is refused that went before', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    const state = await readState(sysroot, 'policy=enforce\n');
+    assert.deepEqual(softRebootNotes(state.targets), []);
+    const [first, ...others] = state.targets as [BootTarget, ...BootTarget[]];
+    const booted = { ...first, deployment: { ...first.deployment, booted: true } };
+    const notes = softRebootNotes([booted, ...others]);
+    // The others are of another commit: other image, other pin.
+    assert.equal(notes.length, 2);
+    assert.match(notes[0] ?? '', /^ostree refuses a soft reboot to alpha\/[0-9a-f]{64}\.0: its seal pin/);
+  });
+
+  it('changes nothing', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    const counted = faultSystem(sysroot.system);
+    const state = await readState({ ...sysroot, system: counted }, 'policy=enforce\n');
+    await findingsOf(state, counted, { depth: 'deep' });
+    assert.deepEqual(counted.steps, []);
+  });
+
+  it('ends when it is told to', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    const state = await readState(sysroot, 'policy=enforce\n');
+    const progress = new Progress({ signal: AbortSignal.abort() });
+    await assert.rejects(findingsOf(state, sysroot.system, { progress }), InterruptedError);
+  });
+});
+
+describe('a kernel file', () => {
+  const pe = (): Buffer => {
+    const bytes = Buffer.alloc(2048, 1);
+    bytes.fill(0, 0, 0x40);
+    bytes.write('MZ', 0, 'latin1');
+    bytes.writeUInt32LE(0x40, 0x3c);
+    bytes.write('PE\0\0', 0x40, 'latin1');
+    bytes.writeUInt16LE(1, 0x46);
+    bytes.writeUInt16LE(152, 0x54);
+    // PE32+: 16 data directories, the fifth of which is where the certificates are.
+    bytes.fill(0, 0x58, 0x58 + 152);
+    bytes.writeUInt16LE(0x20b, 0x58);
+    bytes.writeUInt32LE(5, 0x58 + 108);
+    bytes.writeUInt32LE(1900, 0x58 + 112 + 32);
+    bytes.writeUInt32LE(148, 0x58 + 112 + 36);
+    const section = 0x58 + 152;
+    bytes.write('.text\0\0\0', section, 'latin1');
+    bytes.writeUInt32LE(1000, section + 16);
+    bytes.writeUInt32LE(512, section + 20);
+    return bytes;
+  };
+  const elf = (isWide: boolean, isLittle: boolean): Buffer => {
+    const bytes = Buffer.alloc(1000, 1);
+    bytes.fill(0, 0, 64 + 56);
+    bytes.write('\x7fELF', 0, 'latin1');
+    bytes[4] = isWide ? 2 : 1;
+    bytes[5] = isLittle ? 1 : 2;
+    const u16 = (value: number, at: number) =>
+      isLittle ? bytes.writeUInt16LE(value, at) : bytes.writeUInt16BE(value, at);
+    const word = (value: number, at: number) => {
+      if (isWide && isLittle) bytes.writeBigUInt64LE(BigInt(value), at);
+      else if (isWide) bytes.writeBigUInt64BE(BigInt(value), at);
+      else if (isLittle) bytes.writeUInt32LE(value, at);
+      else bytes.writeUInt32BE(value, at);
+    };
+    word(64, isWide ? 0x20 : 0x1c);
+    u16(isWide ? 56 : 32, isWide ? 0x36 : 0x2a);
+    u16(1, isWide ? 0x38 : 0x2c);
+    word(200, 64 + (isWide ? 8 : 4));
+    word(800, 64 + (isWide ? 32 : 16));
+    return bytes;
+  };
+  const zImage = (): Buffer => {
+    const bytes = Buffer.alloc(600, 1);
+    bytes.writeUInt32LE(0x016f2818, 0x24);
+    bytes.writeUInt32LE(0x8000, 0x28);
+    bytes.writeUInt32LE(0x8000 + 600, 0x2c);
+    return bytes;
+  };
+  const FORMS: readonly (readonly [name: string, bytes: Buffer, form: string])[] = [
+    ['for x86', standInKernel(1), 'bzImage'],
+    ['with an EFI stub', pe(), 'EFI'],
+    ['for ARM', zImage(), 'zImage'],
+    ['as ELF, 64 bits', elf(true, true), 'ELF'],
+    ['as ELF, 64 bits, big-endian', elf(true, false), 'ELF'],
+    ['as ELF, 32 bits', elf(false, true), 'ELF'],
+    ['as ELF, 32 bits, big-endian', elf(false, false), 'ELF'],
+    ['compressed', gzipSync(Buffer.alloc(9000, 'kernel')), 'gzip'],
+  ];
+  for (const [name, bytes, form] of FORMS)
+    it(`${name} is whole only to its last byte`, () => {
+      assert.equal(checkKernelImage(bytes, 'kernel'), form);
+      for (const size of [bytes.length - 1, bytes.length >> 1])
+        assert.throws(
+          () => checkKernelImage(bytes.subarray(0, size), 'kernel'),
+          FormatError,
+          `${size} bytes`,
+        );
+    });
+
+  it('without a known form is not called whole', () => {
+    assert.equal(checkKernelImage(Buffer.alloc(100, 'x'), 'kernel'), undefined);
+  });
+
+  it('that holds anything ends in an answer or a FormatError', () => {
+    const starts = [...FORMS.map(([, bytes]) => bytes), Buffer.alloc(100, 'x')];
+    const change = fc.record({ at: fc.nat(1200), value: fc.nat(255) });
+    fc.assert(
+      fc.property(
+        fc.nat(starts.length - 1),
+        fc.array(change, { maxLength: 8 }),
+        fc.nat(),
+        (i, changes, size) => {
+          const start = starts[i] as Buffer;
+          const bytes = Buffer.from(start.subarray(0, size % (start.length + 1)));
+          for (const { at, value } of changes) if (at < bytes.length) bytes[at] = value;
+          try {
+            checkKernelImage(bytes, 'kernel');
+          } catch (error) {
+            assert(error instanceof FormatError, String(error));
+          }
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
 });

@@ -11,14 +11,17 @@ import { errnoOf, SealtreeError } from '../../base/errors.ts';
 import type { Progress } from '../../base/progress.ts';
 import type { System } from '../../base/system.ts';
 import type { BootPolicy } from '../../config/settings.ts';
+import { readImageState } from '../../deployment/image-state.ts';
 import { sealCommand } from '../../deployment/remedy.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
 import { verifyDeployments } from '../../deployment/verify.ts';
+import { joinKargs } from '../../formats/kargs.ts';
 import { verityDigest } from '../../formats/verity.ts';
 import type { Finding, Severity } from '../../image/findings.ts';
 import { DEPLOYMENT_IMAGE } from '../../image/store.ts';
 import type { Depth } from '../../image/verify-objects.ts';
 import { Repository } from '../../repository/repository.ts';
+import { sealPinOf, sealPinValues } from '../pin.ts';
 import type { BootTarget } from '../state.ts';
 import { bootCommand, unsealed } from './context.ts';
 
@@ -85,6 +88,42 @@ export function checkPin(
       );
     }
   }
+}
+
+/**
+ * A staged deployment gets its entry at shutdown, with the kernel arguments that stand in its state, or else with
+ * those of the deployment it was merged from: by then nobody is there to look.
+ */
+export function checkStaged(
+  sysroot: Sysroot,
+  options: Pick<SealCheckOptions, 'policy' | 'unpinned'>,
+  system: System,
+): Finding[] {
+  const staged = sysroot.deployments.find((deployment) => deployment.staged);
+  if (staged === undefined || staged.finalizationLocked) return [];
+  const image = readImageState(staged, sysroot.repositoryPath, system);
+  const [value, ...others] = sealPinValues(joinKargs(staged.kargs ?? []));
+  const expected = image.recorded === undefined ? undefined : sealPinOf(staged.checksum, image.recorded);
+  if (value !== undefined && others.length === 0 && expected !== undefined) {
+    if (value === `${expected.commitPrefix}:${expected.imageDigest}`) return [];
+  }
+  const what =
+    staged.kargs === undefined
+      ? "no kernel arguments of its own, so it gets those of the deployment it follows, another one's seal pin with them"
+      : value === undefined
+        ? 'no seal pin'
+        : 'a seal pin that is not of its image';
+  const isLenient = options.policy === 'prefer' || options.unpinned === 'plain';
+  return [
+    {
+      severity: isLenient ? 'warning' : 'error',
+      code: 'staged-pin',
+      where: staged.path,
+      message: `staged with ${what}: it will ${isLenient ? 'boot plain' : 'refuse to boot'} next`,
+      deployments: [staged.id],
+      remedy: [`ostree admin undeploy ${staged.index}`],
+    },
+  ];
 }
 
 function digestOfImage(path: string, system: System): Digest | undefined {

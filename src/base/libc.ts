@@ -26,7 +26,7 @@ export interface Libc {
 /** A C string: text without NUL (passed as UTF-8), or bytes that end in NUL. */
 export type CPath = string | Uint8Array;
 
-/** Requests of include/uapi/linux/fs.h and fsverity.h. */
+/** Requests of include/uapi/linux/fs.h and fsverity.h, and of fs/ext4/ext4.h. */
 export const Ioctl = {
   /** FS_IOC_GETFLAGS, _IOR('f', 1, long); the kernel reads and writes 32 bits. */
   getFlags: 0x80086601,
@@ -36,6 +36,12 @@ export const Ioctl = {
   enableVerity: 0x40806685,
   /** FS_IOC_MEASURE_VERITY, _IOWR('f', 134, struct fsverity_digest). */
   measureVerity: 0xc0046686,
+  /** EXT4_IOC_CHECKPOINT, _IOW('f', 43, __u32): flags, of which none is ours. */
+  ext4Checkpoint: 0x4004662b,
+  /** FIFREEZE, _IOWR('X', 119, int); the argument is not looked at. */
+  freeze: 0xc0045877,
+  /** FITHAW, _IOWR('X', 120, int). */
+  thaw: 0xc0045878,
 } as const;
 
 /** FS_IMMUTABLE_FL of include/uapi/linux/fs.h. */

@@ -87,6 +87,7 @@ export const linuxSystem: System = {
   fsyncDirectory: (path) =>
     withOpen(path, constants.O_DIRECTORY, (fd) => attempt('fsync', path, () => fsyncSync(fd))),
   syncfs,
+  checkpoint,
   mkdir: (path, mode = 0o755) => attempt('make the folder', path, () => void mkdirSync(path, mode)),
   rmdir: (path) => attempt('remove the folder', path, () => rmdirSync(path)),
   rename: (from, to) => attempt(`rename to ${showPath(to)}`, from, () => renameSync(from, to)),
@@ -196,6 +197,29 @@ function syncfs(path: Path): void {
     if (c.syncfs(fd) === -1) throw new IoError('flush the file system of', showPath(path), c.errno());
   });
 }
+
+function checkpoint(path: Path): void {
+  syncfs(path);
+  const { type } = statfs(path);
+  const requests = JOURNALS.get(type) ?? [];
+  if (requests.length === 0) return;
+  const c = libc('write a journal to its place');
+  withOpen(path, 0, (fd) => {
+    // One directly after the other: a file system must not stay frozen.
+    const errors = requests.map((request) => (c.ioctl(fd, request, NO_FLAGS) === -1 ? c.errno() : undefined));
+    const errno = errors.find((error) => error !== undefined && error !== 'EPERM' && !lacksFeature(error));
+    if (errno !== undefined) throw new IoError('write the journal to its place of', showPath(path), errno);
+  });
+}
+
+/** How a file system with a journal is told to empty it; of the others, what syncfs writes is where loaders look. */
+const JOURNALS: ReadonlyMap<string, readonly number[]> = new Map([
+  ['ext3', [Ioctl.ext4Checkpoint]],
+  ['ext4', [Ioctl.ext4Checkpoint]],
+  ['xfs', [Ioctl.freeze, Ioctl.thaw]],
+]);
+
+const NO_FLAGS = Buffer.alloc(8);
 
 function statfs(path: Path): FileSystemFacts {
   const facts = attempt('statfs', path, () => statfsSync(path));

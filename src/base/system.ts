@@ -101,6 +101,12 @@ export interface SystemWrites {
   /** Opens a folder, fsyncs it and closes it: makes the names in it durable. */
   fsyncDirectory(path: Path): void;
   syncfs(path: Path): void;
+  /**
+   * {@link syncfs}, and where the file system has a journal, all of it written to its place: boot loaders read ext4
+   * and XFS without looking at the journal, so what is only in there does not exist for them. As far as the kernel lets the caller: it asks for
+   * CAP_SYS_ADMIN, and knows the request from Linux 5.14 on (ext4).
+   */
+  checkpoint(path: Path): void;
   /** One level. The umask applies to `mode` (default 0755). */
   mkdir(path: Path, mode?: number): void;
   rmdir(path: Path): void;

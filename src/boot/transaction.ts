@@ -269,7 +269,7 @@ class Transaction {
   }
 
   #settle(folder: string): void {
-    this.#system.syncfs(folder);
+    this.#system.checkpoint(folder);
   }
 }
 

@@ -88,6 +88,7 @@ test('failures name the path, the operation and the errno', () => {
     () => system.rename(missing, work.join('other')),
     () => system.fsyncDirectory(missing),
     () => system.syncfs(missing),
+    () => system.checkpoint(missing),
   ]) {
     assert.throws(call, (error: unknown) => failsWith('ENOENT')(error) && String(error).includes(missing));
   }

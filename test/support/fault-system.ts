@@ -45,6 +45,7 @@ const WRITES: Readonly<Record<keyof SystemWrites, true>> = {
   fsync: true,
   fsyncDirectory: true,
   syncfs: true,
+  checkpoint: true,
   mkdir: true,
   rmdir: true,
   rename: true,

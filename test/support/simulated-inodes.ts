@@ -65,6 +65,7 @@ export function simulateInodes(base: System, options: { readonly verity: boolean
     fsync: () => undefined,
     fsyncDirectory: () => undefined,
     syncfs: () => undefined,
+    checkpoint: () => undefined,
     isImmutable: (path) => immutable.has(path.toString()),
     setImmutable(path, wanted) {
       if (wanted) immutable.add(path.toString());

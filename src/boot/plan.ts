@@ -8,7 +8,7 @@
  * and it cannot be had); seal pins, which nobody reads yet; the loader's menu; the mount script last, since under
  * `enforce` it refuses entries without a pin. Remove goes the other way.
  */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type ByteString, bytesToText } from '../base/bytes.ts';
 import {
@@ -25,6 +25,7 @@ import { additionPath, type Installed, installedPath, removerPath } from './jour
 import type { InitramfsWay, Regenerate } from './loaders/loader.ts';
 import { type MenuEntry, ostreeLink } from './loaders/menu.ts';
 import { menuWithOptions } from './loaders/text-menus.ts';
+import { overlayLine, overlayPath, sumIn } from './overlays.ts';
 import { entryWithSealPin } from './pin.ts';
 import { findObstacles, installRefusals, installWarnings, wayOf } from './refusals.ts';
 import { renderRemover } from './remover.ts';
@@ -310,16 +311,30 @@ function scriptSteps(state: BootState, desired: Desired, edited: Edited): BootSt
   const files = [...new Map([...overlays.values()].map((addition) => [addition.sha256, addition])).values()];
   const writes = files
     .filter(({ sha256 }) => !state.overlays.some((overlay) => overlay.sha256 === sha256 && overlay.isWhole))
-    .map((addition): BootStep => ({ kind: 'overlay', path: overlayPath(state, addition.sha256), addition }));
-  const ours = new Set([...(state.installed?.additions ?? []), ...files.map(({ sha256 }) => sha256)]);
+    .map(
+      (addition): BootStep => ({
+        kind: 'overlay',
+        path: overlayPath(state.sysroot.path, addition.sha256),
+        addition,
+      }),
+    );
+  const ours = new Set([
+    ...(state.installed?.additions ?? []),
+    ...[...files, ...state.overlays].map(({ sha256 }) => sha256),
+  ]);
   const lines = state.targets.flatMap(({ entry, initramfsPath }) => {
     const addition = initramfsPath === undefined ? undefined : overlays.get(initramfsPath);
     return editEntry(entry, 'overlay-initrd', edited, (content) => withOverlay(content, addition, ours));
   });
   const appends = state.initramfs.flatMap((one) => appendStep(one, appended.get(one.path)));
   const restores = state.initramfs.flatMap((one) => restoreStep(one, appended.get(one.path)));
+  const isNamedElsewhere = (sha256: string): boolean =>
+    state.entries.some(
+      ({ deployment, initrds }) =>
+        deployment === undefined && initrds.some((initrd) => initrd.endsWith(`/${sha256}.img`)),
+    );
   const unused = state.overlays
-    .filter(({ sha256 }) => ours.has(sha256) && !files.some((file) => file.sha256 === sha256))
+    .filter(({ sha256 }) => !files.some((file) => file.sha256 === sha256) && !isNamedElsewhere(sha256))
     .map(({ path }) => path);
   return [
     ...writes,
@@ -344,28 +359,21 @@ function restoreStep(
   return [{ kind: 'restore', path, original }];
 }
 
-const OVERLAYS = 'ostree/initramfs-overlays';
-
-const overlayPath = ({ boot }: BootState, sha256: string): string =>
-  join(boot.path, OVERLAYS, `${sha256}.img`);
-
-/** The entry with our overlay initrd as its last one, or with none of ours; those of others stay. */
+/** The entry with this overlay initrd of ours as its last one, or with none of ours; those of others stay. */
 function withOverlay(
   entry: BlsEntry,
   addition: WantedAddition | undefined,
   ours: ReadonlySet<string>,
 ): BlsEntry {
-  const initrds = blsValues(entry, 'initrd');
-  const name = addition === undefined ? undefined : `${addition.sha256}.img`;
-  if (name !== undefined && initrds.some((initrd) => basename(bytesToText(initrd)) === name)) return entry;
-  const others = initrds.filter((initrd) => {
-    const file = basename(bytesToText(initrd));
-    return !(file.endsWith('.img') && ours.has(file.slice(0, -'.img'.length)));
-  });
+  const sumOf = (initrd: ByteString): string => sumIn(basename(bytesToText(initrd))) ?? '';
+  const kept = blsValues(entry, 'initrd').filter(
+    (initrd) => !ours.has(sumOf(initrd)) || sumOf(initrd) === addition?.sha256,
+  );
+  const isThere = kept.some((initrd) => sumOf(initrd) === addition?.sha256);
   // With sysroot.bootprefix ostree writes paths from the root of the system.
-  const prefix = others[0]?.startsWith('/boot/') === true ? '/boot' : '';
-  const all = name === undefined ? others : [...others, `${prefix}/${OVERLAYS}/${name}` as ByteString];
-  return setBlsValues(entry, 'initrd' as ByteString, all);
+  const prefix = kept[0]?.startsWith('/boot/') === true ? '/boot' : '';
+  const line = addition === undefined || isThere ? [] : [overlayLine(prefix, addition.sha256) as ByteString];
+  return setBlsValues(entry, 'initrd' as ByteString, [...kept, ...line]);
 }
 
 function recordStep(state: BootState, way: InitramfsWay, desired: Desired): BootStep[] {

@@ -3,12 +3,11 @@
  * initramfs files, the loader, the file system below, and what an earlier install left. Everything that
  * {@link ./plan.ts} decides follows from this, and nothing else is looked at.
  */
-import { basename, join } from 'node:path';
-import { type ByteString, bytesToString, bytesToText } from '../base/bytes.ts';
-import { isHex64, nativeEngine } from '../base/digest.ts';
-import { errnoOf, SealtreeError } from '../base/errors.ts';
+import { join } from 'node:path';
+import { nativeEngine } from '../base/digest.ts';
+import { SealtreeError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
-import type { System, SystemReads } from '../base/system.ts';
+import type { System } from '../base/system.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { type ImageState, readImageState } from '../deployment/image-state.ts';
@@ -20,7 +19,7 @@ import { bootFilePath } from './check/boot-files.ts';
 import { type EntryState, readBootEntries } from './entries.ts';
 import { buildAddition } from './initramfs/addition.ts';
 import { decompress } from './initramfs/decompress.ts';
-import { ADDITION_NAME, splitAddition } from './initramfs/extended.ts';
+import { splitAddition } from './initramfs/extended.ts';
 import { describeInitramfs, type InitramfsFacts, keepForFacts } from './initramfs/facts.ts';
 import { firstFiles } from './initramfs/first-files.ts';
 import { readInitramfs } from './initramfs/read.ts';
@@ -37,6 +36,7 @@ import {
 import { type DeploymentKernel, deploymentKernel } from './kernel.ts';
 import { detectLoader } from './loaders/detect.ts';
 import type { LoaderState } from './loaders/loader.ts';
+import { namesIn, type OverlayFile, readOverlays, sumIn } from './overlays.ts';
 import { composefsOfOstree } from './prepare-root.ts';
 import { type ProtectionState, readProtection } from './protect.ts';
 import { readStorage, type StorageState } from './storage.ts';
@@ -80,15 +80,6 @@ export interface WantedAddition {
   readonly bytes: Buffer;
   /** What is needed and nowhere to be had. */
   readonly lacks: readonly Finding[];
-}
-
-/** An addition of ours among the overlay initrds. */
-export interface OverlayFile {
-  readonly path: string;
-  /** By its name. */
-  readonly sha256: string;
-  /** Whether its content has that sum. */
-  readonly isWhole: boolean;
 }
 
 export interface BootState {
@@ -176,7 +167,7 @@ class StateReader {
       entries,
       targets,
       initramfs,
-      overlays: readOverlays(join(bootPath, 'ostree/initramfs-overlays'), system),
+      overlays: readOverlays(sysroot.path, system),
       repositoryMode: repository?.mode,
       config: { path: config, bytes: system.readFile(config) },
       storage: readStorage(sysroot.path, system),
@@ -188,7 +179,7 @@ class StateReader {
       installed: this.#attempt('installed-unreadable', () => readInstalled(repositoryPath, system)),
       hasInstalled: system.lstatIfExists(installedPath(repositoryPath)) !== undefined,
       remover: this.#attempt('remover-unreadable', () => readIfExists(removerPath(repositoryPath), system)),
-      additions: namesIn(additionsFolder(repositoryPath), system).flatMap(sumOf),
+      additions: namesIn(additionsFolder(repositoryPath), system).flatMap((name) => sumIn(name) ?? []),
       journal: this.#attempt('journal-unreadable', () => readJournal(repositoryPath, system)),
       problems: this.#problems,
     };
@@ -336,39 +327,4 @@ function initramfsSettings(
     unpinned: unpinned.value,
     onRefusal: onRefusal.value === 'auto' ? (isCounted ? 'reboot' : 'emergency') : onRefusal.value,
   };
-}
-
-function readOverlays(folder: string, system: SystemReads): OverlayFile[] {
-  return namesIn(folder, system).flatMap((name): OverlayFile[] => {
-    const [sum] = sumOf(name);
-    const path = join(folder, name);
-    if (sum === undefined || system.lstat(path).isFile() === false) return [];
-    const bytes = system.readFile(path);
-    if (!isAddition(bytes)) return [];
-    return [{ path, sha256: sum, isWhole: sha256(bytes) === sum }];
-  });
-}
-
-/** Where the file name stands in a gzip header without other optional fields (RFC 1952). */
-const GZIP_NAME_OFFSET = 10;
-
-const isAddition = (bytes: Buffer): boolean =>
-  bytesToString(bytes, GZIP_NAME_OFFSET, GZIP_NAME_OFFSET + ADDITION_NAME.length) === ADDITION_NAME;
-
-/** The sum in `SHA256.img`; nothing for other names. */
-function sumOf(name: string): string[] {
-  const sum = basename(name, '.img');
-  return name.endsWith('.img') && isHex64(sum) ? [sum] : [];
-}
-
-function namesIn(folder: string, system: SystemReads): string[] {
-  let names: ByteString[];
-  try {
-    names = system.readdir(folder);
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw error;
-    return [];
-  }
-  return names.map(bytesToText).sort();
 }

@@ -24,6 +24,7 @@ import {
   removerPath,
   writeBootFile,
 } from './journal.ts';
+import { overlaysFolder } from './overlays.ts';
 import type { BootPlan, BootStep, StepOf } from './plan.ts';
 import { protectRepository } from './protect.ts';
 import {
@@ -68,25 +69,39 @@ export async function carryOut(
       await transaction.run(step);
     }
   }
+  if (plan.verb === 'remove') removeIfEmpty(overlaysFolder(sysroot.path), system);
   end(repositoryPath, system);
 }
 
-/** Takes the journal away, and with it the folder where it was the last thing in it. */
+/** Takes the journal away, and with it the folders where there is nothing else in them. */
 function end(repositoryPath: string, system: System): void {
   const path = journalPath(repositoryPath);
-  const folder = bootFolder(repositoryPath);
   if (system.lstatIfExists(path) !== undefined) {
     system.unlink(path);
-    system.fsyncDirectory(folder);
+    system.fsyncDirectory(dirname(path));
   }
-  if (system.lstatIfExists(folder) === undefined || system.readdir(folder).length > 0) return;
+  for (const folder of ownFolders(repositoryPath)) removeIfEmpty(folder, system);
+}
+
+function removeIfEmpty(folder: string, system: System): void {
+  if (!isEmpty(folder, system)) return;
   system.rmdir(folder);
   system.fsyncDirectory(dirname(folder));
 }
 
-/** Whether a run that was killed left a file behind. */
+/** The inner one first. */
+const ownFolders = (repositoryPath: string): string[] => [
+  additionsFolder(repositoryPath),
+  bootFolder(repositoryPath),
+];
+
+const isEmpty = (folder: string, system: SystemReads): boolean =>
+  system.lstatIfExists(folder) !== undefined && system.readdir(folder).length === 0;
+
+/** Whether a run that was killed left something behind. */
 export const hasLeftovers = (sysroot: Sysroot, system: SystemReads): boolean =>
-  findLeftovers(temporaryFolders(sysroot, system), system).length > 0;
+  findLeftovers(temporaryFolders(sysroot, system), system).length > 0 ||
+  ownFolders(sysroot.repositoryPath).some((folder) => isEmpty(folder, system));
 
 /** Where this transaction writes aside. */
 function temporaryFolders({ path, bootVersion, repositoryPath }: Sysroot, system: SystemReads): string[] {
@@ -250,15 +265,8 @@ class Transaction {
   }
 
   #unlink(paths: readonly string[]): void {
-    const folders = new Set(paths.map(dirname));
     for (const path of paths) this.#system.unlink(path);
-    for (const folder of folders) {
-      this.#system.fsyncDirectory(folder);
-      // ostree makes it again when it needs it.
-      if (this.#system.readdir(folder).length > 0) continue;
-      this.#system.rmdir(folder);
-      this.#system.fsyncDirectory(dirname(folder));
-    }
+    for (const folder of new Set(paths.map(dirname))) this.#system.fsyncDirectory(folder);
   }
 
   #forget({ paths }: StepOf<'forget'>): void {

@@ -1,0 +1,108 @@
+/** Install and remove stopped at every one of their steps: the system boots then, and the next run goes on. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { SealtreeError } from '../../src/base/errors.ts';
+import type { Change } from '../../src/boot/change.ts';
+import type { BootPlan } from '../../src/boot/plan.ts';
+import { change, makeSealedSysroot, readState, snapshot } from '../support/boot-change.ts';
+import { type Boots, whatBoots } from '../support/boot-model.ts';
+import type { BootableSysroot } from '../support/bootable-sysroot.ts';
+import { type Fault, faultSystem, PowerCut } from '../support/fault-system.ts';
+import { Sandbox } from '../support/sandbox.ts';
+
+interface Case {
+  readonly settings: Readonly<Record<string, string>>;
+  /** Outcomes that an intermediate state may have. */
+  readonly allowed: readonly Boots[];
+}
+
+const CASES: readonly Case[] = [
+  { settings: { initramfs: 'append', policy: 'enforce' }, allowed: ['plain', 'sealed'] },
+  { settings: { initramfs: 'overlay', policy: 'enforce' }, allowed: ['plain', 'sealed'] },
+];
+
+/** The steps that are stopped at: the flushes between them change nothing in this model. */
+const isWrite = (call: string): boolean =>
+  !['fsync', 'fsyncDirectory', 'syncfs', 'checkpoint'].includes(call);
+
+for (const { settings, allowed } of CASES) {
+  describe(`stopped at any step, ${Object.values(settings).join(' ')}`, () => {
+    const work = new Sandbox();
+    let made = 0;
+    const fresh = (): Promise<BootableSysroot> => makeSealedSysroot(work, `sysroot${made++}`, settings);
+
+    /** Numbers of the steps of a run that is not disturbed. */
+    const writes: Record<BootPlan['verb'], number[]> = { install: [], remove: [] };
+
+    before(async () => {
+      const sysroot = await fresh();
+      for (const verb of ['install', 'remove'] as const) {
+        const counted = faultSystem(sysroot.system);
+        assert.equal((await change(sysroot, verb, counted)).outcome, 'done');
+        writes[verb] = counted.steps.flatMap(({ call }, i) => (isWrite(call) ? [i] : []));
+      }
+      assert.ok(writes.install.length > 40 && writes.remove.length > 20, JSON.stringify(writes));
+    });
+    after(() => work.dispose());
+
+    /** What every state in between has to be, and what the run after it makes of it. */
+    const checkAndFinish = async (
+      sysroot: BootableSysroot,
+      verb: BootPlan['verb'],
+      plain: ReadonlyMap<string, string>,
+      what: string,
+    ): Promise<void> => {
+      const boots = await whatBoots(sysroot);
+      assert.equal(boots.size, 3, what);
+      for (const [id, as] of boots) assert.ok(allowed.includes(as), `${what}: ${id}: ${as}`);
+      const next: Change = await change(sysroot, verb);
+      assert.ok(['done', 'nothing'].includes(next.outcome), `${what}: ${next.outcome}`);
+      if (verb === 'install') {
+        assert.deepEqual(
+          [...(await whatBoots(sysroot)).values()],
+          ['sealed', 'sealed', 'sealed'],
+          `${what}, then run again`,
+        );
+        assert.equal((await readState(sysroot, sysroot.system)).journal, undefined);
+        assert.equal((await change(sysroot, 'install')).outcome, 'nothing', what);
+        // A way back must lead to where it began.
+        assert.equal((await change(sysroot, 'remove')).outcome, 'done', what);
+      }
+      assert.deepEqual(snapshot(sysroot.path), plain, what);
+    };
+
+    for (const verb of ['install', 'remove'] as const) {
+      it(`boots after a power cut at any step of ${verb}, which can be run again`, async () => {
+        for (const at of writes[verb]) {
+          const sysroot = await fresh();
+          const plain = snapshot(sysroot.path);
+          if (verb === 'remove') await change(sysroot, 'install');
+          const fault: Fault = { kind: 'power-cut', at };
+          const broken = faultSystem(sysroot.system, fault);
+          await assert.rejects(change(sysroot, verb, broken), PowerCut);
+          const step = broken.steps[at];
+          await checkAndFinish(sysroot, verb, plain, `${verb} cut at ${at} (${step?.call} ${step?.subject})`);
+        }
+      });
+    }
+
+    it('boots after any step of install that failed, and says what failed', async () => {
+      const sysroot = await fresh();
+      const plain = snapshot(sysroot.path);
+      for (const at of writes.install) {
+        const broken = faultSystem(sysroot.system, { kind: 'fail', at, errno: 'ENOSPC' });
+        try {
+          await change(sysroot, 'install', broken);
+        } catch (error) {
+          assert.ok(error instanceof SealtreeError && /ENOSPC/.test(error.message), String(error));
+        }
+        const step = broken.steps[at];
+        const what = `install failed at ${at} (${step?.call} ${step?.subject})`;
+        for (const [id, as] of await whatBoots(sysroot))
+          assert.ok(allowed.includes(as), `${what}: ${id}: ${as}`);
+        assert.ok(['done', 'nothing'].includes((await change(sysroot, 'remove')).outcome), what);
+        assert.deepEqual(snapshot(sysroot.path), plain, what);
+      }
+    });
+  });
+}

@@ -390,7 +390,7 @@ const ROWS: readonly Row[] = [
     seen: 'a first file that cannot be read',
     world: { firstFiles: ['usr/bin/init', 'usr/lib/libc.so/'] },
     check: 'a file that user space needs first cannot be read',
-    found: /expected: \/usr\/lib\/libc\.so as it was sealed\n.*found: +Is a directory$/m,
+    found: /expected: \/usr\/lib\/libc\.so as sealed\n.*found: +Is a directory$/m,
   },
   {
     seen: 'an /etc that cannot be carried over',

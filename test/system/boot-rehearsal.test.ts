@@ -1,0 +1,189 @@
+/**
+ * The script that mounts the root, and its rehearsal, against a kernel that has fs-verity: a virtual machine with a
+ * deployment of ostree 2025.2. Also what only other tools can say: the template's bytes, and that the scripts are
+ * sound.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { after, before, it } from 'node:test';
+import { type Digest, digestOf } from '../../src/base/digest.ts';
+import { PAYLOAD_NAMES, payloadPath } from '../../src/boot/payload.ts';
+import { sealTemplateImage } from '../../src/boot/template.ts';
+import { verityDigest } from '../../src/formats/verity.ts';
+import type { Finding } from '../../src/image/findings.ts';
+import { type GuestRun, runInGuest } from '../support/guest-script.ts';
+import { describeSystem, oracle, runHost } from '../support/oracle.ts';
+import { OstreeSysroot } from '../support/ostree-sysroot.ts';
+import { Sandbox } from '../support/sandbox.ts';
+import { PROJECT, sealtree } from '../support/sealtree.ts';
+import { lintScripts } from '../support/shellcheck.ts';
+
+describeSystem('the template image', ['sid'], () => {
+  it('is the one mkcomposefs makes', () => {
+    for (const digest of ['00'.repeat(32), 'ff'.repeat(32), '0123456789abcdef'.repeat(4)]) {
+      const dump = `/ 0 40755 2 0 0 0 0.0 - - -\n/image 4096 100600 1 0 0 0 0.0 .ostree.cfs - ${digest}\n`;
+      const { bytes } = oracle('sid').run(['mkcomposefs', '--from-file', '-', '-'], { input: dump });
+      assert.deepEqual(bytes, sealTemplateImage(digest as Digest));
+    }
+  });
+});
+
+describeSystem('scripts for an initramfs', [], () => {
+  const scripts = PAYLOAD_NAMES.map(payloadPath).filter((path) => !/\.(conf|service)$/.test(path));
+
+  it('have nothing that shellcheck minds', () => lintScripts(scripts));
+
+  it('can be parsed by every shell they may meet', () => {
+    const portable = scripts.filter((path) => !path.endsWith('module-setup.sh'));
+    for (const shell of [['dash'], ['bash', '--posix'], ['busybox', 'sh']])
+      for (const path of portable) {
+        const [program = '', ...args] = shell;
+        const { status, stderr, error } = spawnSync(program, [...args, '-n', path], { encoding: 'utf8' });
+        assert.equal(error, undefined);
+        assert.equal(status, 0, stderr);
+      }
+  });
+});
+
+/** $deployment: its folder; $link: its boot link; $pin, $other: seal pins; $object: of the file that is read first. */
+const SCRIPT = `
+rehearse() { node /opt/sealtree/test/support/programs/rehearse.ts /disk 0 "$@"; }
+mkdir /disk
+mount /dev/vda /disk
+find /disk/ostree/repo/objects "/disk/$deployment/.ostree.cfs" -type f -size +0 -exec fsverity enable {} ';'
+step mounts-before cat /proc/self/mountinfo
+step pins rehearse \
+  enforce "root=LABEL=root $pin ostree=$link" \
+  enforce "$other ostree=$link" \
+  prefer "$other ostree=$link" \
+  enforce "sealtree.pin=000000000000:\${pin##*:} ostree=$link" \
+  enforce "ostree=$link" \
+  enforce "root=LABEL=root $pin"
+cp "/disk/$object" /run/object
+rm "/disk/$object"
+cp /run/object "/disk/$object"
+step unprotected rehearse enforce "$pin ostree=$link"
+step mounts-after cat /proc/self/mountinfo
+step left ls -A /run
+umount /disk
+`;
+
+describeSystem('the rehearsal of a boot', ['trixie', 'guest'], () => {
+  const work = new Sandbox();
+  after(() => work.dispose());
+  let guest: GuestRun;
+  let id: string;
+
+  before(async () => {
+    const sysroot = new OstreeSysroot(oracle('trixie'), work, ['os']);
+    sysroot.commit('os/1', { version: '1' });
+    const deployment = sysroot.deploy('os', 'os/1');
+    id = deployment.slice(join(sysroot.path, 'ostree/deploy/').length).replace('/deploy/', '/');
+    const path = (absolute: string): string => absolute.slice(sysroot.path.length + 1);
+    const find = [
+      'find',
+      join(sysroot.repositoryPath, 'objects'),
+      '-samefile',
+      join(deployment, 'usr/lib/os-release'),
+    ];
+    sealtree(['--sysroot', sysroot.path, 'seal']);
+    const pin = `sealtree.pin=${basename(deployment).slice(0, 12)}:`;
+    const image = digestOf(verityDigest(readFileSync(join(deployment, '.ostree.cfs'))));
+    const disk = work.write('disk.img', '');
+    const link = runHost([
+      'sh',
+      '-c',
+      'sed -n "s/^options .*ostree=//p" "$0"/boot/loader/entries/*',
+      sysroot.path,
+    ]);
+    const values = {
+      deployment: path(deployment),
+      pin: pin + image,
+      other: pin + 'e'.repeat(64),
+      link: link.stdout.trim().split(' ')[0] ?? '',
+      object: path(runHost(find).stdout.trim()),
+    };
+    runHost(['truncate', '--size', '64M', disk]);
+    runHost(['mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-O', 'verity', '-d', sysroot.path, disk]);
+    guest = await runInGuest(work.mkdir('guest'), {
+      script:
+        Object.entries(values)
+          .map(([name, value]) => `${name}=${value}\n`)
+          .join('') + SCRIPT,
+      disks: [disk],
+      modules: ['virtio_blk', 'erofs', 'overlay'],
+      files: {
+        'usr/bin/node': process.execPath,
+        'opt/sealtree/src': join(PROJECT, 'src'),
+        'opt/sealtree/contrib/boot': join(PROJECT, 'contrib/boot'),
+        'opt/sealtree/test/support/programs/rehearse.ts': join(PROJECT, 'test/support/programs/rehearse.ts'),
+        'opt/sealtree/package.json': join(PROJECT, 'package.json'),
+        'opt/sealtree/node_modules/koffi': join(PROJECT, 'node_modules/koffi'),
+        'opt/sealtree/node_modules/@koromix': join(PROJECT, 'node_modules/@koromix'),
+      },
+    });
+  });
+
+  /** Of all rehearsals of a step, in their order. */
+  const findings = (step: string): Finding[][] => {
+    const { status, stdout, stderr } = guest.step(step);
+    assert.equal(status, 0, stderr);
+    return stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Finding[]);
+  };
+
+  it('finds nothing where the root comes up sealed', () => {
+    assert.deepEqual(findings('pins')[0], []);
+  });
+
+  const REFUSED: readonly (readonly [
+    what: string,
+    step: string,
+    index: number,
+    severity: string,
+    message: RegExp,
+  ])[] = [
+    [
+      'another image',
+      'pins',
+      1,
+      'error',
+      /not the pinned one, .*, found a file with another fs-verity digest$/,
+    ],
+    ['another image under prefer', 'pins', 2, 'warning', /the deployment's image is not the pinned one/],
+    [
+      'a stale pin',
+      'pins',
+      3,
+      'error',
+      /is of another deployment, expected .*, found commit 000000000000\.\.$/,
+    ],
+    ['no pin', 'pins', 4, 'error', /has no seal pin/],
+    ['a command line that names no deployment', 'pins', 5, 'error', /left the root as it was/],
+    [
+      'an object without fs-verity',
+      'unprotected',
+      0,
+      'error',
+      /expected \/usr\/lib\/os-release as sealed, found a file without fs-verity$/,
+    ],
+  ];
+  for (const [what, step, index, severity, message] of REFUSED)
+    it(`says what the boot would say of ${what}`, () => {
+      const [finding, ...others] = findings(step)[index] ?? [];
+      assert.deepEqual(others, []);
+      assert.equal(finding?.severity, severity);
+      assert.equal(finding?.code, 'rehearsal-refused');
+      assert.equal(finding?.where, id);
+      assert.match(finding?.message ?? '', message);
+    });
+
+  it('leaves nothing behind', () => {
+    assert.equal(guest.step('mounts-after').stdout, guest.step('mounts-before').stdout);
+    assert.doesNotMatch(guest.step('left').stdout, /sealtree/);
+  });
+});

@@ -50,11 +50,16 @@ const COULD_NOT_SET_UP = 3;
 /**
  * Rehearses the boot of one deployment; no finding = its root came up sealed and could be read. Needs root, and a
  * kernel that can seal: else the finding is `unchecked`.
+ * @param kernel the running one
  */
-export async function rehearse(request: RehearsalRequest, system: System): Promise<Finding[]> {
+export async function rehearse(
+  request: RehearsalRequest,
+  system: System,
+  kernel: KernelFacts = kernelFacts(),
+): Promise<Finding[]> {
   const { deployment, settings } = request;
   const about = { where: deployment.id, deployments: [deployment.id] };
-  const obstacle = process.getuid?.() === 0 ? kernelObstacle(kernelFacts()) : 'only root can rehearse a boot';
+  const obstacle = process.getuid?.() === 0 ? kernelObstacle(kernel) : 'only root can rehearse a boot';
   if (obstacle !== undefined)
     return [{ severity: 'unchecked', code: 'rehearsal', message: obstacle, ...about }];
   if (deployment.unlocked === 'hotfix')

@@ -14,7 +14,7 @@ import { temporaryName } from '../image/store.ts';
 import { firstFiles } from './initramfs/first-files.ts';
 import { type InitramfsSettings, renderSettings } from './initramfs-settings.ts';
 import { type PayloadName, payloadFile } from './payload.ts';
-import { removeQuietly, renameDurably } from './replace.ts';
+import { findLeftovers, removeLeftovers, removeQuietly, renameDurably } from './replace.ts';
 import { sealTemplate } from './template.ts';
 
 export interface TreeFile {
@@ -89,18 +89,21 @@ export function planTreeInstall(tree: string, settings: InitramfsSettings, syste
 }
 
 /** Carries a plan out. Stopped at any point, it is carried on by planning and doing it again. @throws IoError */
-export function installIntoTree({ tree, changes }: TreePlan, system: System): void {
+export function installIntoTree({ tree, changes, unchanged }: TreePlan, system: System): void {
+  const folders = [...changes.map(({ path }) => path), ...unchanged].map((path) => dirname(join(tree, path)));
+  // What a run that was stopped left behind would be committed with the tree.
+  removeLeftovers(findLeftovers([...new Set(folders)], system), system);
   for (const { path, mode, after } of changes) {
     const target = join(tree, path);
     makeFolders(dirname(target), system);
     const temporary = join(dirname(target), temporaryName());
     try {
       fill(temporary, after, mode, system);
+      renameDurably(temporary, target, system);
     } catch (error) {
       removeQuietly(temporary, system);
       throw error;
     }
-    renameDurably(temporary, target, system);
   }
 }
 

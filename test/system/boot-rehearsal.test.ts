@@ -5,20 +5,28 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { textToBytes } from '../../src/base/bytes.ts';
+import { type Fact, type KernelFacts, kernelFacts } from '../../src/base/capabilities.ts';
 import { type Digest, digestOf } from '../../src/base/digest.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
 import { PAYLOAD_NAMES, payloadPath } from '../../src/boot/payload.ts';
+import { type RehearsalRequest, rehearse } from '../../src/boot/rehearsal.ts';
 import { sealTemplateImage } from '../../src/boot/template.ts';
+import type { Deployment } from '../../src/deployment/deployment.ts';
+import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { verityDigest } from '../../src/formats/verity.ts';
 import type { Finding } from '../../src/image/findings.ts';
+import { faultSystem } from '../support/fault-system.ts';
 import { type GuestRun, runInGuest } from '../support/guest-script.ts';
 import { describeSystem, oracle, runHost } from '../support/oracle.ts';
 import { OstreeSysroot } from '../support/ostree-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { PROJECT, sealtree } from '../support/sealtree.ts';
 import { lintScripts } from '../support/shellcheck.ts';
+import { makeSmallSysroot } from '../support/small-sysroot.ts';
 
 describeSystem('the template image', ['sid'], () => {
   it('is the one mkcomposefs makes', () => {
@@ -69,6 +77,90 @@ step mounts-after cat /proc/self/mountinfo
 step left ls -A /run
 umount /disk
 `;
+
+describeSystem('the rehearsal of a boot, where the kernel checks nothing', [], () => {
+  const fact = (state: Fact['state']): Fact => ({ state, reason: 'so says the test' });
+  const kernel = (verity: Fact['state']): KernelFacts => ({
+    ...kernelFacts(),
+    overlayVerity: fact(verity),
+    verity: fact(verity),
+  });
+  const stages = (): string[] => readdirSync('/run').filter((name) => name.startsWith('sealtree-rehearsal-'));
+
+  /** A deployment with an image, as far as a rehearsal looks. */
+  const makeRequest = async (work: Sandbox): Promise<RehearsalRequest> => {
+    const { path, commits } = await makeSmallSysroot(work.join('sysroot'));
+    const [deployment] = readSysroot(path, linuxSystem).deployments;
+    assert.ok(deployment !== undefined);
+    for (const name of ['usr', 'etc', 'sysroot', 'boot']) mkdirSync(join(deployment.path, name));
+    writeFileSync(join(deployment.path, '.ostree.cfs'), 'no image');
+    const commandLine = `sealtree.pin=${commits[1].slice(0, 12)}:${'e'.repeat(64)} ostree=/ostree/boot.0/alpha/x/0`;
+    return {
+      sysroot: path,
+      deployment,
+      commandLine: textToBytes(commandLine),
+      settings: { policy: 'prefer', unpinned: 'refuse', onRefusal: 'emergency' },
+    };
+  };
+
+  it('says so, and does not begin', async () => {
+    using work = new Sandbox();
+    const system = faultSystem(linuxSystem);
+    const [finding, ...others] = await rehearse(await makeRequest(work), system, kernel('no'));
+    assert.deepEqual(others, []);
+    assert.equal(finding?.severity, 'unchecked');
+    assert.match(
+      finding?.message ?? '',
+      /^the running kernel has no overlayfs' verity=require, .*: so says the test$/,
+    );
+    assert.deepEqual(system.steps, []);
+  });
+
+  it('is refused, when it was believed to check', async () => {
+    using work = new Sandbox();
+    const [finding, ...others] = await rehearse(await makeRequest(work), linuxSystem, kernel('yes'));
+    assert.deepEqual(others, []);
+    assert.deepEqual([finding?.severity, finding?.code], ['warning', 'rehearsal-refused']);
+    assert.match(finding?.message ?? '', /the deployment's image is not the pinned one/);
+  });
+
+  it('is not begun for an unlocked deployment', async () => {
+    using work = new Sandbox();
+    const request = await makeRequest(work);
+    const unlocked: Deployment = { ...request.deployment, unlocked: 'hotfix' };
+    const [finding] = await rehearse({ ...request, deployment: unlocked }, linuxSystem, kernel('yes'));
+    assert.match(finding?.message ?? '', /^the deployment is unlocked/);
+  });
+
+  it('is unchecked where the stage cannot be set up', async () => {
+    using work = new Sandbox();
+    const request = await makeRequest(work);
+    rmSync(join(request.deployment.path, 'usr'), { recursive: true });
+    const [finding, ...others] = await rehearse(request, linuxSystem, kernel('yes'));
+    assert.deepEqual(others, []);
+    assert.deepEqual([finding?.severity, finding?.code], ['unchecked', 'rehearsal']);
+    assert.match(finding?.message ?? '', /^the boot could not be rehearsed here: .*usr/);
+  });
+
+  it('leaves no stage behind, whichever step of making it fails', async () => {
+    using work = new Sandbox();
+    const request = await makeRequest(work);
+    const before = stages();
+    for (let at = 0; ; at++) {
+      // Steps of taking it down come after those of setting it up; here only those are to fail.
+      const system = faultSystem(linuxSystem, { kind: 'fail', at, errno: 'ENOSPC' });
+      const outcome = await rehearse(request, system, kernel('yes')).then(
+        () => 'done',
+        () => 'failed',
+      );
+      const failed = system.steps[at];
+      if (outcome === 'done' || failed?.call === 'unlink' || failed?.call === 'rmdir') break;
+      assert.deepEqual(stages(), before, `step ${at} of setting up: ${failed?.call}`);
+    }
+    for (const name of stages().filter((one) => !before.includes(one)))
+      rmSync(join('/run', name), { recursive: true });
+  });
+});
 
 describeSystem('the rehearsal of a boot', ['trixie', 'guest'], () => {
   const work = new Sandbox();

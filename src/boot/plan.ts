@@ -27,7 +27,7 @@ import { type MenuEntry, ostreeLink } from './loaders/menu.ts';
 import { menuWithOptions } from './loaders/text-menus.ts';
 import { overlayLine, overlayPath, sumIn } from './overlays.ts';
 import { entryWithSealPin } from './pin.ts';
-import { findObstacles, installRefusals, installWarnings, wayOf } from './refusals.ts';
+import { findObstacles, installRefusals, installWarnings, removeRefusals, wayOf } from './refusals.ts';
 import { renderRemover } from './remover.ts';
 import { withIntegrity, withoutIntegrity } from './repo-config.ts';
 import type { BootInitramfs, BootState, BootTarget, WantedAddition } from './state.ts';
@@ -73,7 +73,12 @@ export type BootStep =
       readonly addition: WantedAddition;
     }
   /** The initramfs becomes the original again. */
-  | { readonly kind: 'restore'; readonly path: string; readonly original: string }
+  | {
+      readonly kind: 'restore';
+      readonly path: string;
+      /** Undefined when the deployment has lost it: then what lies in the extended file is taken. */
+      readonly original: string | undefined;
+    }
   | { readonly kind: 'overlay'; readonly path: string; readonly addition: WantedAddition }
   /** Takes away additions that nothing uses any more. */
   | { readonly kind: 'unlink'; readonly paths: readonly string[] }
@@ -132,8 +137,12 @@ export function planInstall(state: BootState): BootPlan {
   return { ...common, steps, untouched: untouchedBy(state, pathsOf(steps)), before };
 }
 
-/** What remove would do. */
+/** What remove would do. With refusals it has no steps. */
 export function planRemove(state: BootState): BootPlan {
+  const common = { verb: 'remove' as const, way: undefined, before: undefined };
+  const refusals = removeRefusals(state);
+  if (refusals.length > 0)
+    return { ...common, refusals, warnings: [], steps: [], untouched: untouchedBy(state, new Set()) };
   const nothing: Desired = { pinned: new Set(), appended: new Map(), overlays: new Map() };
   const scripts = scriptSteps(state, nothing, new Map());
   const pins = pinSteps(state, () => 'take', afterEdits(scripts));
@@ -141,13 +150,11 @@ export function planRemove(state: BootState): BootPlan {
   const { steps: config, warnings } = unconfigStep(state);
   const steps = [...scripts, ...pins, ...menu, ...config, ...forgetStep(state)];
   return {
-    verb: 'remove',
-    way: undefined,
+    ...common,
     steps,
-    refusals: [],
+    refusals,
     warnings: [...warnings, ...notActive(state, pins)],
     untouched: untouchedBy(state, pathsOf(steps)),
-    before: undefined,
   };
 }
 
@@ -352,10 +359,10 @@ function appendStep(initramfs: BootInitramfs, wanted: WantedAddition | undefined
 }
 
 function restoreStep(
-  { path, original, appended }: BootInitramfs,
+  { path, original, content }: BootInitramfs,
   wanted: WantedAddition | undefined,
 ): BootStep[] {
-  if (wanted !== undefined || original === undefined || appended === undefined) return [];
+  if (wanted !== undefined || (content !== 'extended' && content !== 'damaged')) return [];
   return [{ kind: 'restore', path, original }];
 }
 
@@ -385,7 +392,7 @@ function recordStep(state: BootState, way: InitramfsWay, desired: Desired): Boot
     integrityBefore: before?.integrityBefore ?? withIntegrity(state.config.bytes, state.config.path)?.before,
     additions: [...new Set([...(before?.additions ?? []), ...additions.map(({ sha256 }) => sha256)])],
   };
-  const remover = renderRemover(installed, state.loader, state.boot.path);
+  const remover = renderRemover(installed, state);
   const isThere =
     before !== undefined &&
     isDeepStrictEqual(before, installed) &&

@@ -215,6 +215,39 @@ function spaceRefusals({ initramfs, boot, overlays }: BootState, way: InitramfsW
   return [{ severity: 'error', code: 'boot-full', where: boot.path, message }];
 }
 
+/** Why remove does nothing: as long as the script is there and refuses what has no seal pin, the pins have to stay. */
+export function removeRefusals({ initramfs }: BootState): Finding[] {
+  return initramfs.flatMap((one): Finding[] => {
+    const { path, deployments } = one;
+    const refusal = (code: string, message: string): Finding[] => [
+      { severity: 'error', code, where: path, message, deployments },
+    ];
+    if (one.content === 'unreadable')
+      return refusal(
+        'initramfs-unreadable',
+        'it cannot be read: whether the mount script is in it is not known',
+      );
+    if (one.content === 'damaged' && one.original === undefined)
+      return refusal(
+        'initramfs-damaged',
+        'it is damaged, and the deployment has no other: the script stays in it',
+      );
+    if (needsPins(one)) return refusal('script-in-initramfs', GENERATED_ENFORCING);
+    return [];
+  });
+}
+
+/** What to say where taking the pins would leave a system that does not boot. */
+export const GENERATED_ENFORCING =
+  'it was generated with the mount script and policy = enforce, which refuses entries without a seal pin: deploy one that was generated without, or with policy = prefer, first';
+
+/** Whether a generator put a script into it that refuses entries without a pin. */
+export function needsPins({ facts }: Pick<BootInitramfs, 'facts'>): boolean {
+  const { sealtree } = facts ?? {};
+  if (sealtree?.by !== 'generator' || !sealtree.isHooked) return false;
+  return sealtree.settings?.policy === 'enforce' && sealtree.settings.unpinned === 'refuse';
+}
+
 /** What does not keep install from its work, and should be known. */
 export function installWarnings(state: BootState): Finding[] {
   const { loader, settings, sysroot, problems } = state;

@@ -8,6 +8,8 @@ import { extendInitramfs } from './initramfs/extended.ts';
 import type { Installed } from './journal.ts';
 import type { LoaderState } from './loaders/loader.ts';
 import { payloadFile } from './payload.ts';
+import { needsPins } from './refusals.ts';
+import type { BootInitramfs } from './state.ts';
 
 const BEGIN = '# --- What install wrote here\n';
 const END = '# --- End of what install wrote here\n';
@@ -15,14 +17,17 @@ const END = '# --- End of what install wrote here\n';
 /** Bytes of a gzip header before the name in it (RFC 1952). */
 const GZIP_NAME_OFFSET = 10;
 
-/**
- * The remover of one installation; the same bytes for the same one.
- * @param bootPath SYSROOT/boot
- */
+/** What of the state the remover has to know. */
+export interface RemoverState {
+  readonly loader: Pick<LoaderState, 'regenerate' | 'command'>;
+  readonly boot: { readonly path: string };
+  readonly initramfs: readonly Pick<BootInitramfs, 'facts'>[];
+}
+
+/** The remover of one installation; the same bytes for the same one. */
 export function renderRemover(
   { integrityBefore }: Pick<Installed, 'integrityBefore'>,
-  loader: Pick<LoaderState, 'regenerate' | 'command'>,
-  bootPath: string,
+  { loader, boot, initramfs }: RemoverState,
 ): Buffer {
   const text = payloadFile('remove').toString('latin1');
   const [start, end] = [text.indexOf(BEGIN), text.indexOf(END)];
@@ -35,7 +40,8 @@ export function renderRemover(
     config_line: integrityBefore?.line ?? '',
     config_group: flag(integrityBefore?.group ?? false),
     config_newline: flag(integrityBefore?.newline ?? false),
-    ...menuVariables(loader, bootPath),
+    ...menuVariables(loader, boot.path),
+    pins_needed: flag(initramfs.some(needsPins)),
     mark_bytes: String(mark.length),
     mark_name_bytes: String(mark.indexOf(0, GZIP_NAME_OFFSET) - GZIP_NAME_OFFSET),
   };

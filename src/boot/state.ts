@@ -65,9 +65,12 @@ export interface BootInitramfs {
   readonly originalBytes: number;
   /** Bytes that are freed when another file takes its place: a hard link of the original frees none. */
   readonly freedBytes: number;
-  /** `extended`: the original with an addition of ours; `foreign`: neither that nor the original. */
-  readonly content: 'original' | 'extended' | 'foreign' | 'unreadable';
-  /** The addition in it. */
+  /**
+   * `extended`: with an addition of ours behind it; `damaged`: that, and changed afterwards; `foreign`: neither that
+   * nor the original.
+   */
+  readonly content: 'original' | 'extended' | 'damaged' | 'foreign' | 'unreadable';
+  /** The addition in it, when that lies behind the deployment's own initramfs. */
   readonly appended: Buffer | undefined;
   /** Of the original. */
   readonly facts: InitramfsFacts | undefined;
@@ -219,9 +222,7 @@ class StateReader {
       original === undefined
         ? undefined
         : this.#attempt('initramfs-unreadable', () => system.readFile(original));
-    const parts = bytes && this.#attempt('initramfs-damaged', () => splitAddition(bytes, path));
-    const base = parts === undefined ? bytes : bytes?.subarray(0, parts.originalEnd);
-    const isOriginal = base !== undefined && originalBytes?.equals(base) === true;
+    const found = bytes && this.#contentOf(bytes, path, originalBytes);
     const facts =
       originalBytes === undefined || original === undefined
         ? undefined
@@ -236,18 +237,29 @@ class StateReader {
       original,
       originalBytes: originalBytes?.length ?? 0,
       freedBytes: stats === undefined || stats.nlink > 1 ? 0 : stats.size,
-      content:
-        bytes === undefined
-          ? 'unreadable'
-          : !isOriginal
-            ? 'foreign'
-            : parts === undefined
-              ? 'original'
-              : 'extended',
-      appended: parts && bytes?.subarray(parts.additionStart, parts.additionEnd),
+      content: found?.content ?? 'unreadable',
+      appended: found?.appended,
       facts,
       wanted: facts && this.#addition(first, sharing, facts, settings),
     };
+  }
+
+  #contentOf(
+    bytes: Buffer,
+    path: string,
+    original: Buffer | undefined,
+  ): Pick<BootInitramfs, 'content' | 'appended'> {
+    try {
+      const parts = splitAddition(bytes, path);
+      const base = parts === undefined ? bytes : bytes.subarray(0, parts.originalEnd);
+      const isOriginal = original?.equals(base) === true;
+      if (parts === undefined) return { content: isOriginal ? 'original' : 'foreign', appended: undefined };
+      const appended = isOriginal ? bytes.subarray(parts.additionStart, parts.additionEnd) : undefined;
+      return { content: 'extended', appended };
+    } catch (error) {
+      this.#report('initramfs-damaged', error);
+      return { content: 'damaged', appended: undefined };
+    }
   }
 
   #addition(

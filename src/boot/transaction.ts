@@ -4,7 +4,7 @@
  * by making the plan anew from what is there. The journal only says that there was one.
  */
 import { basename, dirname, join } from 'node:path';
-import { errnoOf, OperationError } from '../base/errors.ts';
+import { errnoOf, FormatError, OperationError } from '../base/errors.ts';
 import { makeFolders } from '../base/folders.ts';
 import { run } from '../base/process.ts';
 import type { Progress } from '../base/progress.ts';
@@ -228,27 +228,29 @@ class Transaction {
   /** The deployment's own initramfs again, as the hard link that ostree made where it could. */
   #restore({ path, original }: StepOf<'restore'>): void {
     const system = this.#system;
-    const bytes = system.readFile(original);
-    const current = system.readFile(path);
-    const parts = splitAddition(current, path);
-    if (parts === undefined || !current.subarray(0, parts.originalEnd).equals(bytes))
-      throw changed(path, 'it does not begin with the original');
-    const temporary = join(dirname(path), temporaryName());
-    const [from, to] = [
-      physicalPath(original, this.#sysroot, system),
-      physicalPath(temporary, this.#sysroot, system),
-    ];
-    try {
-      system.link(from, to);
-    } catch (error) {
-      // /boot of its own, or more links than the file system allows: ostree makes a copy then.
-      if (!['EXDEV', 'EMLINK', 'EPERM', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) throw error;
-      renameDurably(writeLike(path, bytes, system), path, system);
-      this.#settle(dirname(path));
-      return;
-    }
-    renameDurably(temporary, path, system);
+    const inside = originalInside(system.readFile(path), path);
+    const own = original === undefined ? undefined : system.readFile(original);
+    if (original !== undefined && own !== undefined && (inside === 'damaged' || inside.equals(own))) {
+      const temporary = join(dirname(path), temporaryName());
+      if (this.#link(original, temporary)) renameDurably(temporary, path, system);
+      else renameDurably(writeLike(path, own, system), path, system);
+    } else if (inside === 'damaged') {
+      throw changed(path, 'it is damaged, and there is no other');
+    } else renameDurably(writeLike(path, inside, system), path, system);
     this.#settle(dirname(path));
+  }
+
+  /** False where there has to be a copy: /boot of its own, or more links than the file system allows. */
+  #link(from: string, to: string): boolean {
+    const system = this.#system;
+    const [a, b] = [from, to].map((path) => physicalPath(path, this.#sysroot, system)) as [string, string];
+    try {
+      system.link(a, b);
+      return true;
+    } catch (error) {
+      if (!['EXDEV', 'EMLINK', 'EPERM', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) throw error;
+      return false;
+    }
   }
 
   #writeOverlay({ path, addition }: StepOf<'overlay'>): void {
@@ -278,6 +280,18 @@ class Transaction {
 
   #settle(folder: string): void {
     this.#system.checkpoint(folder);
+  }
+}
+
+/** @throws OperationError when the file is not one of ours any more */
+function originalInside(bytes: Buffer, path: string): Buffer | 'damaged' {
+  try {
+    const parts = splitAddition(bytes, path);
+    if (parts === undefined) throw changed(path, 'nothing is behind the initramfs any more');
+    return bytes.subarray(0, parts.originalEnd);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return 'damaged';
   }
 }
 

@@ -1,0 +1,168 @@
+/** The way back without sealtree: the same as `boot remove`, in every shell, whatever was stopped before. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { removerPath } from '../../src/boot/journal.ts';
+import { payloadPath } from '../../src/boot/payload.ts';
+import { renderRemover } from '../../src/boot/remover.ts';
+import { withIntegrity } from '../../src/boot/repo-config.ts';
+import { change, makeSealedSysroot, readState, snapshot } from '../support/boot-change.ts';
+import type { BootableSysroot } from '../support/bootable-sysroot.ts';
+import { faultSystem, PowerCut } from '../support/fault-system.ts';
+import { Sandbox } from '../support/sandbox.ts';
+import { lintScripts, missingShellcheck } from '../support/shellcheck.ts';
+
+/** How to run a script in each of them. */
+const SHELLS: readonly (readonly [string, ...string[]])[] = [
+  ['dash'],
+  ['bash', '--posix'],
+  ['busybox', 'sh'],
+];
+
+const isThere = ([program]: readonly [string, ...string[]]): boolean =>
+  spawnSync(program, ['-c', 'true']).error === undefined;
+
+interface Run {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+function runRemover(shell: readonly [string, ...string[]], { repositoryPath }: BootableSysroot): Run {
+  const [program, ...args] = shell;
+  const { status, stdout, stderr } = spawnSync(program, [...args, removerPath(repositoryPath)], {
+    encoding: 'utf8',
+    cwd: '/',
+  });
+  return { status, output: stdout + stderr };
+}
+
+describe('the remover', () => {
+  const work = new Sandbox();
+  after(() => work.dispose());
+  let made = 0;
+  const fresh = (settings: Readonly<Record<string, string>>): Promise<BootableSysroot> =>
+    makeSealedSysroot(work, `sysroot${made++}`, settings);
+
+  it('is clean', { skip: missingShellcheck() ?? false }, async () => {
+    const sysroot = await fresh({ initramfs: 'append' });
+    await change(sysroot, 'install');
+    lintScripts([payloadPath('remove'), removerPath(sysroot.repositoryPath)]);
+  });
+
+  for (const shell of SHELLS) {
+    const skip = isThere(shell) ? false : `${shell[0]} is not installed`;
+    for (const initramfs of ['append', 'overlay'])
+      it(`takes back what was installed by ${initramfs}, in ${shell[0]}`, { skip }, async () => {
+        const sysroot = await fresh({ initramfs });
+        // Entries as others leave them: odd spacing, unknown keys, other overlays, no end of line.
+        appendFileSync(sysroot.entries[0] as string, `x-note  two  blanks \naboot /other\n`);
+        const other = `/ostree/initramfs-overlays/${'a'.repeat(64)}.img`;
+        mkdirSync(dirname(join(sysroot.path, 'boot', other)), { recursive: true });
+        writeFileSync(join(sysroot.path, 'boot', other), 'not ours');
+        appendFileSync(sysroot.entries[1] as string, `initrd ${other}\n`);
+        const plain = snapshot(sysroot.path);
+        assert.equal((await change(sysroot, 'install')).outcome, 'done');
+        assert.notDeepEqual(snapshot(sysroot.path), plain);
+        const { status, output } = runRemover(shell, sysroot);
+        assert.equal(status, 0, output);
+        assert.deepEqual(snapshot(sysroot.path), plain, output);
+        assert.equal((await change(sysroot, 'remove')).outcome, 'nothing');
+      });
+  }
+
+  it('goes on where a remove was cut off', async () => {
+    const counted = await fresh({ initramfs: 'append' });
+    await change(counted, 'install');
+    const system = faultSystem(counted.system);
+    await change(counted, 'remove', system);
+    const renames = system.steps.flatMap(({ call }, i) =>
+      call === 'rename' || call === 'unlink' ? [i] : [],
+    );
+    for (const at of renames) {
+      const sysroot = await fresh({ initramfs: 'append' });
+      const plain = snapshot(sysroot.path);
+      await change(sysroot, 'install');
+      const broken = faultSystem(sysroot.system, { kind: 'power-cut', at });
+      await assert.rejects(change(sysroot, 'remove', broken), PowerCut);
+      const state = await readState(sysroot, sysroot.system);
+      if (state.remover === undefined) continue;
+      const { status, output } = runRemover(['dash'], sysroot);
+      const step = broken.steps[at];
+      assert.equal(status, 0, output);
+      assert.deepEqual(snapshot(sysroot.path), plain, `${step?.call} ${step?.subject}: ${output}`);
+    }
+  });
+
+  it('says what is damaged, and stays until that is mended', async () => {
+    const sysroot = await fresh({ initramfs: 'append' });
+    await change(sysroot, 'install');
+    const [initrd] = sysroot.initrds;
+    const bytes = readFileSync(initrd);
+    bytes[10] = (bytes[10] as number) ^ 1;
+    writeFileSync(initrd, bytes);
+    const first = runRemover(['dash'], sysroot);
+    assert.equal(first.status, 1);
+    assert.match(first.output, /initramfs-.*: damaged/);
+    assert.match(readFileSync(sysroot.entries[0] as string, 'latin1'), /sealtree\.pin=/);
+    bytes[10] = (bytes[10] as number) ^ 1;
+    writeFileSync(initrd, bytes);
+    assert.equal(runRemover(['dash'], sysroot).status, 0);
+  });
+
+  it('takes the pins out of a menu that ostree writes', async () => {
+    const sysroot = await fresh({ initramfs: 'append' });
+    const menu = join(sysroot.path, 'boot/loader.0/syslinux.cfg');
+    writeFileSync(menu, syslinuxMenu(sysroot));
+    mkdirSync(join(sysroot.path, 'boot/syslinux'));
+    symlinkSync('../loader/syslinux.cfg', join(sysroot.path, 'boot/syslinux/syslinux.cfg'));
+    const plain = snapshot(sysroot.path);
+    assert.equal((await change(sysroot, 'install')).outcome, 'done');
+    assert.equal(readFileSync(menu, 'latin1').match(/sealtree\.pin=/g)?.length, 3);
+    const { status, output } = runRemover(['dash'], sysroot);
+    assert.equal(status, 0, output);
+    assert.deepEqual(snapshot(sysroot.path), plain);
+  });
+
+  const CONFIGS = [
+    '[core]\nrepo_version=1\nmode=bare\n',
+    '[core]\nmode=bare',
+    '[core]\nmode=bare\n\n[ex-integrity]\nfsverity=no\n\n[remote "a"]\nurl=https://a\n',
+    '[ex-integrity]\ncomposefs=no\n[core]\nmode=bare\n',
+    '[core]\nmode=bare\n[ex-integrity]\n\n# nothing here\n',
+    "[core]\nmode=bare\n\n[ex-integrity]\nfsverity = maybe\n# it's odd\n",
+  ];
+  for (const config of CONFIGS)
+    it(`gives back the configuration ${JSON.stringify(config)}`, () => {
+      const root = work.join(`config${made++}`);
+      const own = join(root, 'ostree/repo/extensions/sealtree/boot');
+      mkdirSync(own, { recursive: true });
+      mkdirSync(join(root, 'boot/loader/entries'), { recursive: true });
+      const edit = withIntegrity(Buffer.from(config), 'config');
+      assert.ok(edit !== undefined);
+      writeFileSync(join(root, 'ostree/repo/config'), edit.bytes);
+      const remover = renderRemover(
+        { integrityBefore: edit.before },
+        {
+          loader: { regenerate: undefined, command: undefined },
+          boot: { path: join(root, 'boot') },
+          initramfs: [],
+        },
+      );
+      writeFileSync(join(own, 'remove.sh'), remover);
+      const { status, stderr } = spawnSync('dash', [join(own, 'remove.sh')], { encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+      assert.equal(readFileSync(join(root, 'ostree/repo/config'), 'utf8'), config, edit.bytes.toString());
+    });
+});
+
+/** As ostree's syslinux back end writes it. */
+function syslinuxMenu({ entries }: BootableSysroot): string {
+  const labels = entries.map((path) => {
+    const value = (key: string): string =>
+      new RegExp(`^${key} (.*)$`, 'm').exec(readFileSync(path, 'latin1'))?.[1] ?? '';
+    return `LABEL ${value('title')}\n\tKERNEL ${value('linux')}\n\tINITRD ${value('initrd')}\n\tAPPEND ${value('options')}\n`;
+  });
+  return `DEFAULT first\nTIMEOUT 20\n\n${labels.join('')}`;
+}

@@ -8,7 +8,8 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { ByteString } from '../../src/base/bytes.ts';
 import type { Checksum, Digest } from '../../src/base/digest.ts';
-import { FormatError } from '../../src/base/errors.ts';
+import { FormatError, IoError } from '../../src/base/errors.ts';
+import type { Path, SystemReads } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { readBootEntries } from '../../src/boot/entries.ts';
 import { chooseWay, detectLoader } from '../../src/boot/loaders/detect.ts';
@@ -213,6 +214,20 @@ if [ "$grub_platform" = "efi" ]; then
 fi
 `;
 
+describe('a menu of GRUB that hands over', () => {
+  it('to the one that ostree writes is read there', () => {
+    layOutMenuSysroot('grub', '2025.2', path);
+    work.write('host/usr/sbin/grub-mkconfig', '');
+    rmSync(join(path, 'boot/grub/grub.cfg'));
+    write('boot/grub/grub.cfg', 'set timeout=1\nconfigfile ($root)/loader/grub.cfg\n');
+    const loader = detectBooted();
+    assert.deepEqual(
+      [loader.ways, loader.menus.map(({ path: menu }) => menu), loader.regenerate?.output],
+      [['append', 'module'], [join(path, 'boot/loader/grub.cfg')], join(path, 'boot/loader.0/grub.cfg')],
+    );
+  });
+});
+
 describe('GRUB with blscfg', () => {
   it('reads the entries themselves, all initrds', () => {
     layOutTextSysroot('2026.4', path);
@@ -353,7 +368,47 @@ describe('no loader', () => {
     assert.equal(detect().name, 'none');
     write('boot/grub/grub.cfg', "menuentry 'cut short' {\n");
     const loader = detect();
-    assert.deepEqual([loader.ways, codes(loader)], [[], ['menu-unreadable', 'menu-without-deployments']]);
+    assert.deepEqual([loader.ways, codes(loader)], [[], ['menu-unreadable']]);
+  });
+});
+
+describe('what this user must not read', () => {
+  /** The system for somebody who is refused what lies at or below these paths of the sysroot. */
+  const refusing = (...names: readonly string[]): SystemReads => {
+    const check =
+      <A extends readonly unknown[], R>(operation: string, call: (path: Path, ...rest: A) => R) =>
+      (file: Path, ...rest: A): R => {
+        if (names.some((name) => `${file}/`.startsWith(`${join(path, name)}/`)))
+          throw new IoError(operation, String(file), 'EACCES');
+        return call(file, ...rest);
+      };
+    const { readFile, readdir, stat } = linuxSystem;
+    return {
+      ...linuxSystem,
+      readFile: check('read', readFile),
+      readdir: check('read', readdir),
+      stat: check('look at', stat),
+    };
+  };
+  const unchecked = (system: SystemReads): unknown => {
+    const { name, ways, problems } = detectLoader(readSysroot(path, linuxSystem), system, {
+      root: work.join('host'),
+    });
+    return [name, ways, problems.map(({ severity, code }) => `${severity} ${code}`)];
+  };
+
+  it('is unchecked: a menu', () => {
+    layOutMenuSysroot('grub', '2026.4', path);
+    assert.deepEqual(unchecked(refusing('boot/grub/grub.cfg')), ['grub', [], ['unchecked menu-unreadable']]);
+    configure('none');
+    assert.deepEqual(unchecked(refusing('boot/grub/grub.cfg')), ['grub', [], ['unchecked menu-unreadable']]);
+  });
+
+  it('is unchecked: the EFI system partition', () => {
+    layOutTextSysroot('2026.4', path);
+    mkdirSync(join(path, 'boot/efi/EFI'), { recursive: true });
+    const [name, ways, problems] = unchecked(refusing('boot/efi')) as [string, string[], string[]];
+    assert.deepEqual([name, ways, [...new Set(problems)]], ['grub', [], ['unchecked menu-unreadable']]);
   });
 });
 

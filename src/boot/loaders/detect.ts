@@ -8,8 +8,9 @@ import { SealtreeError } from '../../base/errors.ts';
 import type { SystemReads } from '../../base/system.ts';
 import type { InitramfsSetting } from '../../config/settings.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
+import type { Finding } from '../../image/findings.ts';
 import { queryBackEnd } from './back-end.ts';
-import { type Candidate, loaderProblem } from './candidate.ts';
+import { attempt, type Candidate, loaderProblem } from './candidate.ts';
 import { findGrub } from './grub.ts';
 import type { BackEnd, InitramfsWay, LoaderName, LoaderState } from './loader.ts';
 import { findSystemdBoot } from './systemd-boot.ts';
@@ -20,22 +21,27 @@ export interface DetectOptions {
   readonly root?: string;
 }
 
-/** @throws FormatError when the repository's config is no keyfile; IoError when /boot cannot be looked at */
+/** What cannot be read is a problem of the state, and nothing is offered on account of it. */
 export function detectLoader(
   sysroot: Sysroot,
   system: SystemReads,
   options: DetectOptions = {},
 ): LoaderState {
   const { root = '/' } = options;
-  const backEnd = queryBackEnd(sysroot, system);
+  const unread: Finding[] = [];
+  const boot = join(sysroot.path, 'boot');
+  const backEnd =
+    attempt(boot, unread, () => queryBackEnd(sysroot, system)) ??
+    ({ name: 'none', configured: 'auto', isEfi: false, evidence: 'it cannot be looked at' } as const);
   const candidates = [
     recordLoader(backEnd),
     ...findTextLoaders(sysroot, backEnd, system),
     findGrub(sysroot, backEnd, root, system),
-    findSystemdBoot(sysroot, join(root, 'run'), system),
+    attempt(boot, unread, () => findSystemdBoot(sysroot, join(root, 'run'), system)),
   ].filter((candidate) => candidate !== undefined);
   const started = sysroot.isBooted ? startedBy(join(root, 'sys/firmware/efi/efivars'), system) : undefined;
-  return { ...decide(candidates, started, sysroot), backEnd };
+  const decided = decide(candidates, started, sysroot);
+  return { ...decided, problems: [...decided.problems, ...unread], backEnd };
 }
 
 /**

@@ -4,13 +4,12 @@
  * only. What the menu really holds decides, not which packages are installed.
  */
 import { join } from 'node:path';
-import { SealtreeError } from '../../base/errors.ts';
 import type { SystemReads } from '../../base/system.ts';
 import { readIfExists } from '../../deployment/read-if-exists.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
 import type { Finding } from '../../image/findings.ts';
-import { efiGrubMenus, exists, GRUB_MENUS } from './back-end.ts';
-import { type Candidate, loaderProblem } from './candidate.ts';
+import { EFI_FOLDER, efiGrubMenus, exists, GRUB_MENUS } from './back-end.ts';
+import { attempt, type Candidate, loaderProblem } from './candidate.ts';
 import { parseGrubMenu } from './grub-menu.ts';
 import type { BackEnd, Regenerate } from './loader.ts';
 import { type Menu, ostreeLink } from './menu.ts';
@@ -36,11 +35,13 @@ export function findGrub(
   const byBlscfg = files.filter((file) => file.callsBlscfg);
   const generated = files.filter((file) => hasDeployments(file));
   const isOurs = backEnd.name === 'grub2';
-  if (byBlscfg.length === 0 && generated.length === 0 && !isOurs) return undefined;
+  const isUnknown = problems.length > 0;
+  if (byBlscfg.length === 0 && generated.length === 0 && !isOurs && !isUnknown) return undefined;
 
   const evidence = [
     ...byBlscfg.map(({ path }) => `${path} calls blscfg`),
     ...generated.map(({ path, entries }) => `${path} has ${entries.length} menu entries, with deployments`),
+    ...problems.map(({ where }) => `${where} cannot be read`),
     ...supportNotes(sysroot, system),
   ];
   const common = { name: 'grub', evidence, problems } as const;
@@ -54,7 +55,7 @@ export function findGrub(
       command: undefined,
       ways: ['overlay', 'append', 'module'],
     };
-  if (generated.length === 0)
+  if (generated.length === 0 && !isUnknown)
     problems.push(
       loaderProblem(
         'error',
@@ -68,7 +69,7 @@ export function findGrub(
     regenerate !== undefined && generated.some((menu) => isSame(menu.path, regenerate.output, system));
   return {
     ...common,
-    readsEntries: 'generated',
+    readsEntries: generated.length === 0 && !isOurs ? 'none' : 'generated',
     initrds: 'first',
     menus: generated.map(({ callsBlscfg: _, ...menu }) => menu),
     regenerate: isRead ? regenerate : undefined,
@@ -82,22 +83,26 @@ const hasDeployments = ({ entries }: Menu): boolean =>
 
 /** The menus that can be read, each file once. */
 function grubFiles(sysroot: Sysroot, system: SystemReads, problems: Finding[]): GrubFile[] {
-  const paths = [...GRUB_MENUS.map((menu) => join(sysroot.path, menu)), ...efiGrubMenus(sysroot, system)];
+  const inSysroot = (name: string): string => join(sysroot.path, name);
+  const efi = attempt(inSysroot(EFI_FOLDER), problems, () => efiGrubMenus(sysroot, system)) ?? [];
   const seen = new Set<string>();
-  return paths.flatMap((path) => {
-    if (!exists(path, system)) return [];
-    const real = system.realpath(path);
-    if (seen.has(real)) return [];
-    seen.add(real);
-    try {
-      const bytes = system.readFile(path);
-      return [{ path, format: 'grub' as const, bytes, ...parseGrubMenu(bytes, path) }];
-    } catch (error) {
-      if (!(error instanceof SealtreeError)) throw error;
-      problems.push(loaderProblem('error', 'menu-unreadable', path, error.message));
-      return [];
-    }
-  });
+  const read = (path: string): GrubFile[] => {
+    const file = attempt(path, problems, () => readGrubFile(path, seen, system));
+    return file === undefined ? [] : [file];
+  };
+  const files = [...GRUB_MENUS.map(inSysroot), ...efi].flatMap(read);
+  // A menu made by hand may hand over to the one of ostree's back end, where no link leads to it.
+  const handsOver = files.some(({ bytes }) => bytes.includes('loader/grub.cfg'));
+  return handsOver ? [...files, ...read(inSysroot('boot/loader/grub.cfg'))] : files;
+}
+
+function readGrubFile(path: string, seen: Set<string>, system: SystemReads): GrubFile | undefined {
+  if (!exists(path, system)) return undefined;
+  const real = system.realpath(path);
+  if (seen.has(real)) return undefined;
+  seen.add(real);
+  const bytes = system.readFile(path);
+  return { path, format: 'grub', bytes, ...parseGrubMenu(bytes, path) };
 }
 
 /** What the distribution says of blscfg; no proof by itself. */

@@ -4,14 +4,13 @@
  * reads are mostly copies that somebody makes.
  */
 import { join } from 'node:path';
-import { SealtreeError } from '../../base/errors.ts';
 import type { SystemReads } from '../../base/system.ts';
 import { readIfExists } from '../../deployment/read-if-exists.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
 import { blsOptions, blsValue, blsValues, parseBlsEntry, parseBlsName } from '../../formats/bls.ts';
 import type { Finding } from '../../image/findings.ts';
 import { listIfExists } from './back-end.ts';
-import { type Candidate, loaderProblem } from './candidate.ts';
+import { attempt, type Candidate, loaderProblem } from './candidate.ts';
 import { type Menu, type MenuEntry, ostreeLink } from './menu.ts';
 
 /** Where an EFI system partition is mounted, by systemd-gpt-auto-generator(8) and by ostree. */
@@ -96,24 +95,18 @@ function readCopies(folder: string, system: SystemReads, problems: Finding[]): M
   const entries = listIfExists(folder, system).flatMap((name): MenuEntry[] => {
     if (parseBlsName(name) === undefined) return [];
     const path = join(folder, name);
-    try {
-      const entry = parseBlsEntry(system.readFile(path), path);
-      const options = blsOptions(entry);
-      if (ostreeLink(options) === undefined) return [];
-      return [
-        {
-          title: blsValue(entry, 'title') ?? ('' as MenuEntry['title']),
-          kernel: blsValue(entry, 'linux'),
-          initrds: blsValues(entry, 'initrd'),
-          options,
-          optionsLine: 0,
-        },
-      ];
-    } catch (error) {
-      if (!(error instanceof SealtreeError)) throw error;
-      problems.push(loaderProblem('error', 'menu-unreadable', path, error.message));
-      return [];
-    }
+    const entry = attempt(path, problems, () => parseBlsEntry(system.readFile(path), path));
+    const options = entry === undefined ? undefined : blsOptions(entry);
+    if (entry === undefined || options === undefined || ostreeLink(options) === undefined) return [];
+    return [
+      {
+        title: blsValue(entry, 'title') ?? ('' as MenuEntry['title']),
+        kernel: blsValue(entry, 'linux'),
+        initrds: blsValues(entry, 'initrd'),
+        options,
+        optionsLine: 0,
+      },
+    ];
   });
   return { path: folder, format: 'bls', bytes: Buffer.alloc(0), entries };
 }

@@ -5,12 +5,11 @@
  */
 import { join } from 'node:path';
 import { type ByteString, bytesToString, stringToBytes } from '../../base/bytes.ts';
-import { SealtreeError } from '../../base/errors.ts';
 import type { SystemReads } from '../../base/system.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
 import type { Finding } from '../../image/findings.ts';
 import { exists, SYSLINUX_MENU, UENV_MENU } from './back-end.ts';
-import { type Candidate, loaderProblem } from './candidate.ts';
+import { attempt, type Candidate, loaderProblem } from './candidate.ts';
 import type { BackEnd, BackEndName, LoaderName, Regenerate } from './loader.ts';
 import { type Menu, type MenuEntry, ostreeLink } from './menu.ts';
 import { parseSyslinuxMenu } from './syslinux-menu.ts';
@@ -54,8 +53,8 @@ function findTextLoader(
   const menu = readMenu(path, loader, system, problems);
   const hasDeployments = menu?.entries.some(({ options }) => ostreeLink(options) !== undefined) === true;
   const isActive = backEnd.name === loader.backEnd;
-  if (!hasDeployments && !isActive) return undefined;
-  if (!hasDeployments)
+  if (!hasDeployments && !isActive && menu !== undefined) return undefined;
+  if (!hasDeployments && menu !== undefined)
     problems.push(
       loaderProblem('error', 'menu-without-deployments', path, 'the menu has no entry of a deployment'),
     );
@@ -88,15 +87,11 @@ function readMenu(
   system: SystemReads,
   problems: Finding[],
 ): Menu | undefined {
-  try {
+  return attempt(path, problems, () => {
     const bytes = system.readFile(path);
     const entries = format === 'uenv' ? parseUenvMenu(bytes, path) : parseSyslinuxMenu(bytes, path);
     return { path, format, bytes, entries };
-  } catch (error) {
-    if (!(error instanceof SealtreeError)) throw error;
-    problems.push(loaderProblem('error', 'menu-unreadable', path, error.message));
-    return undefined;
-  }
+  });
 }
 
 /** Only what leads to the file of the back end is ostree's to write, and ours to follow. */

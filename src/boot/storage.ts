@@ -352,8 +352,8 @@ export async function enableFeature(
   const [program, ...args] = step.argv;
   await run(program, args, { timeoutMs: 120_000, ...(signal === undefined ? {} : { signal }) });
   const objects = join(sysrootPath, 'ostree/repo/objects');
-  // The kernel and tune2fs share the superblock's page; whoever mounts next must find the feature on disk.
-  system.syncfs(objects);
+  // The kernel and tune2fs share the page of the superblock; what is in the journal must not bring the old one back.
+  system.checkpoint(objects);
   const answer = askForVerity(objects, system);
   if (answer !== 'known')
     throw new OperationError(

@@ -154,23 +154,24 @@ export async function installBoot(sysroot: BootableSysroot, settings: InitramfsS
 }
 
 /** Every entry gets the pin of the image that was sealed for its deployment. */
-export function pinAll({ path, system }: BootableSysroot): void {
+export function pinAll({ path, system }: Pick<BootableSysroot, 'path' | 'system'>): void {
   for (const { entry, expectedPin, path: at } of readBootEntries(readSysroot(path, system), system))
     if (entry !== undefined) writeFileSync(at, formatBlsEntry(entryWithSealPin(entry, expectedPin, at)));
 }
 
 /** Extends an initramfs as install does. */
 export async function addScript(
-  { deploymentPaths, system }: BootableSysroot,
+  { deploymentPaths, system }: Pick<BootableSysroot, 'deploymentPaths' | 'system'>,
   initrd: string,
   settings: InitramfsSettings,
   original: Buffer = readFileSync(initrd),
+  kernelRelease = RELEASE,
 ): Promise<void> {
   const facts = describeInitramfs(await readInitramfs(original, initrd, decompress, keepForFacts));
   const { bytes } = buildAddition(
     {
       deployment: deploymentPaths[0] as string,
-      kernelRelease: RELEASE,
+      kernelRelease,
       facts,
       settings,
       firstFiles: ['usr/lib/systemd/systemd' as ByteString],

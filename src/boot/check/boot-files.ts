@@ -110,10 +110,11 @@ export class BootFileChecker {
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       report('error', 'kernel-damaged', path, error.message);
+      return bytes.length;
     }
     const own = kernel && this.#compared(kernel.vmlinuz, report);
     if (own !== undefined && !bytesEqual(own, bytes))
-      report('error', 'kernel-differs', path, `differs from the deployment's kernel, ${kernel?.vmlinuz}`);
+      report('error', 'kernel-differs', path, "differs from the deployment's own kernel");
     return bytes.length;
   }
 
@@ -165,7 +166,7 @@ export class BootFileChecker {
         'warning',
         'initrd-differs',
         path,
-        `differs from the deployment's initramfs, ${originalPath}: made anew in its place, or damaged`,
+        "differs from the deployment's own initramfs: made anew in its place, or damaged",
       );
   }
 

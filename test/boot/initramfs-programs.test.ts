@@ -225,6 +225,19 @@ describe('the files that user space needs first', () => {
     ]);
   });
 
+  it('are also the libraries for newer processors, which the loader would take', () => {
+    using work = new Sandbox();
+    const variant = 'usr/lib/x86_64-linux-gnu/glibc-hwcaps/x86-64-v3';
+    makeTree(work, {
+      ...SYSTEM,
+      [`${variant}/libone.so.1`]: '-> libone.so.1.9',
+      [`${variant}/libone.so.1.9`]: {},
+      [`${variant}/libother.so.1`]: {},
+    });
+    const found = firstFiles([work.join('tree')], linuxSystem).filter((path) => path.includes('hwcaps'));
+    assert.deepEqual(found, [`${variant}/libone.so.1.9`]);
+  });
+
   it('are those of all deployments, each once', () => {
     using first = new Sandbox();
     using second = new Sandbox();

@@ -4,7 +4,7 @@
  */
 import type { ByteString } from '../../base/bytes.ts';
 import type { SystemReads } from '../../base/system.ts';
-import { programFiles } from './programs.ts';
+import { type Library, programFiles } from './programs.ts';
 import { TreeRoot } from './tree-root.ts';
 
 /**
@@ -29,9 +29,18 @@ export function firstFiles(deployments: readonly string[], system: SystemReads):
       if (files === undefined) continue;
       paths.add(files.path);
       if (files.loader !== undefined) paths.add(files.loader);
-      for (const { path } of files.libraries) paths.add(path);
+      for (const library of files.libraries)
+        for (const path of [library.path, ...variants(library, root)]) paths.add(path);
     }
   }
   // One a line in the initramfs: a name with a newline in it cannot stand there.
   return [...paths].filter((path) => !path.includes('\n')).sort();
+}
+
+/** The same library for newer processors, which the loader takes instead where the processor is one (ld.so(8)). */
+function variants({ name, path }: Library, root: TreeRoot): ByteString[] {
+  const folder = `${path.slice(0, path.lastIndexOf('/'))}/glibc-hwcaps` as ByteString;
+  return root
+    .readdir(folder)
+    .flatMap((processor) => root.resolveFile(`${folder}/${processor}/${name}` as ByteString) ?? []);
 }

@@ -14,10 +14,13 @@ export interface OsTreeOptions {
   readonly seed?: number;
   /** Content of /usr/lib/ostree/prepare-root.conf. */
   readonly prepareRoot?: string;
+  /** More files, or others in the place of those it has, by path. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
 
 /** Makes a folder that ostree accepts as a bootable tree. */
-export function makeOsTree(path: string, { version, seed, prepareRoot }: OsTreeOptions): void {
+export function makeOsTree(path: string, options: OsTreeOptions): void {
+  const { version, seed, prepareRoot } = options;
   const files: Record<string, string | Uint8Array> = {
     'usr/lib/modules/6.12.0/vmlinuz': `kernel ${version}`,
     'usr/lib/modules/6.12.0/initramfs.img': 'initramfs',
@@ -26,6 +29,7 @@ export function makeOsTree(path: string, { version, seed, prepareRoot }: OsTreeO
     'usr/bin/tool': Buffer.alloc(100_000, version),
     'usr/bin/same': Buffer.alloc(5000, 'in all versions'),
     'usr/share/empty': '',
+    ...options.files,
   };
   if (prepareRoot !== undefined) files['usr/lib/ostree/prepare-root.conf'] = prepareRoot;
   for (const [name, content] of Object.entries(files)) {

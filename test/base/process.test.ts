@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InterruptedError, NotFoundError, OperationError } from '../../src/base/errors.ts';
-import { run, runAnyway } from '../../src/base/process.ts';
+import { pipe, run, runAnyway } from '../../src/base/process.ts';
 
 test('arguments reach the program as they are, in English', async () => {
   const { stdout } = await run('sh', ['-c', 'printf "%s|" "$LC_ALL" "$X" "$@"', 'sh', 'a b', '$HOME', ''], {
@@ -37,4 +37,38 @@ test('a missing program, a slow one, a loud one, a killed one and an aborted one
   await assert.rejects(run('sh', ['-c', 'echo 12345'], { maxOutputBytes: 3 }), /wrote too much output/);
   await assert.rejects(run('sh', ['-c', 'kill -TERM $$']), /killed by SIGTERM/);
   await assert.rejects(run('sleep', ['30'], { signal: AbortSignal.timeout(20) }), InterruptedError);
+});
+
+async function collect(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
+  const all: Buffer[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return Buffer.concat(all);
+}
+
+test('piped output comes in pieces, whatever its size', async () => {
+  const input = Buffer.alloc(3 << 20, 'some bytes');
+  let pieces = 0;
+  for await (const piece of pipe('cat', [], { input })) {
+    assert(piece.length < input.length);
+    pieces++;
+  }
+  assert(pieces > 1);
+  assert((await collect(pipe('cat', [], { input }))).equals(input));
+});
+
+test('a piped program ends when nobody reads on', async () => {
+  const began = performance.now();
+  for await (const piece of pipe('sh', ['-c', 'echo one; exec sleep 30'])) {
+    assert.equal(piece.toString(), 'one\n');
+    break;
+  }
+  assert(performance.now() - began < 20_000);
+});
+
+test('what becomes of a piped program is told at the end of its output', async () => {
+  await assert.rejects(collect(pipe('no-such-program', [])), NotFoundError);
+  await assert.rejects(collect(pipe('sh', ['-c', 'echo out; echo why >&2; exit 3'])), /exit code 3: why$/);
+  await assert.rejects(collect(pipe('sh', ['-c', 'kill -TERM $$'])), /killed by SIGTERM/);
+  await assert.rejects(collect(pipe('sleep', ['30'], { timeoutMs: 50 })), /took longer than 50 ms/);
+  await collect(pipe('true', [], { input: Buffer.alloc(1 << 20) }));
 });

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import type { ByteString } from '../../src/base/bytes.ts';
 import { FormatError } from '../../src/base/errors.ts';
 import { isDirectory, isRegular, isSymlink, S_IFDIR, S_IFLNK, S_IFREG } from '../../src/base/mode.ts';
@@ -272,6 +273,8 @@ describeSystem("a generator's initramfs", ['machine'], () => {
       assert.equal(addition.kernelRelease, isDracut ? undefined : kernelRelease);
       assert(addition.bytes.length < (isDracut ? 64 * 1024 : 8 << 20), `${addition.bytes.length} bytes`);
 
+      if (!isDracut) runPrivatePrograms(work.mkdir('unpacked'), addition.bytes);
+
       const extended = Buffer.concat(extendInitramfs(original, addition.bytes));
       const parts = splitAddition(extended, 'extended');
       assert(extended.subarray(0, parts?.originalEnd).equals(original));
@@ -282,3 +285,16 @@ describeSystem("a generator's initramfs", ['machine'], () => {
     });
   }
 });
+
+/** They run by their own loader and libraries, where there is nothing else. */
+function runPrivatePrograms(folder: string, addition: Uint8Array): void {
+  runHost(['cpio', '--quiet', '--extract'], { cwd: folder, input: gunzipSync(addition) });
+  const own = '/usr/lib/sealtree';
+  const run = (...argv: string[]) =>
+    runHost(['chroot', folder, `${own}/lib/ld.so`, '--library-path', `${own}/lib`, ...argv]).stdout;
+  for (const program of ['mount', 'umount'])
+    assert.match(run(`${own}/bin/${program}`, '--version'), /util-linux/);
+  const libraries = run('--list', `${own}/bin/ostree-prepare-root`).trimEnd().split('\n');
+  assert(libraries.length > 5);
+  for (const line of libraries) assert.match(line, /linux-vdso|\/usr\/lib\/sealtree\/lib\//);
+}

@@ -145,6 +145,11 @@ describe('initramfs files', () => {
       Buffer.concat([gz, Buffer.alloc(1 + ((2 - gz.length) & 3)), archive('a')]),
       /no multiple of 4/,
     ],
+    [
+      'a gzip at an odd offset behind a plain archive',
+      Buffer.concat([archive('a'), Buffer.alloc(2), gz]),
+      /no multiple of 4/,
+    ],
     ['a gzip that is cut off', gz.subarray(0, gz.length - 9), /unexpected end of file|cut off/],
     ['a gzip without its trailer', gz.subarray(0, gz.length - 1), /cut off/],
     ['a gzip with a wrong checksum', changed(-5, 0xff), /checksum or length/],

@@ -1,6 +1,7 @@
 /**
- * Kernel modules and what they need, from what depmod wrote for a kernel (modules.dep(5), modules.builtin,
- * modules.softdep).
+ * Kernel modules and what they need, from what depmod wrote for a kernel (modules.dep(5), modules.builtin). What they
+ * only wish for (modules.softdep) is left out: EROFS' wish is crc32c, and every file system that has fs-verity loads
+ * that before it is mounted.
  */
 import { type ByteString, bytesToString } from '../../base/bytes.ts';
 import { FormatError, NotFoundError } from '../../base/errors.ts';

@@ -7,7 +7,6 @@
  * memory as a whole. gzip and zstd are decompressed here, the rest by the programs that made it (see
  * {@link ./decompress.ts}).
  */
-import type { Buffer } from 'node:buffer';
 import { asBuffer } from '../../base/bytes.ts';
 import { FormatError } from '../../base/errors.ts';
 import { type CpioEntry, CpioReader, type CpioReaderOptions } from '../../formats/cpio.ts';
@@ -44,6 +43,10 @@ export async function readInitramfs(
   const options = keep === undefined ? {} : { keep };
   const archives: InitramfsArchive[] = [];
   for (let at = skipZeros(file, 0); at < file.length; ) {
+    // Between compressed archives any offset will do.
+    const besidesPlain = isPlain(file, at) || archives.at(-1)?.compression === 'none';
+    if (at % 4 !== 0 && besidesPlain)
+      throw new FormatError(where, 'an archive begins at an offset that is no multiple of 4', { offset: at });
     const archive = isPlain(file, at)
       ? readPlain(file, where, at, options)
       : await readCompressed(file, where, at, decompress, options);
@@ -68,8 +71,6 @@ function readPlain(
   offset: number,
   options: CpioReaderOptions,
 ): InitramfsArchive {
-  if (offset % 4 !== 0)
-    throw new FormatError(where, 'an archive begins at an offset that is no multiple of 4', { offset });
   const reader = new CpioReader(`${where}: archive at ${offset}`, { ...options, single: true });
   reader.push(file.subarray(offset));
   if (!reader.isDone) reader.finish();

@@ -27,7 +27,14 @@ import { type MenuEntry, ostreeLink } from './loaders/menu.ts';
 import { menuWithOptions } from './loaders/text-menus.ts';
 import { overlayLine, overlayPath, sumIn } from './overlays.ts';
 import { entryWithSealPin } from './pin.ts';
-import { findObstacles, installRefusals, installWarnings, removeRefusals, wayOf } from './refusals.ts';
+import {
+  findObstacles,
+  installRefusals,
+  installWarnings,
+  isUnpinnedRefused,
+  removeRefusals,
+  wayOf,
+} from './refusals.ts';
 import { renderRemover } from './remover.ts';
 import { withIntegrity, withoutIntegrity } from './repo-config.ts';
 import type { BootInitramfs, BootState, BootTarget, WantedAddition } from './state.ts';
@@ -93,6 +100,13 @@ export interface Untouched {
   readonly why: string;
 }
 
+/** A menu that the loader reads and only a person can bring up to date. */
+export interface MenuByHand {
+  readonly path: string;
+  /** The command line that does it; undefined where none is known. */
+  readonly command: string | undefined;
+}
+
 export interface BootPlan {
   readonly verb: 'install' | 'remove';
   /** Undefined for remove, and where there is none. */
@@ -102,17 +116,23 @@ export interface BootPlan {
   readonly refusals: readonly Finding[];
   readonly warnings: readonly Finding[];
   readonly untouched: readonly Untouched[];
-  /** What has to be done by a person before `sealtree boot install` can go on, as a command line. */
-  readonly before: string | undefined;
+  /** What the mount script has to wait for: install has to be run once more after that. */
+  readonly waitsFor: MenuByHand | undefined;
 }
 
 /** What install would do. With refusals it has no steps. */
 export function planInstall(state: BootState): BootPlan {
   const way = wayOf(state);
   const refusals = installRefusals(state);
-  const common = { verb: 'install' as const, way, refusals, warnings: installWarnings(state) };
+  const common = { verb: 'install' as const, way, refusals };
   if (refusals.length > 0 || way === undefined)
-    return { ...common, steps: [], untouched: untouchedBy(state, new Set()), before: undefined };
+    return {
+      ...common,
+      warnings: installWarnings(state),
+      steps: [],
+      untouched: untouchedBy(state, new Set()),
+      waitsFor: undefined,
+    };
   const sealed = state.targets.filter((target) => findObstacles(target, state).length === 0);
   const desired: Desired = {
     pinned: new Set(sealed),
@@ -122,8 +142,8 @@ export function planInstall(state: BootState): BootPlan {
   const pins = pinSteps(state, (target) => (desired.pinned.has(target) ? 'set' : 'keep'));
   const menu = menuSteps(state, afterEdits(pins));
   // A menu that somebody else makes has no pins yet: a script that refuses entries without one has to wait.
-  const before = needsMenuFirst(state, pins) ? state.loader.command : undefined;
-  const scripts = before === undefined ? scriptSteps(state, desired, afterEdits(pins)) : [];
+  const waitsFor = isUnpinnedRefused(state) ? menuBehind(state, afterEdits(pins)) : undefined;
+  const scripts = waitsFor === undefined ? scriptSteps(state, desired, afterEdits(pins)) : [];
   const changes: BootStep[] = [
     ...verityFeature(state),
     ...protection(state),
@@ -133,13 +153,20 @@ export function planInstall(state: BootState): BootPlan {
     ...scripts,
   ];
   const record = recordStep(state, way, desired);
-  const steps = [...record, ...changes, ...pruneStep(state, desired, before !== undefined)];
-  return { ...common, steps, untouched: untouchedBy(state, pathsOf(steps)), before };
+  const prune = waitsFor === undefined ? pruneStep(state, desired) : [];
+  const steps = [...record, ...changes, ...prune];
+  return {
+    ...common,
+    warnings: [...installWarnings(state), ...(waitsFor === undefined ? notActive(state, pins) : [])],
+    steps,
+    untouched: untouchedBy(state, pathsOf(steps)),
+    waitsFor,
+  };
 }
 
 /** What remove would do. With refusals it has no steps. */
 export function planRemove(state: BootState): BootPlan {
-  const common = { verb: 'remove' as const, way: undefined, before: undefined };
+  const common = { verb: 'remove' as const, way: undefined, waitsFor: undefined };
   const refusals = removeRefusals(state);
   if (refusals.length > 0)
     return { ...common, refusals, warnings: [], steps: [], untouched: untouchedBy(state, new Set()) };
@@ -277,39 +304,28 @@ function wantedOptions(state: BootState, edited: Edited): Map<ByteString, ByteSt
   );
 }
 
-/** Whether the loader's menu will lack pins that only a person can bring into it, and the script would refuse that. */
-function needsMenuFirst(state: BootState, pins: readonly BootStep[]): boolean {
-  const { policy, unpinned } = state.settings;
-  if (policy.value !== 'enforce' || unpinned.value !== 'refuse') return false;
-  return isMenuBehind(state, afterEdits(pins));
-}
-
-/** Whether a menu that sealtree does not write says something else than the entries. */
-function isMenuBehind(state: BootState, edited: Edited): boolean {
-  if (state.loader.regenerate !== undefined) return false;
+/** The menu that says something else than the entries will, and that sealtree does not write; undefined without one. */
+function menuBehind(state: BootState, edited: Edited): MenuByHand | undefined {
+  const { regenerate, menus, command } = state.loader;
+  if (regenerate !== undefined) return undefined;
   const wanted = wantedOptions(state, edited);
-  return state.loader.menus.some(({ entries }) =>
+  const behind = menus.find(({ entries }) =>
     entries.some(({ options }) => {
       const link = ostreeLink(options);
       const want = link === undefined ? undefined : wanted.get(link);
       return want !== undefined && want !== options;
     }),
   );
+  return behind === undefined ? undefined : { path: behind.path, command };
 }
 
 function notActive(state: BootState, pins: readonly BootStep[]): Finding[] {
-  if (!isMenuBehind(state, afterEdits(pins))) return [];
-  const { command, menus } = state.loader;
-  return [
-    {
-      severity: 'warning',
-      code: 'menu-behind',
-      where: menus[0]?.path ?? state.boot.path,
-      message:
-        'the boot loader reads this, and nothing that sealtree may run makes it follow the boot entries',
-      ...(command === undefined ? {} : { remedy: [command] }),
-    },
-  ];
+  const menu = menuBehind(state, afterEdits(pins));
+  if (menu === undefined) return [];
+  const message =
+    'the boot loader reads this, and nothing that sealtree may run makes it follow the boot entries';
+  const remedy = menu.command === undefined ? {} : { remedy: [menu.command] };
+  return [{ severity: 'warning', code: 'menu-behind', where: menu.path, message, ...remedy }];
 }
 
 /** Brings the script where it is to be, then takes it from where it is not. */
@@ -402,8 +418,7 @@ function recordStep(state: BootState, way: InitramfsWay, desired: Desired): Boot
 }
 
 /** Master copies of additions that are not used any more. */
-function pruneStep(state: BootState, { appended, overlays }: Desired, isHeldBack: boolean): BootStep[] {
-  if (isHeldBack) return [];
+function pruneStep(state: BootState, { appended, overlays }: Desired): BootStep[] {
   const used = new Set([...appended.values(), ...overlays.values()].map(({ sha256 }) => sha256));
   const paths = state.additions
     .filter((sha256) => !used.has(sha256))

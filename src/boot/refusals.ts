@@ -175,7 +175,7 @@ function deploymentRefusals(state: BootState): Finding[] {
     const obstacles = findObstacles(target, state);
     if (obstacles.length === 0) return [];
     if (isNeeded(target, state)) return obstacles;
-    if (!isRefusedUnpinned(state)) return [];
+    if (!isUnpinnedRefused(state)) return [];
     return obstacles.map((one) => ({
       ...one,
       message: `${one.message}; with policy = enforce it would not boot`,
@@ -187,7 +187,7 @@ const isNeeded = (target: BootTarget, { targets }: BootState): boolean =>
   target === targets[0] || target.deployment.booted;
 
 /** Whether the script refuses entries without a seal pin. */
-const isRefusedUnpinned = ({ wanted }: BootState): boolean =>
+export const isUnpinnedRefused = ({ wanted }: BootState): boolean =>
   wanted.policy === 'enforce' && wanted.unpinned === 'refuse';
 
 /** Bytes that stay free in /boot: for what else is written there meanwhile. */
@@ -252,7 +252,7 @@ export function needsPins({ facts }: Pick<BootInitramfs, 'facts'>): boolean {
 export function installWarnings(state: BootState): Finding[] {
   const { loader, settings, sysroot, problems } = state;
   const left = state.targets
-    .filter((target) => !isNeeded(target, state) && !isRefusedUnpinned(state))
+    .filter((target) => !isNeeded(target, state) && !isUnpinnedRefused(state))
     .flatMap((target) => findObstacles(target, state))
     .map((one): Finding => ({ ...one, severity: 'warning', message: `left as it is: ${one.message}` }));
   const staged = sysroot.deployments

@@ -4,7 +4,7 @@
  * takes away.
  */
 import { dirname, join } from 'node:path';
-import { bytesToText } from '../base/bytes.ts';
+import { type ByteString, bytesToText } from '../base/bytes.ts';
 import { errnoOf, OperationError } from '../base/errors.ts';
 import type { System, SystemReads } from '../base/system.ts';
 import { type BlsName, parseBlsName } from '../formats/bls.ts';
@@ -30,16 +30,8 @@ export function replaceEntry(
   after: Uint8Array,
   system: System,
 ): string {
-  const current = namesOf(folder, name, system);
-  const [found] = current;
-  if (found === undefined || current.length > 1)
-    throw changed(
-      join(folder, `${name.stem}.conf`),
-      found === undefined ? 'it is gone' : 'there are several',
-    );
-  const path = join(folder, found);
-  expectContent(path, before, system);
-  const temporary = writeLike(path, after, system);
+  const { found, attributes } = readEntryFile(folder, name, before, system);
+  const temporary = writeAside(folder, attributes, after, system);
   let target = namesOf(folder, name, system)[0] ?? found;
   system.rename(temporary, join(folder, target));
   const other = namesOf(folder, name, system).find((one) => one !== target);
@@ -50,6 +42,30 @@ export function replaceEntry(
   }
   system.fsyncDirectory(folder);
   return join(folder, target);
+}
+
+/** Looks at the entry's file; again where it is renamed under our eyes. */
+function readEntryFile(
+  folder: string,
+  name: BlsName,
+  before: Uint8Array,
+  system: SystemReads,
+): { found: string; attributes: Attributes } {
+  for (let triesLeft = 3; ; triesLeft--) {
+    const [found, ...others] = namesOf(folder, name, system);
+    if (found === undefined || others.length > 0)
+      throw changed(
+        join(folder, `${name.stem}.conf`),
+        found === undefined ? 'it is gone' : 'there are several',
+      );
+    const path = join(folder, found);
+    try {
+      expectContent(path, before, system);
+      return { found, attributes: readAttributes(path, system) };
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || triesLeft === 0) throw error;
+    }
+  }
 }
 
 /** Names in the folder that differ from the entry's in nothing but the boot counters. */
@@ -73,9 +89,31 @@ export const changed = (path: string, how: string): OperationError =>
 
 /** A new file beside `path` with its mode, owner and xattrs; synced. Returns its path. */
 export function writeLike(path: string, bytes: Uint8Array, system: System): string {
-  const temporary = join(dirname(path), temporaryName());
+  return writeAside(dirname(path), readAttributes(path, system), bytes, system);
+}
+
+/** What a file has besides its content. */
+interface Attributes {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly xattrs: ReadonlyMap<ByteString, ByteString>;
+}
+
+function readAttributes(path: string, system: SystemReads): Attributes {
+  const { mode, uid, gid } = system.lstat(path);
+  const xattrs = new Map<ByteString, ByteString>();
+  for (const name of system.listxattr(path)) {
+    const value = system.getxattr(path, name);
+    if (value !== undefined) xattrs.set(name, value);
+  }
+  return { mode, uid, gid, xattrs };
+}
+
+function writeAside(folder: string, attributes: Attributes, bytes: Uint8Array, system: System): string {
+  const temporary = join(folder, temporaryName());
   try {
-    fillLike(path, temporary, bytes, system);
+    fill(temporary, attributes, bytes, system);
     return temporary;
   } catch (error) {
     // A full file system must not be left fuller.
@@ -84,19 +122,15 @@ export function writeLike(path: string, bytes: Uint8Array, system: System): stri
   }
 }
 
-function fillLike(path: string, temporary: string, bytes: Uint8Array, system: System): void {
-  const stats = system.lstat(path);
-  const fd = system.create(temporary, 0o600);
+function fill(path: string, { mode, uid, gid, xattrs }: Attributes, bytes: Uint8Array, system: System): void {
+  const fd = system.create(path, 0o600);
   try {
     system.write(fd, bytes);
     const made = system.fstat(fd);
-    if (made.uid !== stats.uid || made.gid !== stats.gid) system.fchown(fd, stats.uid, stats.gid);
-    system.fchmod(fd, stats.mode & 0o7777);
-    for (const name of system.listxattr(path)) {
-      const value = system.getxattr(path, name);
-      if (value !== undefined && system.getxattr(temporary, name) !== value)
-        system.setxattr(temporary, name, value);
-    }
+    if (made.uid !== uid || made.gid !== gid) system.fchown(fd, uid, gid);
+    system.fchmod(fd, mode & 0o7777);
+    for (const [name, value] of xattrs)
+      if (system.getxattr(path, name) !== value) system.setxattr(path, name, value);
     system.fsync(fd);
   } finally {
     system.close(fd);

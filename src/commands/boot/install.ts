@@ -74,12 +74,12 @@ function report(context: Context, verb: BootPlan['verb'], { outcome, plan, state
   return isFailed ? ExitCode.failed : ExitCode.ok;
 }
 
-function ending(verb: BootPlan['verb'], { before }: BootPlan, sysrootPath: string): string[] {
+function ending(verb: BootPlan['verb'], { waitsFor }: BootPlan, sysrootPath: string): string[] {
   if (verb === 'remove') return ['Done: every deployment boots plain from now on, as ostree left it.'];
-  if (before !== undefined)
+  if (waitsFor !== undefined)
     return [
       'Done so far. The mount script follows once the boot menu has the seal pins:',
-      `  ${before}`,
+      `  ${waitsFor.command ?? `(bring ${waitsFor.path} up to date)`}`,
       `  ${bootCommand(sysrootPath, 'install')}`,
     ];
   return [

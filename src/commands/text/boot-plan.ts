@@ -6,7 +6,7 @@ import { shellWord } from '../../base/shell.ts';
 import { bootCommand } from '../../boot/check/context.ts';
 import { diffLines, unifiedDiff } from '../../boot/diffs.ts';
 import { bootFolder, removerPath } from '../../boot/journal.ts';
-import type { BootPlan, BootStep, StepOf } from '../../boot/plan.ts';
+import type { BootPlan, BootStep, MenuByHand, StepOf } from '../../boot/plan.ts';
 import { findObstacles } from '../../boot/refusals.ts';
 import type { BootState } from '../../boot/state.ts';
 import type { Style } from '../output.ts';
@@ -14,6 +14,21 @@ import { renderFindings } from './findings.ts';
 import { wrap } from './wrap.ts';
 
 const INDENT = '     ';
+
+const AIMS = {
+  install: 'So that this system boots what was sealed, and nothing else unnoticed',
+  remove: 'So that this system boots plain ostree deployments again',
+};
+
+const kindOf = (step: BootStep): string => (step.kind === 'edit' ? step.what : step.kind);
+
+/** Said where it comes up first. */
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  'seal-pin':
+    'sealtree.pin=COMMIT:DIGEST, a kernel argument: the one image that may be booted for the commit.',
+  append: 'The script has the kernel compare the image with the seal pin, mounts it and makes it the root.',
+  overlay: 'The script has the kernel compare the image with the seal pin, mounts it and makes it the root.',
+};
 
 export interface RenderPlanOptions {
   /** Whether every edited file is shown as a diff; it is named in any case. */
@@ -45,13 +60,16 @@ export function renderBootPlan(
   else
     lines.push(
       ...wrap(
-        `To ${verb} it takes ${steps.length === 1 ? 'one step' : `${steps.length} steps, in this order`}. The system boots before and after each of them; a run that is cut off is gone on with by running it again.`,
+        `${AIMS[verb]}: ${steps.length === 1 ? 'one step' : `${steps.length} steps, in this order`}. The system boots before and after each of them; a run that is cut off is gone on with by running it again.`,
       ),
       '',
-      ...steps.flatMap((step, i) => renderStep(step, i + 1, plan, state, style)),
+      ...steps.flatMap((step, i) => {
+        const isFirst = steps.findIndex((one) => kindOf(one) === kindOf(step)) === i;
+        return renderStep(step, i + 1, isFirst, plan, state, style);
+      }),
     );
   if (warnings.length > 0) lines.push('', ...renderFindings(warnings, style));
-  if (plan.before !== undefined) lines.push('', ...renderBefore(plan.before, state, style));
+  if (plan.waitsFor !== undefined) lines.push('', ...renderWait(plan.waitsFor, state, style));
   if (steps.length === 0) return lines;
   lines.push(...renderUntouched(plan, state, style), ...renderAfter(plan, state, style));
   const diffs = steps.flatMap((step) => renderDiff(step, state, style));
@@ -61,8 +79,8 @@ export function renderBootPlan(
   return lines;
 }
 
-function nothingToDo({ verb, before }: BootPlan): string {
-  if (before !== undefined) return 'There is nothing that sealtree could do now.';
+function nothingToDo({ verb, waitsFor }: BootPlan): string {
+  if (waitsFor !== undefined) return 'There is nothing that sealtree could do now.';
   return verb === 'install'
     ? 'Nothing to do: it is installed, and up to date.'
     : 'Nothing to do: nothing of sealtree is in the boot of this system.';
@@ -72,13 +90,16 @@ function nothingToDo({ verb, before }: BootPlan): string {
 function renderStep(
   step: BootStep,
   number: number,
+  isFirst: boolean,
   { verb }: BootPlan,
   state: BootState,
   style: Style,
 ): string[] {
   const { what, notes } = describeStep(step, verb, state);
+  const explanation = isFirst && verb === 'install' ? EXPLANATIONS[kindOf(step)] : undefined;
   return [
     ...wrap(style.bold(what), INDENT, `${String(number).padStart(2)}.  `),
+    ...(explanation === undefined ? [] : wrap(explanation, INDENT)),
     ...notes.flatMap((note) => wrap(note, INDENT)),
   ];
 }
@@ -121,7 +142,7 @@ function describeStep(step: BootStep, verb: BootPlan['verb'], state: BootState):
         what: 'Put the mount script behind the initramfs',
         notes: [
           name(step.path),
-          `${prettyBytes(step.originalBytes)} as they are, and ${prettyBytes(step.addition.bytes.length)} behind them; the deployment's own file stays.`,
+          `${prettyBytes(step.originalBytes)} stay as they are, ${prettyBytes(step.addition.bytes.length)} come behind them.`,
         ],
       };
     case 'overlay':
@@ -165,13 +186,16 @@ function describeEdit(
 const shortName = (path: string): string =>
   displayMessage(path).replace(/([0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
 
-function renderBefore(command: string, state: BootState, style: Style): string[] {
+function renderWait({ path, command }: MenuByHand, { sysroot }: BootState, style: Style): string[] {
+  const install = bootCommand(sysroot.path, 'install');
   return [
     ...wrap(
-      'With policy = enforce the mount script refuses what has no seal pin, and the menu that the boot loader reads is not made by sealtree. So the script is installed last, by you, in two more commands:',
+      'With policy = enforce the mount script refuses what has no seal pin, and the menu that the boot loader reads is not written by sealtree. The script comes last, once that menu has the seal pins of the boot entries:',
     ),
-    `  ${style.bold(command)}`,
-    `  ${style.bold(bootCommand(state.sysroot.path, 'install'))}`,
+    ...(command === undefined
+      ? wrap(`bring ${shellWord(path)} up to date, then`, '  ')
+      : [`  ${style.bold(command)}`]),
+    `  ${style.bold(install)}`,
   ];
 }
 
@@ -248,7 +272,7 @@ export function bootPlanJson(plan: BootPlan, { sysroot }: BootState): Record<str
     refusals: plan.refusals,
     warnings: plan.warnings,
     untouched: plan.untouched,
-    before: plan.before ?? null,
+    waitsFor: plan.waitsFor ?? null,
   };
 }
 

@@ -113,7 +113,7 @@ function renderNext(state: BootState, style: Style): string[] {
     (target) => findObstacles(target, state).length > 0 || bootOutlook(target, state).as === 'sealed',
   );
   const check = `  ${bootCommand(sysroot.path, 'check')}`;
-  if (isSealed) return ['Told by what lies there; this tries it, without a reboot:', check];
+  if (isSealed) return ['Told by what is on the disk. To try it, without a reboot:', check];
   return [
     'Next: see every change that would be made, then make them',
     `  ${bootCommand(sysroot.path, 'preview')}`,

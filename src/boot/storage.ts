@@ -349,8 +349,7 @@ export async function enableFeature(
   system: System,
   signal?: AbortSignal,
 ): Promise<void> {
-  const [program, ...args] = step.argv;
-  await run(program, args, { timeoutMs: 120_000, ...(signal === undefined ? {} : { signal }) });
+  await runTune2fs(step, signal);
   const objects = join(sysrootPath, 'ostree/repo/objects');
   // The kernel and tune2fs share the page of the superblock; what is in the journal must not bring the old one back.
   system.checkpoint(objects);
@@ -359,6 +358,21 @@ export async function enableFeature(
     throw new OperationError(
       'storage',
       `${step.device.path}: the verity feature was turned on, and ${step.mountPoint} does not show it (${answer})`,
-      { hint: `mount it again, or restart the machine: then run this again` },
+      { hint: 'restart the machine, then run this again' },
     );
+}
+
+async function runTune2fs({ argv }: FeatureStep, signal: AbortSignal | undefined): Promise<void> {
+  const [program, ...args] = argv;
+  // Not every root shell has the folders of system programs in its path.
+  const env = { PATH: [process.env.PATH, '/usr/sbin', '/sbin'].filter(Boolean).join(':') };
+  try {
+    await run(program, args, { env, timeoutMs: 120_000, ...(signal === undefined ? {} : { signal }) });
+  } catch (cause) {
+    if (!(cause instanceof OperationError)) throw cause;
+    throw new OperationError('storage', cause.message, {
+      hint: `a kernel that lets nobody write to mounted devices needs it done from a rescue system: ${argv.map(shellWord).join(' ')}`,
+      cause,
+    });
+  }
 }

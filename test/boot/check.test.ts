@@ -1,5 +1,6 @@
 /** Damage of every kind to what a boot reads must be found, and nothing else. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -319,6 +320,10 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
       'warning initramfs-modules',
       'warning initramfs-modules',
     ],
+  },
+  'a device tree that is missing': {
+    damage: (sysroot) => edit(entryOf(sysroot, 2), (text) => `${text}devicetree /ostree/board.dtb\n`),
+    enforce: ['error devicetree-missing'],
   },
   'an entry without a pin': {
     damage: (sysroot) => edit(entryOf(sysroot), (text) => text.replace(/ sealtree\.pin=\S+/, '')),
@@ -741,6 +746,22 @@ describe('boot check of what is around the entries', () => {
     // The others are of another commit: other image, other pin.
     assert.equal(notes.length, 2);
     assert.match(notes[0] ?? '', /^ostree refuses a soft reboot to alpha\/[0-9a-f]{64}\.0: its seal pin/);
+  });
+
+  it("says how to put the deployment's files back, and that works", async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    replace(sysroot.kernels[0], '');
+    cut(sysroot.initrds[0], 100);
+    const findings = await findingsOf(await readState(sysroot, 'policy=enforce\n'), sysroot.system);
+    const remedies = new Set(findings.flatMap(({ remedy }) => remedy ?? []));
+    const copies = [...remedies].filter((command) => command.startsWith('cp '));
+    assert.equal(copies.length, 2);
+    for (const command of copies) execFileSync('sh', ['-c', command]);
+    assert.deepEqual(readFileSync(sysroot.kernels[0]), standInKernel(1));
+    assert.deepEqual(readFileSync(sysroot.initrds[0]), standInInitramfs());
+    const [install] = [...remedies].filter((command) => command.startsWith('sealtree boot install'));
+    assert(install !== undefined);
   });
 
   it('changes nothing', async () => {

@@ -6,7 +6,9 @@ import { basename, join } from 'node:path';
 import { type ByteString, bytesEqual, bytesToText } from '../../base/bytes.ts';
 import { nativeEngine } from '../../base/digest.ts';
 import { errnoOf, FormatError, NotFoundError, SealtreeError } from '../../base/errors.ts';
+import { shellWord } from '../../base/shell.ts';
 import type { SystemReads } from '../../base/system.ts';
+import { blsValues } from '../../formats/bls.ts';
 import type { Finding, Severity } from '../../image/findings.ts';
 import type { EntryState } from '../entries.ts';
 import { decompress } from '../initramfs/decompress.ts';
@@ -14,6 +16,7 @@ import { splitAddition } from '../initramfs/extended.ts';
 import { keepForFacts } from '../initramfs/facts.ts';
 import { type InitramfsArchive, readInitramfs } from '../initramfs/read.ts';
 import type { DeploymentKernel } from '../kernel.ts';
+import { bootCommand } from './context.ts';
 import { checkKernelImage } from './kernel-image.ts';
 
 export interface ReadInitrd {
@@ -31,7 +34,17 @@ export interface BootFiles {
   readonly initrds: readonly ReadInitrd[];
 }
 
-type Report = (severity: Severity, code: string, where: string, message: string) => void;
+type Report = (
+  severity: Severity,
+  code: string,
+  where: string,
+  message: string,
+  remedy?: readonly string[],
+) => void;
+
+/** Puts the deployment's own file there. Never into the file that is there: it may be a hard link of an object. */
+const copyCommand = (from: string, to: string): string =>
+  `cp --remove-destination ${shellWord(from)} ${shellWord(to)}`;
 
 /**
  * Where a path of an entry leads. It counts from the root of the file system that /boot is on; where that is also the
@@ -43,11 +56,13 @@ export const bootFilePath = (sysrootPath: string, path: ByteString): string =>
 /** Reads what entries name; a file that several name once. */
 export class BootFileChecker {
   readonly #sysrootPath: string;
+  readonly #installCommand: string;
   readonly #system: SystemReads;
   readonly #read = new Map<string, Promise<{ initrd: ReadInitrd; findings: Finding[] }>>();
 
   constructor(sysrootPath: string, system: SystemReads) {
     this.#sysrootPath = sysrootPath;
+    this.#installCommand = bootCommand(sysrootPath, 'install');
     this.#system = system;
   }
 
@@ -62,7 +77,7 @@ export class BootFileChecker {
   ): Promise<BootFiles> {
     const findings: Finding[] = [];
     const about = entry.deployment === undefined ? {} : { deployments: [entry.deployment.id] };
-    const report: Report = (severity, code, where, message) =>
+    const report: Report = (severity, code, where, message, remedy) =>
       void findings.push({
         // What is wrong is as bad as the entry matters.
         severity: severity === 'error' ? failure : severity,
@@ -70,6 +85,7 @@ export class BootFileChecker {
         where,
         message,
         ...about,
+        ...(remedy === undefined ? {} : { remedy }),
       });
     const kernelBytes = this.#checkKernel(entry, kernel, report);
     const initrds: ReadInitrd[] = [];
@@ -77,8 +93,10 @@ export class BootFileChecker {
       const original = i === 0 ? kernel?.initramfs : undefined;
       const found = await this.#initrd(bootFilePath(this.#sysrootPath, name), original);
       initrds.push(found.initrd);
-      for (const { severity, code, where, message } of found.findings) report(severity, code, where, message);
+      for (const { severity, code, where, message, remedy } of found.findings)
+        report(severity, code, where, message, remedy);
     }
+    this.#checkDeviceTrees(entry, report);
     if (entry.initrds.length === 0 && kernel?.initramfs !== undefined)
       report(
         'error',
@@ -97,7 +115,8 @@ export class BootFileChecker {
       return 0;
     }
     const path = bootFilePath(this.#sysrootPath, entry.linux);
-    const bytes = this.#readFile(path, 'kernel', report);
+    const remedy = kernel === undefined ? undefined : [copyCommand(kernel.vmlinuz, path)];
+    const bytes = this.#readFile(path, 'kernel', remedy, report);
     if (bytes === undefined) return 0;
     try {
       if (checkKernelImage(bytes, path) === undefined)
@@ -109,13 +128,22 @@ export class BootFileChecker {
         );
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      report('error', 'kernel-damaged', path, error.message);
+      report('error', 'kernel-damaged', path, error.message, remedy);
       return bytes.length;
     }
     const own = kernel && this.#compared(kernel.vmlinuz, report);
     if (own !== undefined && !bytesEqual(own, bytes))
-      report('error', 'kernel-differs', path, "differs from the deployment's own kernel");
+      report('error', 'kernel-differs', path, "differs from the deployment's own kernel", remedy);
     return bytes.length;
+  }
+
+  #checkDeviceTrees(entry: EntryState, report: Report): void {
+    for (const name of entry.entry === undefined ? [] : blsValues(entry.entry, 'devicetree')) {
+      const path = bootFilePath(this.#sysrootPath, name);
+      const size = this.#system.lstatIfExists(path)?.size;
+      if (size === undefined) report('error', 'devicetree-missing', path, 'there is no such file');
+      else if (size === 0) report('error', 'devicetree-damaged', path, 'the device tree is empty');
+    }
   }
 
   #initrd(path: string, original: string | undefined): Promise<{ initrd: ReadInitrd; findings: Finding[] }> {
@@ -131,9 +159,11 @@ export class BootFileChecker {
     originalPath: string | undefined,
   ): Promise<{ initrd: ReadInitrd; findings: Finding[] }> {
     const findings: Finding[] = [];
+    const remedy =
+      originalPath === undefined ? undefined : [copyCommand(originalPath, path), this.#installCommand];
     const report: Report = (severity, code, where, message) =>
-      void findings.push({ severity, code, where, message });
-    const bytes = this.#readFile(path, 'initrd', report);
+      void findings.push({ severity, code, where, message, ...(remedy === undefined ? {} : { remedy }) });
+    const bytes = this.#readFile(path, 'initrd', remedy, report);
     if (bytes === undefined) return { initrd: { path, sizeBytes: 0, archives: undefined }, findings };
     let archives: InitramfsArchive[] | undefined;
     try {
@@ -180,15 +210,21 @@ export class BootFileChecker {
     }
   }
 
-  #readFile(path: string, what: 'kernel' | 'initrd', report: Report): Buffer | undefined {
+  #readFile(
+    path: string,
+    what: 'kernel' | 'initrd',
+    remedy: readonly string[] | undefined,
+    report: Report,
+  ): Buffer | undefined {
     try {
       return this.#system.readFile(path);
     } catch (error) {
       if (!(error instanceof SealtreeError)) throw error;
       const errno = errnoOf(error);
       if (errno === 'ENOENT' || errno === 'ENOTDIR')
-        report('error', `${what}-missing`, path, 'there is no such file');
-      else report(errno === 'EACCES' ? 'unchecked' : 'error', `${what}-unreadable`, path, error.message);
+        report('error', `${what}-missing`, path, 'there is no such file', remedy);
+      else if (errno === 'EACCES') report('unchecked', `${what}-unreadable`, path, error.message);
+      else report('error', `${what}-unreadable`, path, error.message, remedy);
       return undefined;
     }
   }

@@ -11,11 +11,12 @@ import { after, before, it } from 'node:test';
 import { buildProgram } from '../../contrib/build.ts';
 import { ExitCode } from '../../src/base/errors.ts';
 import { verityDigest } from '../../src/formats/verity.ts';
-import { type GuestRun, runInGuest, type Step } from '../support/guest-script.ts';
+import { type GuestRun, runInGuest } from '../support/guest-script.ts';
 import { describeSystem, oracle, runHost } from '../support/oracle.ts';
 import { OstreeSysroot } from '../support/ostree-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { PROJECT } from '../support/sealtree.ts';
+import type { Step } from '../support/steps.ts';
 import { type Walked, walk } from '../support/walk.ts';
 
 /** The one that is given another content, the one that loses its fs-verity, and one that stays as it is. */

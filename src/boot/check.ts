@@ -13,7 +13,7 @@ import { bootCommand, unsealed } from './check/context.ts';
 import { checkInitramfs } from './check/initramfs.ts';
 import { checkKernelFacts } from './check/kernel-facts.ts';
 import { checkLeftovers } from './check/leftovers.ts';
-import { checkMenus } from './check/menus.ts';
+import { checkMenus, checkPrefix } from './check/menus.ts';
 import { checkCounters, checkRefusal, checkSoftReboot } from './check/reboots.ts';
 import { checkPin, checkSeals, checkStaged } from './check/seals.ts';
 import { type BootFilesSize, checkSpace } from './check/space.ts';
@@ -100,6 +100,7 @@ class BootCheck {
     yield* united(found);
     const { policy, unpinned, onRefusal } = wanted;
     yield* checkMenus(loader, entries, policy, this.#menuRemedy());
+    yield* checkPrefix(loader, entries, sysroot, this.#state.storage, this.#system);
     yield* this.#notInstalled();
     const sealing = targets.filter((target) => this.#scripts.has(target));
     yield* await checkSeals(sealing, sysroot, { ...this.#options, policy, unpinned }, this.#system);

@@ -486,6 +486,12 @@ describe('boot check', () => {
   }
 });
 
+/** As `sysroot.bootprefix` makes them. */
+function addPrefix({ path, entries }: BootableSysroot): void {
+  symlinkSync('.', join(path, 'boot/boot'));
+  for (const entry of entries) edit(entry, (text) => text.replace(/^(linux|initrd) /gm, '$1 /boot'));
+}
+
 /** syslinux, with the menu that ostree's back end would write for the entries as they are. */
 function addSyslinux({ path, entries }: BootableSysroot): string {
   const value = (text: string, key: string): string => new RegExp(`^${key} (.*)$`, 'm').exec(text)?.[1] ?? '';
@@ -506,6 +512,7 @@ describe('boot check of a generated menu', () => {
     change: (menu: string, sysroot: BootableSysroot) => void | Promise<void>,
   ) => {
     const sysroot = await installed(work, 'enforce');
+    addPrefix(sysroot);
     await change(addSyslinux(sysroot), sysroot);
     return await findingsOf(await readState(sysroot, 'policy=enforce\n'), sysroot.system);
   };
@@ -554,6 +561,15 @@ describe('boot check of a generated menu', () => {
       assert.deepEqual(summary(findings), want, JSON.stringify(findings, undefined, 2));
       for (const { remedy } of findings) assert.match(remedy?.[0] ?? '', /^sealtree boot install --sysroot /);
     });
+
+  it('of a loader that looks for the kernel where it is not', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    addSyslinux(sysroot);
+    const findings = await findingsOf(await readState(sysroot, 'policy=enforce\n'), sysroot.system);
+    assert.deepEqual([...new Set(summary(findings))], ['warning boot-prefix']);
+    assert.match(findings[0]?.remedy?.[0] ?? '', /set sysroot\.bootprefix true$/);
+  });
 
   it('knows that syslinux loads only the first initrd', async () => {
     using work = new Sandbox();

@@ -2,14 +2,18 @@
  * Does the loader read what the boot entries say? Where it reads a menu that was generated from them, an edit of an
  * entry has no effect before the menu is generated again: what would boot is what the menu says.
  */
-import { basename, dirname } from 'node:path';
-import { type ByteString, displayBytes } from '../../base/bytes.ts';
+import { basename, dirname, join } from 'node:path';
+import { type ByteString, bytesToText, displayBytes } from '../../base/bytes.ts';
+import { shellWord } from '../../base/shell.ts';
+import type { SystemReads } from '../../base/system.ts';
 import type { BootPolicy } from '../../config/settings.ts';
+import type { Sysroot } from '../../deployment/sysroot.ts';
 import type { Finding, Severity } from '../../image/findings.ts';
 import type { EntryState } from '../entries.ts';
 import type { LoaderState } from '../loaders/loader.ts';
 import { type Menu, type MenuEntry, ostreeLink } from '../loaders/menu.ts';
 import { sealPinValues, withSealPin } from '../pin.ts';
+import type { StorageState } from '../storage.ts';
 import { unsealed } from './context.ts';
 
 /** Compares every menu with the entries of ostree. */
@@ -105,3 +109,35 @@ const sameFile = (a: ByteString | undefined, b: ByteString | undefined): boolean
 
 const sameFiles = (a: readonly ByteString[], b: readonly ByteString[]): boolean =>
   a.length === b.length && a.every((path, i) => sameFile(path, b[i]));
+
+/**
+ * Paths of an entry count from the root of the file system that /boot is on. Where that is the root file system they
+ * have to begin with /boot, which ostree puts there only with `sysroot.bootprefix`. Of systemd-boot and of btrfs, where
+ * a loader may count from a subvolume, nothing is said.
+ */
+export function checkPrefix(
+  loader: LoaderState,
+  entries: readonly EntryState[],
+  sysroot: Sysroot,
+  { boot, bootIsSeparate }: StorageState,
+  system: SystemReads,
+): Finding[] {
+  if (bootIsSeparate || boot.type === 'btrfs') return [];
+  if (loader.readsEntries === 'none' || loader.name === 'systemd-boot') return [];
+  return entries.flatMap((entry): Finding[] => {
+    if (entry.owner !== 'ostree' || entry.linux === undefined) return [];
+    const isThere = (folder: string): boolean =>
+      system.lstatIfExists(join(sysroot.path, folder, bytesToText(entry.linux as ByteString))) !== undefined;
+    if (isThere('.') || !isThere('boot')) return [];
+    return [
+      {
+        severity: 'warning',
+        code: 'boot-prefix',
+        where: entry.path,
+        message: `/boot is on the root file system, and ${show(entry.linux)} does not begin with it: ${loader.name} may not find the kernel`,
+        deployments: entry.deployment === undefined ? [] : [entry.deployment.id],
+        remedy: [`ostree config --repo=${shellWord(sysroot.repositoryPath)} set sysroot.bootprefix true`],
+      },
+    ];
+  });
+}

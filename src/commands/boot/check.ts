@@ -1,7 +1,7 @@
 /** `sealtree boot check`: will the next boot work, and will it be sealed? */
 import { ExitCode } from '../../base/errors.ts';
 import { bootSettings } from '../../boot/change.ts';
-import { checkBoot } from '../../boot/check.ts';
+import { checkBoot, softRebootNotes } from '../../boot/check.ts';
 import { rehearse } from '../../boot/rehearsal.ts';
 import { readBootState } from '../../boot/state.ts';
 import type { Finding } from '../../image/findings.ts';
@@ -42,6 +42,7 @@ export async function check(context: Context, options: CheckCommandOptions): Pro
   );
   for await (const finding of found) findings.push(finding);
   context.clearProgress();
+  const notes = softRebootNotes(state.targets);
   if (context.options.json)
     context.printJson('boot-check', {
       sysroot: sysroot.path,
@@ -49,9 +50,11 @@ export async function check(context: Context, options: CheckCommandOptions): Pro
       rehearsal: options.rehearsal,
       entries: state.entries.map(({ path }) => path),
       findings,
+      notes,
     });
   else {
     for (const line of renderFindings(findings, context.style)) context.print(line);
+    if (!context.options.quiet) for (const note of notes) context.print(`note: ${note}`);
     if (!context.options.quiet || findings.length > 0)
       context.print(summary(state.entries.length, findings, options));
   }

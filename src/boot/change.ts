@@ -56,37 +56,35 @@ export async function changeBoot(
     return { plan, state, outcome: outcomeOf(plan, state, system) };
   };
   let agreed: BootPlan | undefined;
+  const times = { timeoutMs: lockTimeoutMs, signal: progress.signal };
   if (agree !== undefined) {
+    // Whoever may not do it is told so before the question.
+    await withLocks(sysrootPath, times, system, () => undefined);
     const seen = await look();
     if (seen.outcome !== 'done') return seen;
     if (seen.plan.steps.length > 0 && !(await agree(seen.plan, seen.state)))
       return { ...seen, outcome: 'declined' };
     agreed = seen.plan;
   }
-  return await withLocks(
-    sysrootPath,
-    { timeoutMs: lockTimeoutMs, signal: progress.signal },
-    system,
-    async () => {
-      const change = await look();
-      if (change.outcome !== 'done') return change;
-      if (agreed !== undefined && !isDeepStrictEqual(agreed.steps, change.plan.steps))
-        throw new OperationError('changed-meanwhile', `${sysrootPath} was changed since the plan was shown`, {
-          hint: 'nothing was done: look at the plan again',
-        });
-      const onStep = options.onStep;
-      await carryOut(
-        change.plan,
-        change.state.sysroot,
-        {
-          progress,
-          ...(onStep && { onStep: (step, number) => onStep(step, number, change.plan) }),
-        },
-        system,
-      );
-      return change;
-    },
-  );
+  return await withLocks(sysrootPath, times, system, async () => {
+    const change = await look();
+    if (change.outcome !== 'done') return change;
+    if (agreed !== undefined && !isDeepStrictEqual(agreed.steps, change.plan.steps))
+      throw new OperationError('changed-meanwhile', `${sysrootPath} was changed since the plan was shown`, {
+        hint: 'nothing was done: look at the plan again',
+      });
+    const onStep = options.onStep;
+    await carryOut(
+      change.plan,
+      change.state.sysroot,
+      {
+        progress,
+        ...(onStep && { onStep: (step, number) => onStep(step, number, change.plan) }),
+      },
+      system,
+    );
+    return change;
+  });
 }
 
 /** What is ahead: `done` stands for having to be done. */

@@ -8,7 +8,7 @@
  */
 import { join } from 'node:path';
 import { kernelFacts, readPageSize } from '../base/capabilities.ts';
-import { errnoOf, OperationError } from '../base/errors.ts';
+import { errnoOf, InterruptedError, OperationError } from '../base/errors.ts';
 import type { Mount } from '../base/mountinfo.ts';
 import { run } from '../base/process.ts';
 import { shellWord } from '../base/shell.ts';
@@ -250,7 +250,7 @@ function featureStep(volume: Volume, pageSizeBytes: number | undefined): VerityR
     };
   const consequences = [
     'It cannot be taken back: tune2fs refuses to clear the feature.',
-    'Linux older than 5.4 then mounts this file system read-only.',
+    'Linux older than 5.4 then mounts this file system read-only, and one built without fs-verity opens no file that has it.',
     'e2fsck and other e2fsprogs older than 1.45.2 then refuse it.',
     'Boot loaders read it as before: the feature only concerns who writes.',
   ];
@@ -340,8 +340,9 @@ export function storageFindings({ sysroot, verity }: StorageState): Finding[] {
 }
 
 /**
- * Turns the feature on, mounted or not, and makes sure that it is on.
- * @throws NotFoundError without tune2fs; OperationError when it fails, or when the file system does not show it
+ * Turns the feature on, mounted or not, and makes sure that it is on. Once begun it is not stopped: what it writes is
+ * the superblock.
+ * @throws InterruptedError before it has begun; NotFoundError without tune2fs; OperationError when it fails, or when the file system does not show it
  */
 export async function enableFeature(
   step: FeatureStep,
@@ -349,7 +350,8 @@ export async function enableFeature(
   system: System,
   signal?: AbortSignal,
 ): Promise<void> {
-  await runTune2fs(step, signal);
+  if (signal?.aborted) throw new InterruptedError();
+  await runTune2fs(step);
   const objects = join(sysrootPath, 'ostree/repo/objects');
   // The kernel and tune2fs share the page of the superblock; what is in the journal must not bring the old one back.
   system.checkpoint(objects);
@@ -362,12 +364,15 @@ export async function enableFeature(
     );
 }
 
-async function runTune2fs({ argv }: FeatureStep, signal: AbortSignal | undefined): Promise<void> {
+/** It takes a few milliseconds, and as long as the disk is busy. */
+const TUNE2FS_MS = 10 * 60_000;
+
+async function runTune2fs({ argv }: FeatureStep): Promise<void> {
   const [program, ...args] = argv;
   // Not every root shell has the folders of system programs in its path.
   const env = { PATH: [process.env.PATH, '/usr/sbin', '/sbin'].filter(Boolean).join(':') };
   try {
-    await run(program, args, { env, timeoutMs: 120_000, ...(signal === undefined ? {} : { signal }) });
+    await run(program, args, { env, timeoutMs: TUNE2FS_MS });
   } catch (cause) {
     if (!(cause instanceof OperationError)) throw cause;
     throw new OperationError('storage', cause.message, {

@@ -461,6 +461,24 @@ describe('the policy', () => {
     assert.match(stderr, /^sealtree: {3}rebooting in 10 seconds$/m);
   });
 
+  inEachShell('is prefer, loudly, where the command line asks for that', (run) => {
+    const asks = `${PIN} ${LINK} sealtree.policy=prefer`;
+    const { status, unsealed, stderr } = run({ settings: ENFORCE, hasImage: false, commandLine: asks });
+    assert.equal(status, 0);
+    assert.match(unsealed ?? '', /^the deployment's image is missing /);
+    assert.match(stderr, /^sealtree: policy=enforce is off for this boot, as the kernel command line asks$/m);
+    const whole = run({ settings: ENFORCE, commandLine: asks });
+    assert.deepEqual([whole.status, whole.sealed], [0, `${DIGEST}\n`]);
+    // Nothing else takes a policy back, and nothing sets one.
+    for (const word of ['sealtree.policy=plain', 'sealtree.policy=', 'sealtree.policy', 'policy=prefer'])
+      assert.equal(
+        run({ settings: ENFORCE, hasImage: false, commandLine: `${asks.replace(/\S+$/, word)}` }).status,
+        1,
+      );
+    const enforced = asks.replace(/prefer$/, 'enforce');
+    assert.equal(run({ settings: PREFER, hasImage: false, commandLine: enforced }).status, 0);
+  });
+
   inEachShell('is prefer, loudly, where its file is damaged', (run) => {
     const good = renderSettings(ENFORCE).toString();
     for (const settings of [

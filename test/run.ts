@@ -13,12 +13,15 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What is not part of `npm test`, by the word that runs it. */
-const SUITES: Readonly<Record<string, string>> = { system: 'test/system/', boot: 'test/machine/' };
+const SUITES = new Map([
+  ['system', 'test/system/'],
+  ['boot', 'test/machine/'],
+]);
 /** Nor is this: measurements. */
-const APART = [...Object.values(SUITES), 'test/bench/'];
+const APART = [...SUITES.values(), 'test/bench/'];
 
 const [first = '', ...others] = process.argv.slice(2);
-const suite = SUITES[first];
+const suite = SUITES.get(first);
 const words = suite === undefined ? process.argv.slice(2) : others;
 
 const files = globSync(`${suite ?? 'test/'}**/*.test.ts`, { cwd: root })

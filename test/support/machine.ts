@@ -6,8 +6,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildProgram } from '../../contrib/build.ts';
-import { bootGuest } from './guest.ts';
-import { type MachineTree, makeMachineTree } from './machine-tree.ts';
+import { bootGuest, GUEST_KARGS } from './guest.ts';
+import { type MachineTree, makeMachineTree, writeFiles } from './machine-tree.ts';
 import { oracle, runHost } from './oracle.ts';
 import { OstreeSysroot } from './ostree-sysroot.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -21,35 +21,36 @@ export const STATEROOT = 'debian';
 const KARGS = [
   'root=LABEL=root',
   'rw',
-  'console=ttyS0',
-  'panic=-1',
   'rd.shell=0',
   'rd.emergency=poweroff',
-  'mitigations=off',
+  ...GUEST_KARGS,
   'quiet',
   'systemd.show_status=0',
 ];
 
 export interface MachineSysroot extends MachineTree {
-  /** Default no: ostree's own default. */
+  /** ostree's `sysroot.readonly`; default no, as is ostree's. */
   readonly isReadOnly?: boolean;
-  /** Default some text; what a test reads through the mounted image. */
-  readonly kargs?: readonly string[];
 }
 
-/** Deploys a tree made for the purpose, into a new sysroot in the sandbox. The program is in its /var. */
+/** GRUB's menu where it reads the boot entries itself. */
+const GRUB_MENU = 'set timeout=0\nsearch --label --set=root root\nblscfg --path /boot/loader/entries\n';
+
+/** Deploys a tree made for the purpose into a new sysroot in the sandbox. The program is in its /var. */
 export async function deployMachine(work: Sandbox, options: MachineSysroot): Promise<OstreeSysroot> {
   const tree = work.join('tree');
   makeMachineTree(tree, options);
   const sysroot = new OstreeSysroot(oracle('trixie'), work, [STATEROOT]);
   const script = `
-    [ "$2" = false ] || ostree --repo="$repo" config set sysroot.readonly true
-    ostree --repo="$repo" commit --branch=debian/trixie --tree=dir="$1" >&2
+    ostree --repo="$repo" config set sysroot.bootprefix true
+    ostree --repo="$repo" config set sysroot.readonly "$1"
+    ostree --repo="$repo" commit --branch=debian/trixie --tree=dir="$2"
     shift 2
-    for karg in "$@"; do shift; set -- "$@" "--karg=$karg"; done
     ostree admin deploy --sysroot="$sysroot" --os=${STATEROOT} "$@" debian/trixie`;
-  sysroot.script(script, [tree, String(options.isReadOnly ?? false), ...KARGS, ...(options.kargs ?? [])]);
+  const kargs = KARGS.map((karg) => `--karg=${karg}`);
+  sysroot.script(script, [String(options.isReadOnly ?? false), tree, ...kargs]);
   runHost(['rm', '-rf', tree]);
+  writeFiles(sysroot.path, { 'boot/grub/grub.cfg': GRUB_MENU });
   await installProgram(join(sysroot.path, 'ostree/deploy', STATEROOT, 'var/lib/sealtree/app'));
   return sysroot;
 }
@@ -117,6 +118,20 @@ export class Machine {
     return readMenu(copyBoot(this.disk, this.#out));
   }
 
+  /** Reads a file of the disk, which must be there. */
+  read(path: string): Buffer {
+    const out = join(this.#folder, 'file');
+    runHost(['debugfs', '-R', `dump ${path} ${out}`, this.disk]);
+    return readFileSync(out);
+  }
+
+  /** The fs-verity digest that a file of the disk has or would have, by the tool made for that. */
+  fsVerityDigest(path: string): string {
+    const out = join(this.#folder, 'file');
+    writeFileSync(out, this.read(path));
+    return runHost(['fsverity', 'digest', '--compact', out]).stdout.trim();
+  }
+
   /**
    * Boots, runs the job once multi-user.target is reached, and waits for the power to go off. The job is sh, under
    * `set -u`, with `step NAME COMMAND…` and `sealtree`.
@@ -165,12 +180,12 @@ export class Machine {
 
 /**
  * Copies /boot out of a disk into a folder of its own; returns where it is. Nothing is mounted, so nothing of the
- * journal is replayed: it is what a loader sees.
+ * journal is replayed: it is what a loader sees. Nor does it look at bitmaps (-c).
  */
 export function copyBoot(disk: string, out: string): string {
   runHost(['rm', '-rf', out]);
   mkdirSync(out);
-  runHost(['debugfs', '-R', `rdump /boot ${out}`, disk]);
+  runHost(['debugfs', '-c', '-R', `rdump /boot ${out}`, disk]);
   return join(out, 'boot');
 }
 

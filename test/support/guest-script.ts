@@ -32,6 +32,14 @@ export interface GuestRun {
 /** The last thing a script's guest says. */
 const END = 'guest: the script has ended';
 
+/** For the end of a script: the machine is gone, and what was not written is lost. */
+export const POWER_CUT = `
+echo '${END}'
+sleep 1
+echo b >/proc/sysrq-trigger
+sleep 60
+`;
+
 const INIT = `#!/bin/sh
 set -u
 export PATH=/usr/sbin:/usr/bin:/busybox HOME=/root LC_ALL=C.UTF-8 TZ=UTC

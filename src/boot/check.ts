@@ -15,7 +15,7 @@ import { checkKernelFacts } from './check/kernel-facts.ts';
 import { checkLeftovers } from './check/leftovers.ts';
 import { checkMenus, checkPrefix } from './check/menus.ts';
 import { checkCounters, checkRefusal, checkSoftReboot } from './check/reboots.ts';
-import { checkPin, checkSeals, checkStaged } from './check/seals.ts';
+import { checkOverride, checkPin, checkSeals, checkStaged } from './check/seals.ts';
 import { type BootFilesSize, checkSpace } from './check/space.ts';
 import type { EntryState } from './entries.ts';
 import type { InitramfsArchive } from './initramfs/read.ts';
@@ -153,7 +153,9 @@ class BootCheck {
         });
       return findings;
     }
-    const policy = script.settings?.policy ?? 'prefer';
+    const overridden = checkOverride(target, script.settings?.policy);
+    findings.push(...overridden);
+    const policy = overridden.length > 0 ? 'prefer' : (script.settings?.policy ?? 'prefer');
     this.#scripts.set(target, policy);
     findings.push(
       ...checkPin(

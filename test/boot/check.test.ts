@@ -780,6 +780,16 @@ describe('boot check of what is around the entries', () => {
     assert(install !== undefined);
   });
 
+  it('sees that the way out of enforce was left in an entry', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    // No pin either: without the way out that entry would refuse to boot.
+    edit(entryOf(sysroot), (text) => text.replace(/sealtree\.pin=\S+/, 'sealtree.policy=prefer'));
+    const findings = await findingsOf(await readState(sysroot, 'policy=enforce\n'), sysroot.system);
+    assert.deepEqual(summary(findings), ['warning pin-missing', 'warning policy-overridden']);
+    assert(findings.some(({ message }) => message === 'no seal pin: it will boot plain'));
+  });
+
   it('changes nothing', async () => {
     using work = new Sandbox();
     const sysroot = await installed(work, 'enforce');

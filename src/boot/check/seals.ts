@@ -9,6 +9,7 @@
 import { type Digest, digestOf } from '../../base/digest.ts';
 import { errnoOf, SealtreeError } from '../../base/errors.ts';
 import type { Progress } from '../../base/progress.ts';
+import { shellWord } from '../../base/shell.ts';
 import type { System } from '../../base/system.ts';
 import type { BootPolicy } from '../../config/settings.ts';
 import { readImageState } from '../../deployment/image-state.ts';
@@ -30,6 +31,26 @@ export interface SealCheckOptions {
   readonly unpinned: 'refuse' | 'plain';
   readonly depth: Depth;
   readonly progress: Progress;
+}
+
+/** The script's way out of `enforce` for one boot, typed at the loader's menu. */
+const OVERRIDE = 'sealtree.policy=prefer';
+
+/** Whether the way out stands in the entry itself: then it is there at every boot. One finding at most. */
+export function checkOverride({ deployment, entry }: BootTarget, policy: BootPolicy | undefined): Finding[] {
+  if (policy !== 'enforce' || !entry.options.split(/[ \t]+/).includes(OVERRIDE)) return [];
+  const { stateroot, origin, checksum, id } = deployment;
+  const revision = shellWord(origin?.refspec ?? checksum);
+  return [
+    {
+      severity: 'warning',
+      code: 'policy-overridden',
+      where: entry.path,
+      message: `${OVERRIDE} takes policy = enforce back at every boot of this entry`,
+      deployments: [id],
+      remedy: [`ostree admin deploy --os=${shellWord(stateroot)} --karg-delete=${OVERRIDE} ${revision}`],
+    },
+  ];
 }
 
 /** What an entry's seal pin will do. One finding at most. */

@@ -8,7 +8,17 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Chapters of src/ in reading order: each may import itself and those before it. */
-const CHAPTERS = ['base', 'formats', 'config', 'repository', 'image', 'deployment', 'boot', 'commands', 'main.ts'];
+const CHAPTERS = [
+  'base',
+  'formats',
+  'config',
+  'repository',
+  'image',
+  'deployment',
+  'boot',
+  'commands',
+  'main.ts',
+];
 
 /** Packages and node modules that have one door, and the files that are it. */
 const DOORS: readonly (readonly [module: RegExp, files: RegExp])[] = [

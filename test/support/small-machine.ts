@@ -41,7 +41,7 @@ for folder in /etc /usr; do
   if touch $folder/written 2>/run/error; then echo "writes $folder"; fi
 done
 for name in ${PLAIN_FILES.join(' ')}; do
-  if sum=$(sha256sum </${PLAIN_FILES_FOLDER}/$name 2>/run/error); then echo "reads $name \${sum%% *}"
+  if sum=$(sha256sum /${PLAIN_FILES_FOLDER}/$name 2>/run/error); then echo "reads $name \${sum%% *}"
   else echo "fails $name $(cat /run/error)"; fi
 done
 echo end

@@ -16,10 +16,21 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, join, relative } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { buildProgram } from '../../contrib/build.ts';
 import type { ByteString } from '../../src/base/bytes.ts';
 import type { Checksum, Digest } from '../../src/base/digest.ts';
+import { S_IFREG } from '../../src/base/mode.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { buildAddition } from '../../src/boot/initramfs/addition.ts';
+import { decompress } from '../../src/boot/initramfs/decompress.ts';
+import { describeInitramfs, keepForFacts } from '../../src/boot/initramfs/facts.ts';
+import { firstFiles } from '../../src/boot/initramfs/first-files.ts';
+import { readInitramfs } from '../../src/boot/initramfs/read.ts';
+import type { InitramfsSettings } from '../../src/boot/initramfs-settings.ts';
+import { formatSealPin } from '../../src/boot/pin.ts';
 import { blsOptions, parseBlsEntry } from '../../src/formats/bls.ts';
+import { writeCpio } from '../../src/formats/cpio.ts';
 import { bootGuest, guestKernelRelease } from './guest.ts';
 import { runInGuest } from './guest-script.ts';
 import { oracle, runHost } from './oracle.ts';
@@ -42,12 +53,12 @@ const BLOCK_SIZE = 4096;
 export interface BootOptions {
   /** Names the folder of this boot's logs. */
   readonly name: string;
-  /** The entry's `options` line. */
-  readonly options: ByteString;
+  /** Seal pins as the entry's `options` line has them. */
+  readonly pins: readonly string[];
   /** What follows Debian's own archive in the initramfs. */
-  readonly additions: readonly Uint8Array[];
+  readonly addition: Uint8Array;
   /** Done to this boot's disk before it. */
-  readonly tamper?: (disk: Disk) => void;
+  readonly tamper?: ((disk: Disk, machine: TamperMachine) => void) | undefined;
 }
 
 /** A deployment as it was sealed. */
@@ -74,6 +85,8 @@ export const REPLACEMENTS = {
   /** Another content of the same length. */
   object: '/test/object',
   objectUnprotected: '/test/object-unprotected',
+  /** The right content of the file `third`. */
+  thirdUnprotected: '/test/third-unprotected',
 } as const;
 
 /** Offline changes to a disk's file system, as anyone can make them who has the disk. */
@@ -213,18 +226,53 @@ export class TamperMachine {
     return join(this.deployment.path, '.ostree.cfs');
   }
 
-  async boot({ name, options, additions, tamper }: BootOptions): Promise<SmallBoot> {
+  get rightPin(): ByteString {
+    return formatSealPin(this.deployment.commit, this.deployment.imageDigest);
+  }
+
+  /** What `boot install` adds to the initramfs, with some of its files replaced. */
+  async addition(
+    settings: InitramfsSettings,
+    replaced: Readonly<Record<string, string | Uint8Array>> = {},
+  ): Promise<Buffer> {
+    const archives = await readInitramfs(
+      readFileSync(this.#initramfs),
+      this.#initramfs,
+      decompress,
+      keepForFacts,
+    );
+    const { bytes, lacks } = buildAddition(
+      {
+        deployment: this.folder,
+        kernelRelease: guestKernelRelease(),
+        facts: describeInitramfs(archives),
+        settings,
+        firstFiles: firstFiles([this.folder], linuxSystem),
+      },
+      linuxSystem,
+    );
+    assert.deepEqual(lacks, []);
+    const files = Object.entries(replaced).map(([name, content]) => ({
+      name: name as ByteString,
+      mode: S_IFREG | 0o644,
+      content: Buffer.from(content),
+    }));
+    // What comes last counts.
+    return files.length === 0 ? bytes : Buffer.concat([bytes, gzipSync(writeCpio(files))]);
+  }
+
+  async boot({ name, pins, addition, tamper }: BootOptions): Promise<SmallBoot> {
     const folder = this.#work.mkdir('boots', name);
     const disk = join(folder, 'disk.img');
     runHost(['cp', '--sparse=always', this.#disk, disk]);
-    tamper?.(new Disk(disk));
+    tamper?.(new Disk(disk), this);
     const initramfs = join(folder, 'initramfs');
-    writeFileSync(initramfs, Buffer.concat([readFileSync(this.#initramfs), ...additions]));
+    writeFileSync(initramfs, Buffer.concat([readFileSync(this.#initramfs), addition]));
     // Warnings of the kernel are part of what there is to see; its list of devices is not.
     const end = await bootGuest(folder, {
       initramfs,
       disks: [disk],
-      append: `loglevel=5 ${options}`,
+      append: ['loglevel=5', this.deployment.options, ...pins].join(' '),
       timeoutMs: 120_000,
     });
     rmSync(disk);
@@ -255,6 +303,7 @@ async function seal(work: Sandbox, disk: string, paths: readonly string[]): Prom
     mkdir /disk/test
     cp ${booted} /disk${imageUnprotected}
     cp ${other} /disk${REPLACEMENTS.imageOtherUnprotected}
+    cp /disk${paths[1]}/${PLAIN_FILES_FOLDER}/third /disk${REPLACEMENTS.thirdUnprotected}
     without_last_block ${booted} >/run/truncated
     one_bit_changed ${booted} >/run/changed
     head -c ${PLAIN_FILE_SIZE} /dev/zero >/run/object

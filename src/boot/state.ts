@@ -39,6 +39,7 @@ import type { LoaderState } from './loaders/loader.ts';
 import { namesIn, type OverlayFile, readOverlays, sumIn } from './overlays.ts';
 import { composefsOfOstree } from './prepare-root.ts';
 import { type ProtectionState, readProtection } from './protect.ts';
+import { type RunningState, readRunning } from './running.ts';
 import { readStorage, type StorageState } from './storage.ts';
 
 /** A deployment that has a boot entry. */
@@ -115,6 +116,8 @@ export interface BootState {
   readonly additions: readonly string[];
   /** A transaction that was cut off, or that is under way just now. */
   readonly journal: Journal | undefined;
+  /** What the running system came up as; undefined for any other sysroot. */
+  readonly running: RunningState | undefined;
   /** What could not be read. */
   readonly problems: readonly Finding[];
 }
@@ -184,6 +187,7 @@ class StateReader {
       remover: this.#attempt('remover-unreadable', () => readIfExists(removerPath(repositoryPath), system)),
       additions: namesIn(additionsFolder(repositoryPath), system).flatMap((name) => sumIn(name) ?? []),
       journal: this.#attempt('journal-unreadable', () => readJournal(repositoryPath, system)),
+      running: sysroot.isBooted ? readRunning(system) : undefined,
       problems: this.#problems,
     };
   }

@@ -1,5 +1,5 @@
 /** The state of a system's boot as text. */
-import { displayBytes } from '../../base/bytes.ts';
+import { displayBytes, displayMessage } from '../../base/bytes.ts';
 import { bootCommand } from '../../boot/check/context.ts';
 import type { PinKind } from '../../boot/entries.ts';
 import { type BootOutlook, bootOutlook } from '../../boot/outlook.ts';
@@ -25,7 +25,7 @@ export function renderBootStatus(state: BootState, style: Style): string[] {
   const lines: string[] = [];
   if (targets.length === 0) lines.push(`${sysroot.path} has no deployment that could be booted.`);
   for (const target of targets) lines.push(...renderTarget(target, state, style));
-  lines.push('', ...fieldLines(systemFields(state)));
+  lines.push('', ...fieldLines([...runningField(state, style), ...systemFields(state)]));
   const findings = [...sysroot.problems, ...problems];
   if (findings.length > 0) lines.push('', ...renderFindings(findings, style));
   if (journal !== undefined)
@@ -65,6 +65,19 @@ function outlookText({ as, reason }: BootOutlook, style: Style): string {
       return `${style.red('not at all')}: ${reason}`;
     case 'unknown':
       return `${style.yellow('?')}: ${reason}; the mount script is of an earlier install`;
+  }
+}
+
+/** What runs now is told apart from what would boot next. */
+function runningField({ running }: BootState, style: Style): [string, string][] {
+  if (running === undefined) return [];
+  switch (running.as) {
+    case 'sealed':
+      return [['this boot', `${style.green('sealed')}, image ${running.imageDigest}`]];
+    case 'unsealed':
+      return [['this boot', `${style.red('NOT SEALED')}: ${displayMessage(running.reason)}`]];
+    case 'plain':
+      return [['this boot', 'plain']];
   }
 }
 
@@ -123,7 +136,7 @@ function renderNext(state: BootState, style: Style): string[] {
 
 /** For `--json`. */
 export function bootStatusJson(state: BootState): Record<string, unknown> {
-  const { sysroot, targets, loader, settings, storage, protection, installed, journal } = state;
+  const { sysroot, targets, loader, settings, storage, protection, installed, journal, running } = state;
   return {
     sysroot: sysroot.path,
     deployments: targets.map((target) => ({
@@ -142,6 +155,7 @@ export function bootStatusJson(state: BootState): Record<string, unknown> {
     protectedFiles: protection.enabled,
     files: protection.total,
     installed: installed !== undefined,
+    running: running ?? null,
     unfinished: journal?.verb ?? null,
     refusals: installRefusals(state),
     problems: [...sysroot.problems, ...state.problems],

@@ -137,7 +137,7 @@ export class Machine {
    * `set -u`, with `step NAME COMMAND…` and `sealtree`.
    * @throws Error with the end of the console's log, when the machine did not reach the end of the job in time
    */
-  async boot(job: string, timeoutMs = 480_000): Promise<MachineBoot> {
+  async boot(job: string, timeoutMs = 720_000): Promise<MachineBoot> {
     const boot = copyBoot(this.disk, this.#out);
     const [entry] = readMenu(boot);
     if (entry === undefined) throw new Error(`${this.disk} has no boot entry`);

@@ -131,6 +131,33 @@ export async function* pipe(
   }
 }
 
+/**
+ * Runs a program that has the terminal for itself, such as a pager, with `input` on its standard input. Its exit code
+ * tells nothing; what cannot be started is a {@link NotFoundError} or an {@link OperationError}.
+ */
+export function runOnTerminal(program: string, args: readonly string[], input: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['pipe', 'inherit', 'inherit'] });
+    // Ctrl-C is meant for the program; the kernel sends it to both.
+    const ignore = (): void => undefined;
+    process.on('SIGINT', ignore);
+    const end = (): void => void process.off('SIGINT', ignore);
+    child.once('error', end);
+    child.once('close', end);
+    child.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(
+        cause.code === 'ENOENT'
+          ? new NotFoundError(`${program}: no such program`, { cause, details: { program } })
+          : failure(program, args, reason(cause), '', cause),
+      ),
+    );
+    child.once('close', () => resolve());
+    // A pager is left before it has read everything.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
+  });
+}
+
 function reason(error: {
   code?: string | number | null | undefined;
   signal?: NodeJS.Signals | null | undefined;

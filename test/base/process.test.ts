@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { InterruptedError, NotFoundError, OperationError } from '../../src/base/errors.ts';
-import { pipe, run, runAnyway } from '../../src/base/process.ts';
+import { pipe, run, runAnyway, runOnTerminal } from '../../src/base/process.ts';
 
 test('arguments reach the program as they are, in English', async () => {
   const { stdout } = await run('sh', ['-c', 'printf "%s|" "$LC_ALL" "$X" "$@"', 'sh', 'a b', '$HOME', ''], {
@@ -71,4 +74,21 @@ test('what becomes of a piped program is told at the end of its output', async (
   await assert.rejects(collect(pipe('sh', ['-c', 'kill -TERM $$'])), /killed by SIGTERM/);
   await assert.rejects(collect(pipe('sleep', ['30'], { timeoutMs: 50 })), /took longer than 50 ms/);
   await collect(pipe('true', [], { input: Buffer.alloc(1 << 20) }));
+});
+
+test('a program that has the terminal gets its input, may leave it unread, and Ctrl-C is its own', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sealtree-'));
+  try {
+    const path = join(folder, 'got');
+    const listeners = process.listenerCount('SIGINT');
+    const shown = runOnTerminal('sh', ['-c', 'cat > "$1"; exit 3', 'sh', path], Buffer.from('shown'));
+    assert.equal(process.listenerCount('SIGINT'), listeners + 1);
+    await shown;
+    assert.equal(readFileSync(path, 'utf8'), 'shown');
+    assert.equal(process.listenerCount('SIGINT'), listeners);
+    await runOnTerminal('true', [], Buffer.alloc(1 << 20));
+    await assert.rejects(runOnTerminal('no-such-program', [], Buffer.alloc(0)), NotFoundError);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

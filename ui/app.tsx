@@ -3,11 +3,11 @@ import { Box, useApp, useInput } from 'ink';
 import { useEffect, useSyncExternalStore } from 'react';
 import type { Terminal } from './effects.ts';
 import { keysOf } from './keys.ts';
-import { footerLine, headerLine, helpLines, ruleLine } from './models/frame.ts';
+import { footerLine, headerLine, helpLines, ruleLine, tabsLine } from './models/frame.ts';
 import { layoutOf, MIN_SIZE } from './models/layout.ts';
 import { wrap } from './models/text.ts';
-import { DeploymentsScreen, type ScreenProps } from './screens/deployments.tsx';
-import { type Event, isInDetails, modeOf } from './state.ts';
+import { ListScreen, type ScreenProps } from './screens/list.tsx';
+import { type Event, modeOf } from './state.ts';
 import type { Store } from './store.ts';
 import type { Theme } from './theme.ts';
 import { Lines } from './widgets/lines.tsx';
@@ -33,7 +33,7 @@ export function App({ store, dispatch, theme, onTerminal }: AppProps) {
 /** The whole screen of a state. Never higher than the terminal: ink would have to clear it for every frame. */
 export function Frame({ state, theme }: ScreenProps) {
   const { columns, rows } = state.size;
-  const { kind, body } = layoutOf(state.size, state.items.length, isInDetails(state));
+  const { kind, hasTabs, body } = layoutOf(state.size, 0, false);
   if (kind === 'small') {
     const text = `The terminal is too small: ${columns}x${rows}, needed ${MIN_SIZE.columns}x${MIN_SIZE.rows}.`;
     return <Lines lines={wrap(text, columns)} width={columns} height={rows} />;
@@ -43,8 +43,9 @@ export function Frame({ state, theme }: ScreenProps) {
   return (
     <Box flexDirection="column" width={columns} height={rows}>
       <Lines lines={[headerLine(state, theme)]} width={columns} height={1} />
+      {hasTabs ? <Lines lines={[tabsLine(state, theme)]} width={columns} height={1} /> : undefined}
       <Box height={body.rows - helpRows} overflow="hidden" flexDirection="column">
-        <DeploymentsScreen state={state} theme={theme} />
+        <ListScreen state={state} theme={theme} />
       </Box>
       {helpRows > 0 ? <Lines lines={help} width={columns} height={helpRows} /> : undefined}
       <Lines lines={[footerLine(state, theme)]} width={columns} height={1} />

@@ -6,7 +6,8 @@ import { sealOutlook } from '../src/deployment/outlook.ts';
 import { reportDeployment } from '../src/deployment/status.ts';
 import { readSysroot } from '../src/deployment/sysroot.ts';
 import { failureOf } from './models/failure.ts';
-import type { Effect, Event } from './state.ts';
+import type { RepositoryReader } from './repository-reader.ts';
+import type { Effect, Event, Request } from './state.ts';
 
 /** What the running interface can do to its terminal. */
 export interface Terminal {
@@ -16,8 +17,13 @@ export interface Terminal {
   suspend(action: () => void | Promise<void>): Promise<void>;
 }
 
+/** Shows bytes to the person, on the terminal the interface has given back. */
+export type Page = (bytes: Buffer) => Promise<void>;
+
 export interface EffectsOptions {
   readonly sysrootPath: string;
+  readonly repositoryPath: string | undefined;
+  readonly page: Page;
   readonly system: System;
   readonly dispatch: (event: Event) => void;
   readonly terminal: () => Terminal | undefined;
@@ -28,6 +34,8 @@ export interface EffectsOptions {
 export class Effects {
   readonly #options: EffectsOptions;
   #reading = new AbortController();
+  #reader: Promise<RepositoryReader> | undefined;
+  #isStopped = false;
 
   constructor(options: EffectsOptions) {
     this.#options = options;
@@ -40,11 +48,31 @@ export class Effects {
 
   /** Ends what is under way. */
   stop(): void {
+    this.#isStopped = true;
     this.#reading.abort();
+    // Whoever waits for the reader hears of a failure.
+    this.#reader?.then((reader) => reader.stop()).catch(() => undefined);
+  }
+
+  /** The reader of the repository. The first screen does without, and so without its code. */
+  #repository(): Promise<RepositoryReader> {
+    this.#reader ??= this.#loadReader();
+    return this.#reader;
+  }
+
+  async #loadReader(): Promise<RepositoryReader> {
+    const { RepositoryReader: Reader } = await import('./repository-reader.ts');
+    const reader = new Reader(this.#options);
+    if (this.#isStopped) reader.stop();
+    return reader;
   }
 
   async #start(effect: Effect, terminal: Terminal | undefined): Promise<void> {
+    if (typeof effect === 'object')
+      return effect.type === 'page' ? this.#page(effect, terminal) : this.#answer(effect);
     switch (effect) {
+      case 'reopen':
+        return (await this.#repository()).reopen();
       case 'read-sysroot':
         return this.#read();
       case 'quit':
@@ -56,6 +84,28 @@ export class Effects {
         return terminal?.suspend(() => {
           process.kill(0, 'SIGTSTP');
         });
+    }
+  }
+
+  async #answer(request: Request): Promise<void> {
+    return (await this.#repository()).answer(request);
+  }
+
+  /** Shows a file; what stands in the way is said below the screen, which is as it was. */
+  async #page(
+    { commit, path, form }: Extract<Effect, { type: 'page' }>,
+    terminal: Terminal | undefined,
+  ): Promise<void> {
+    const { dispatch, page } = this.#options;
+    try {
+      const { bytes, isCut } = await (await this.#repository()).content(commit, path, form);
+      // A pager of nothing would end before anybody saw it.
+      if (bytes.length === 0) return dispatch({ type: 'notice', text: 'the file is empty' });
+      await terminal?.suspend(() => page(bytes));
+      if (isCut) dispatch({ type: 'notice', text: 'only its beginning was shown: it is large' });
+    } catch (error) {
+      if (!(error instanceof SealtreeError)) throw error;
+      dispatch({ type: 'notice', text: error.message });
     }
   }
 

@@ -17,6 +17,10 @@ export interface Glyphs {
   readonly separator: string;
   readonly up: string;
   readonly down: string;
+  readonly folded: string;
+  readonly unfolded: string;
+  /** Between a place and what was opened from it. */
+  readonly deeper: string;
 }
 
 export const UNICODE_GLYPHS: Glyphs = {
@@ -36,6 +40,9 @@ export const UNICODE_GLYPHS: Glyphs = {
   separator: '·',
   up: '↑',
   down: '↓',
+  folded: '+',
+  unfolded: '-',
+  deeper: '›',
 };
 
 export const ASCII_GLYPHS: Glyphs = {
@@ -55,6 +62,9 @@ export const ASCII_GLYPHS: Glyphs = {
   separator: '-',
   up: '^',
   down: 'v',
+  folded: '+',
+  unfolded: '-',
+  deeper: '>',
 };
 
 /** What the terminal of this environment can show: a locale without UTF-8 and the kernel's console get ASCII. */

@@ -56,6 +56,8 @@ const LABELS: Readonly<Record<string, string>> = {
   enter: 'Enter',
   esc: 'Esc',
   space: 'Space',
+  tab: 'Tab',
+  backspace: 'Backspace',
 };
 
 /** A key as it is called in help and footer. */

@@ -1,8 +1,9 @@
 /** Opens the interface on a terminal and waits for its end. */
 import { render } from 'ink';
+import { runOnTerminal } from '../src/base/process.ts';
 import type { System } from '../src/base/system.ts';
 import { App } from './app.tsx';
-import { Effects, type Terminal } from './effects.ts';
+import { Effects, type Page, type Terminal } from './effects.ts';
 import { glyphsFor } from './glyphs.ts';
 import { type Event, initialState } from './state.ts';
 import { Store } from './store.ts';
@@ -10,6 +11,8 @@ import { makeTheme } from './theme.ts';
 
 export interface StartOptions {
   readonly sysrootPath: string;
+  /** A repository to look at instead of the sysroot and its own. */
+  readonly repositoryPath?: string | undefined;
   readonly system: System;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly hasColor: boolean;
@@ -17,6 +20,13 @@ export interface StartOptions {
   readonly stdout?: NodeJS.WriteStream;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  readonly page?: Page;
+}
+
+/** What the environment names, else the usual one. */
+function pagerOf(env: StartOptions['env']): Page {
+  const [program = 'less', ...args] = (env.PAGER ?? '').split(' ').filter((word) => word !== '');
+  return (bytes) => runOnTerminal(program, args, bytes);
 }
 
 /** Ages are told in minutes. */
@@ -24,12 +34,20 @@ const TICK_MS = 30_000;
 
 /** Resolves when the person quits; rejects with what went wrong, after the terminal was given back. */
 export async function start(options: StartOptions): Promise<void> {
-  const { sysrootPath, system, env, hasColor, now = Date.now } = options;
+  const { sysrootPath, repositoryPath, system, env, hasColor, now = Date.now, page = pagerOf(env) } = options;
   const { stdin = process.stdin, stdout = process.stdout } = options;
   const sizeOf = () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 });
   let terminal: Terminal | undefined;
-  const effects = new Effects({ sysrootPath, system, dispatch, terminal: () => terminal, now });
-  const store = new Store(initialState(sysrootPath, sizeOf(), now()), effects.run);
+  const effects = new Effects({
+    sysrootPath,
+    repositoryPath,
+    system,
+    dispatch,
+    terminal: () => terminal,
+    now,
+    page,
+  });
+  const store = new Store(initialState(sysrootPath, sizeOf(), now(), repositoryPath), effects.run);
 
   function dispatch(event: Event): void {
     try {

@@ -2,30 +2,44 @@
  * The state of the interface outside of React: keys that come in one burst each see what the one before has done,
  * and all of it can be tested without a terminal.
  */
-import { findAction } from './actions.ts';
+import { findAction, typeSearch } from './actions.ts';
 import { UNICODE_GLYPHS } from './glyphs.ts';
-import { detailsLines } from './models/details.ts';
 import { itemsOf } from './models/items.ts';
 import { layoutOf } from './models/layout.ts';
 import { clamp, settleList } from './models/list.ts';
-import { type Effect, type Event, isInDetails, type State, type Step, selectedItem } from './state.ts';
+import {
+  type Effect,
+  type Event,
+  isInDetails,
+  modeOf,
+  type Request,
+  type State,
+  type Step,
+  selectedItem,
+} from './state.ts';
+import { onCommits, onTree, requestKey, requestsOf } from './steps.ts';
 import { makeTheme } from './theme.ts';
+import { viewModelOf } from './views.ts';
 
-/** What an event makes of a state. Pure. */
+/** What an event makes of a state, and what is to be read for it. Pure. */
 export function step(state: State, event: Event): Step {
   const next = react(state, event);
-  return { ...next, state: settle(next.state) };
+  const settled = settle(next.state);
+  // Before the start nothing was asked for.
+  const asked = event.type === 'start' ? [] : requestsOf(state);
+  return { state: settled, effects: [...next.effects, ...newRequests(asked, settled)] };
 }
 
 function react(state: State, event: Event): Step {
   switch (event.type) {
     case 'key':
-      return findAction(state, event.key)?.run(state) ?? only(state);
+      return pressed({ ...state, notice: undefined }, event.key);
     case 'resize':
       return only({ ...state, size: event.size });
     case 'tick':
       return only({ ...state, nowMs: event.nowMs });
     case 'start':
+      if (state.repositoryPath !== undefined) return only(state);
       return { state: { ...state, isReading: true }, effects: ['read-sysroot'] };
     case 'sysroot-read': {
       const { sysroot, outlook } = event;
@@ -43,10 +57,37 @@ function react(state: State, event: Event): Step {
       });
     case 'reading-done':
       return only({ ...withImagesOfList(state), isReading: false, nowMs: event.nowMs });
+    case 'commits-read':
+    case 'commits-failed':
+    case 'commit-read':
+      return only(onCommits(state, event));
+    case 'folder-read':
+    case 'folder-failed':
+    case 'entries-read':
+    case 'found':
+      return only(onTree(state, event));
+    case 'notice':
+      return only({ ...state, notice: event.text });
   }
 }
 
 const only = (state: State): Step => ({ state, effects: [] });
+
+function pressed(state: State, key: string): Step {
+  const action = findAction(state, key);
+  if (action !== undefined) return action.run(state);
+  if (modeOf(state) !== 'search') return only(state);
+  const character = key === 'space' ? ' ' : key;
+  return [...character].length === 1 ? typeSearch(state, (text) => text + character) : only(state);
+}
+
+/** What the state shows and lacks and was not `asked` for before: the rest is on its way. */
+function newRequests(asked: readonly Request[], state: State): Request[] {
+  const wanted = requestsOf(state);
+  if (wanted.length === 0) return [];
+  const known = new Set(asked.map(requestKey));
+  return wanted.filter((request) => !known.has(requestKey(request)));
+}
 
 /** New rows; the cursor stays with what it was on. */
 function withItems(state: State, items: State['items']): State {
@@ -65,20 +106,20 @@ function withImagesOfList(state: State): State {
 /** Colours change no widths, so any theme will do to count lines. */
 const COUNTING = makeTheme(false, UNICODE_GLYPHS);
 
-/** Puts cursor and offsets within what there is and what fits. */
+/** Puts cursor and offsets of the list that is shown within what there is and what fits. */
 function settle(state: State): State {
-  const { items, size } = state;
-  const { list, details } = layoutOf(size, items.length, isInDetails(state));
+  const view = viewModelOf(state);
+  const count = view.count(state);
+  const scroll = view.scroll(state);
+  const { list, details } = layoutOf(state.size, count, isInDetails(state));
+  // The list first: the details are those of the row the cursor is on.
+  const position = settleList(scroll.list, count, list.rows);
+  const settled = view.scrolled(state, { list: position, detailsOffset: scroll.detailsOffset });
   // Counted only when there is something to limit: this runs for every key.
-  const detailsOffset =
-    state.detailsOffset === 0
-      ? 0
-      : clamp(state.detailsOffset, 0, detailsLines(state, details.columns, COUNTING).length - details.rows);
-  return {
-    ...state,
-    list: settleList(state.list, items.length, list.rows),
-    detailsOffset: Math.max(0, detailsOffset),
-  };
+  if (scroll.detailsOffset === 0) return settled;
+  const lines = view.details(settled, details.columns, COUNTING).length;
+  const detailsOffset = Math.max(0, clamp(scroll.detailsOffset, 0, lines - details.rows));
+  return view.scrolled(settled, { list: position, detailsOffset });
 }
 
 export class Store {

@@ -1,4 +1,5 @@
 /** `sealtree ui`, and `sealtree` without a command on a terminal. The only way from the commands to `ui/`. */
+import { resolve } from 'node:path';
 import { ExitCode, UnsupportedError, UsageError } from '../base/errors.ts';
 import type { Context } from './context.ts';
 import { wantsColor } from './output.ts';
@@ -8,9 +9,12 @@ export const command: CommandModule = {
   name: 'ui',
   summary: 'Open the interface',
   details: [
-    'Shows the deployments of the system with their images, what is wrong and what to run. On a terminal this is also what sealtree does without a command; elsewhere that prints the status. It only reads. The ? key lists the keys.',
+    'Shows the deployments of the system with their images, what is wrong and what to run; the commits of its repository; and the files of each. On a terminal this is also what sealtree does without a command; elsewhere that prints the status. It only reads. The ? key lists the keys. Files are shown with $PAGER.',
   ],
-  examples: [['ui --sysroot /mnt', 'another system']],
+  examples: [
+    ['ui --sysroot /mnt', 'another system'],
+    ['ui --repo PATH', 'a repository without a system'],
+  ],
   define(command, run) {
     command.action(run(openInterface));
   },
@@ -21,8 +25,10 @@ async function openInterface(context: Context): Promise<number> {
   if (!stdout.isTerminal || !process.stdin.isTTY)
     throw new UsageError('the interface needs a terminal', { hint: 'sealtree status prints what it shows' });
   const { start } = await loadInterface();
+  const isOwn = options.repo === undefined || options.repo === resolve(options.sysroot, 'ostree/repo');
   await start({
-    sysrootPath: context.sysrootPath(),
+    sysrootPath: options.sysroot,
+    repositoryPath: isOwn ? undefined : options.repo,
     system,
     env,
     hasColor: wantsColor(options.color, env, stdout),

@@ -1,12 +1,18 @@
 /** States of the interface, made of facts as the library reports them; no disk is read. */
-import type { ByteString } from '../../src/base/bytes.ts';
+import { type ByteString, textToBytes } from '../../src/base/bytes.ts';
 import type { Checksum, Digest } from '../../src/base/digest.ts';
 import type { Deployment } from '../../src/deployment/deployment.ts';
 import type { SealOutlook } from '../../src/deployment/outlook.ts';
 import type { ImageReport } from '../../src/deployment/status.ts';
 import type { Sysroot } from '../../src/deployment/sysroot.ts';
 import { createBlsEntry } from '../../src/formats/bls.ts';
+import type { Commit } from '../../src/formats/objects.ts';
 import type { Finding } from '../../src/image/findings.ts';
+import type { Ref } from '../../src/repository/refs.ts';
+import type { TreeNode } from '../../src/repository/tree.ts';
+import type { CommitFacts } from '../../ui/models/commit-facts.ts';
+import { type CommitSource, type HistoryRow, walkForest } from '../../ui/models/commit-walk.ts';
+import type { EntryFacts } from '../../ui/models/entry.ts';
 import type { Size } from '../../ui/models/layout.ts';
 import { type Event, initialState, type State } from '../../ui/state.ts';
 import { step } from '../../ui/store.ts';
@@ -159,3 +165,175 @@ export const MIXED: Event[] = readingOf(
   },
   [UNSEALED, SEALED, CHANGED],
 );
+
+const sumOf = (digits: string): Checksum => digits.repeat(64).slice(0, 64) as Checksum;
+
+/** A commit in few words; a checksum is repeated digits. */
+export interface CommitSketch {
+  readonly parent?: string;
+  /** Days since 2025-01-01. */
+  readonly day?: number;
+  readonly subject?: string;
+  readonly version?: string;
+}
+
+/** The rows of a history, without a repository. */
+export function historyOf(
+  sketches: Readonly<Record<string, CommitSketch>>,
+  refs: Readonly<Record<string, string>>,
+  source: Partial<CommitSource> = {},
+): HistoryRow[] {
+  const commits = new Map(
+    Object.entries(sketches).map(([digits, { parent, day = 0, subject = '', version }]): [string, Commit] => [
+      sumOf(digits),
+      {
+        metadata: new Map(version === undefined ? [] : [['version', { type: 's', value: version }]]) as never,
+        parent: parent === undefined ? undefined : sumOf(parent),
+        related: [],
+        subject: textToBytes(subject),
+        body: '' as ByteString,
+        timestamp: NOW_MS / 1000 + day * 86_400,
+        rootTree: sumOf('0'),
+        rootMeta: sumOf('0'),
+      },
+    ]),
+  );
+  const named = Object.entries(refs).map(
+    ([refspec, digits]): Ref => ({
+      kind: 'head',
+      scope: undefined,
+      name: refspec,
+      refspec,
+      checksum: sumOf(digits),
+      aliasOf: undefined,
+    }),
+  );
+  const whole: CommitSource = {
+    commitIfExists: (checksum) => commits.get(checksum),
+    hasTombstone: () => false,
+    detachedMetadata: () => undefined,
+    partialState: () => 'complete',
+    ...source,
+  };
+  return [...walkForest(whole, named)];
+}
+
+/** The events of a history that was read to its end, shown on the second screen. */
+export function commitsOf(rows: readonly HistoryRow[], refCount: number): Event[] {
+  return [...keys('2'), { type: 'commits-read', reading: 0, rows, refCount, isComplete: true }];
+}
+
+/** Two refs that part, one of them not whole, and where the repository ends. */
+export const HISTORY: Event[] = commitsOf(
+  historyOf(
+    {
+      a1: { parent: 'a2', day: 9, subject: 'Update libdemo, tighten permissions', version: '1.2' },
+      b1: { parent: 'a2', day: 7, subject: 'New screen, without the shell tools', version: '1.1+kiosk' },
+      a2: { parent: 'a3', day: 5, subject: 'Fix greeting, add a manual', version: '1.1' },
+      c1: { parent: 'c2', day: 4 },
+      a3: { day: 1, subject: 'First release', version: '1.0' },
+    },
+    { 'demo/server': 'a1', 'demo/kiosk': 'b1', 'remote:test': 'c1' },
+    {
+      partialState: (checksum) => (checksum.startsWith('b') ? 'partial' : 'complete'),
+      detachedMetadata: (checksum) =>
+        checksum.startsWith('a1')
+          ? (new Map([['ostree.sign.ed25519', { type: 'aay', value: [Buffer.alloc(64)] }]]) as never)
+          : undefined,
+    },
+  ),
+  3,
+);
+
+/** What was read of the first commit of {@link HISTORY}. */
+export const FACTS: CommitFacts = {
+  checksum: sumOf('a1'),
+  parent: sumOf('a2'),
+  contentChecksum: sumOf('cc'),
+  rootTree: sumOf('0'),
+  timestamp: NOW_MS / 1000 + 9 * 86_400,
+  subject: 'Update libdemo, tighten permissions',
+  body: 'Two files change.\nNo new ones.',
+  metadata: [
+    ['version', "'1.2'"],
+    ['ostree.composefs.digest.v0', DIGEST],
+  ],
+  detached: [],
+  signatures: [{ type: 'ed25519', bytes: Buffer.alloc(64), keyId: undefined, createdSec: undefined }],
+  partial: 'complete',
+  problem: undefined,
+};
+
+export function fileNode(path: string): TreeNode {
+  const bytes = textToBytes(path);
+  const name = bytes.slice(bytes.lastIndexOf('/') + 1) as ByteString;
+  return { kind: 'file', path: bytes, name, checksum: sumOf('f1') };
+}
+
+export function folderNode(path: string): TreeNode {
+  const bytes = textToBytes(path);
+  const name = bytes.slice(bytes.lastIndexOf('/') + 1) as ByteString;
+  return { kind: 'directory', path: bytes, name, tree: sumOf('d1'), meta: sumOf('e1') };
+}
+
+export const FILE: EntryFacts = {
+  mode: 0o100644,
+  uid: 0,
+  gid: 0,
+  sizeBytes: 11_402_240,
+  target: '' as ByteString,
+  xattrs: [],
+  objectPath: '/ostree/repo/objects/f1/f1.file',
+  links: 1,
+  problem: undefined,
+};
+
+/** The commit whose tree is open in {@link TREE}. */
+export const TREE_COMMIT = sumOf('a1');
+
+/** Answers for the tree of that commit. */
+export const folderRead = (path: string, nodes: readonly TreeNode[]): Event => ({
+  type: 'folder-read',
+  commit: TREE_COMMIT,
+  path: textToBytes(path),
+  nodes,
+});
+
+export const entriesRead = (entries: Readonly<Record<string, Partial<EntryFacts>>>): Event => ({
+  type: 'entries-read',
+  commit: TREE_COMMIT,
+  entries: new Map(
+    Object.entries(entries).map(([path, facts]) => [textToBytes(path), { ...FILE, ...facts }]),
+  ),
+});
+
+/** The files of the first commit of {@link HISTORY}, two folders deep. */
+export const TREE: Event[] = [
+  ...HISTORY,
+  ...keys('t'),
+  folderRead('/', [fileNode('/bin'), folderNode('/etc'), folderNode('/usr')]),
+  ...keys('G', 'enter'),
+  folderRead('/usr', [folderNode('/usr/bin'), folderNode('/usr/lib')]),
+  ...keys('j', 'enter'),
+  folderRead('/usr/bin', [
+    fileNode('/usr/bin/bash'),
+    fileNode('/usr/bin/ping'),
+    fileNode('/usr/bin/sh'),
+    fileNode('/usr/bin/torn'),
+  ]),
+  entriesRead({
+    '/bin': { mode: 0o120777, sizeBytes: 0, target: 'usr/bin' as ByteString },
+    '/etc': { mode: 0o040755 },
+    '/usr': { mode: 0o040755 },
+    '/usr/bin': { mode: 0o040755 },
+    '/usr/lib': { mode: 0o040755 },
+    '/usr/bin/bash': { mode: 0o100755, links: 3 },
+    '/usr/bin/ping': {
+      mode: 0o104755,
+      sizeBytes: 90_568,
+      xattrs: [['security.capability' as ByteString, '\x01\x00\x00\x02' as ByteString]],
+    },
+    '/usr/bin/sh': { mode: 0o120777, sizeBytes: 0, target: 'bash' as ByteString },
+    '/usr/bin/torn': { problem: '/usr/bin/torn: /ostree/repo: no object f1.file' },
+  }),
+];

@@ -4,20 +4,28 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { renderToString } from 'ink';
 import { createElement } from 'react';
-import { IoError } from '../../src/base/errors.ts';
+import type { ByteString } from '../../src/base/bytes.ts';
+import { FormatError, IoError, NotFoundError } from '../../src/base/errors.ts';
 import { ASCII_GLYPHS, UNICODE_GLYPHS } from '../../ui/glyphs.ts';
-import { failureOf } from '../../ui/models/failure.ts';
+import { failureOf, repositoryFailure } from '../../ui/models/failure.ts';
 import { widthOf } from '../../ui/models/text.ts';
 import type { Event } from '../../ui/state.ts';
 import { makeTheme } from '../../ui/theme.ts';
 import { assertGolden } from '../support/golden.ts';
 import {
+  commitsOf,
   deploymentOf,
+  FACTS,
+  fileNode,
+  HISTORY,
+  historyOf,
   keys,
   MIXED,
   PROBLEM,
   readingOf,
   stateAfter,
+  TREE,
+  TREE_COMMIT,
   UNSEALED,
 } from '../support/interface-state.ts';
 
@@ -41,6 +49,38 @@ const failed: Event[] = [
 ];
 const many = Array.from({ length: 120 }, (_, i) => deploymentOf(i, { serial: i }));
 
+const torn = historyOf({}, { 'os/torn': 'a1' }, { commitIfExists: damaged });
+function damaged(): never {
+  throw new FormatError('objects/a1.commit', 'object is corrupted: its checksum differs');
+}
+/** More lines of history than a screen has room for. */
+const lanes = historyOf(
+  Object.fromEntries(
+    Array.from({ length: 40 }, (_, i) => [String(10 + i), { parent: '99', day: 40 - i }]).concat([
+      ['99', {}],
+    ] as never),
+  ),
+  Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`ref/${i}`, String(10 + i)])),
+);
+const unreadable = repositoryFailure(new NotFoundError('/ostree/repo: not an ostree repository'), {
+  sysrootPath: '/',
+  repositoryPath: undefined,
+});
+const found = {
+  type: 'found',
+  commit: TREE_COMMIT,
+  text: 'bin sh',
+  nodes: [fileNode('/usr/bin/bash'), fileNode('/usr/bin/sh')],
+  passed: 9,
+  isDone: true,
+} as const;
+const rootFailed: Event = {
+  type: 'folder-failed',
+  commit: TREE_COMMIT,
+  path: '/' as ByteString,
+  message: '/ostree/repo: no object d1d1.dirtree',
+};
+
 const SCREENS: readonly (readonly [name: string, events: readonly Event[]])[] = [
   ['reading', [{ type: 'start' }]],
   ['mixed', MIXED],
@@ -51,6 +91,21 @@ const SCREENS: readonly (readonly [name: string, events: readonly Event[]])[] = 
   ['many', [...readingOf({ deployments: many }), ...keys(...'j'.repeat(60))]],
   ['none', readingOf({})],
   ['failed', failed],
+  ['commits-reading', [...MIXED, ...keys('2')]],
+  ['commits', [...MIXED, ...HISTORY]],
+  ['commits-details', [...MIXED, ...HISTORY, { type: 'commit-read', facts: FACTS }, ...keys('enter')]],
+  ['commits-end', [...HISTORY, ...keys('j', 'j', 'j', 'j', 'enter')]],
+  ['commits-broken', [...commitsOf(torn, 1), ...keys('enter')]],
+  ['commits-lanes', commitsOf(lanes, 40)],
+  ['commits-none', commitsOf([], 0)],
+  ['commits-failed', [...keys('2'), { type: 'commits-failed', reading: 0, failure: unreadable }]],
+  ['tree', [...TREE, ...keys('j', 'j')]],
+  ['tree-details', [...TREE, ...keys('j', 'j', 'enter')]],
+  ['tree-broken', [...TREE, ...keys('j', 'j', 'j', 'j', 'tab')]],
+  ['tree-help', [...TREE, ...keys('?')]],
+  ['tree-search', [...TREE, ...keys('/', ...'bin sh'), found]],
+  ['tree-nothing', [...TREE, ...keys('/', 'x', 'y', 'enter'), { ...found, text: 'xy', nodes: [] }]],
+  ['tree-failed', [...HISTORY, ...keys('t'), rootFailed]],
 ];
 
 describe('frame', () => {
@@ -81,7 +136,7 @@ describe('frame', () => {
   });
 
   it('in ASCII', () => {
-    for (const [name, events] of SCREENS.filter(([screen]) => screen !== 'reading'))
+    for (const [name, events] of SCREENS.filter(([screen]) => !screen.endsWith('reading')))
       for (const size of SIZES)
         assert.doesNotMatch(
           draw(size, events, makeTheme(false, ASCII_GLYPHS)).replaceAll(SGR, ''),

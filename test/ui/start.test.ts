@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { linuxSystem } from '../../src/base/system-linux.ts';
+import type { StartOptions } from '../../ui/start.tsx';
 import { Sandbox } from '../support/sandbox.ts';
 import { Screen } from '../support/screen.ts';
 import { makeSmallSysroot } from '../support/small-sysroot.ts';
@@ -23,10 +24,11 @@ function open(
   rows: number,
   sysrootPath = sandbox.join('sysroot'),
   system = linuxSystem,
+  more: Partial<StartOptions> = {},
 ) {
   const screen = new Screen(columns, rows);
   const { stdin, stdout } = screen;
-  const ended = start({ sysrootPath, system, env, hasColor: true, stdin, stdout });
+  const ended = start({ sysrootPath, system, env, hasColor: true, stdin, stdout, ...more });
   t.after(async () => {
     screen.type('\x03');
     await Promise.allSettled([ended]);
@@ -78,9 +80,82 @@ describe('interface', () => {
     const { screen, ended } = open(t, 80, 24, sandbox.join('other'));
     await screen.until(/3 of 3 not sealed/);
     rmSync(sandbox.join('other/ostree/deploy'), { recursive: true });
-    screen.type('r');
+    screen.type('R');
     await screen.until(/is not an ostree sysroot/);
     screen.type('q');
+    await ended;
+  });
+
+  it('goes from commits to the files of one, and shows one in the pager', async (t) => {
+    const shown: string[] = [];
+    const page = async (bytes: Buffer): Promise<void> => {
+      // The terminal is the pager's now.
+      assert(!screen.isRaw);
+      shown.push(bytes.toString());
+    };
+    const { screen, ended } = open(t, 80, 24, undefined, undefined, { page });
+    screen.type('2');
+    await screen.until(/▸○ +[0-9a-f]{8} .*\[os\/testing\]/);
+    await screen.until(/2 commits · 2 refs/);
+    await screen.until(/signatures none/);
+    screen.type('t');
+    await screen.until(/▸ +bin → usr\/bin/);
+    screen.type('/os-rel');
+    await screen.until(/▸ +\/usr\/lib\/os-release +-rw-r--r--/);
+    screen.type('\ro');
+    await screen.until(() => shown.length === 1);
+    await screen.until(/\/usr\/lib\/os-release/);
+    screen.type('x');
+    await screen.until(() => shown.length === 2);
+    assert.deepEqual(shown[0], 'NAME=Test\nVERSION_ID=2\n');
+    assert.match(shown[1] as string, /^00000000 {2}4e 41 4d 45 .*\|NAME=Test\.VERSIO\|\n/);
+    screen.type('\x1b');
+    await screen.until(/▸ +os-release/);
+    screen.type('qqq');
+    await ended;
+  });
+
+  it('says so when there is no pager', async (t) => {
+    const { screen, ended } = open(t, 80, 24, undefined, undefined, {
+      env: { ...env, PAGER: 'no-such-pager -x' },
+    });
+    await screen.until(/3 of 3 not sealed/);
+    screen.type('t');
+    await screen.until(/▸ +bin → usr\/bin/);
+    screen.type('/tool\r');
+    await screen.until(/▸ +\/usr\/bin\/tool +-rwxr-xr-x/);
+    screen.type('o');
+    await screen.until(/! no-such-pager: no such program/);
+    screen.type('\x03');
+    await ended;
+  });
+
+  it('reads commits again, and says why it cannot', async (t) => {
+    await makeSmallSysroot(sandbox.join('emptied'));
+    const { screen, ended } = open(t, 80, 24, sandbox.join('emptied'));
+    screen.type('2');
+    await screen.until(/2 commits/);
+    rmSync(sandbox.join('emptied/ostree/repo/refs/heads/os/testing'));
+    screen.type('R');
+    await screen.until(/1 commit · 1 ref/);
+    rmSync(sandbox.join('emptied/ostree/repo/refs/heads/os/stable'));
+    screen.type('R');
+    await screen.until(/has no refs/);
+    rmSync(sandbox.join('emptied/ostree/repo'), { recursive: true });
+    screen.type('R');
+    await screen.until(/not an ostree repository/);
+    screen.type('q');
+    await ended;
+  });
+
+  it('opens a repository without a sysroot', async (t) => {
+    const repositoryPath = sandbox.join('sysroot/ostree/repo');
+    const { screen, ended } = open(t, 80, 24, '/nowhere', undefined, { repositoryPath });
+    await screen.until(/2 commits/);
+    assert(screen.text.includes(`sealtree --repo ${repositoryPath}`.slice(0, 60)));
+    screen.type('1');
+    await screen.until(/A repository alone has no deployments/);
+    screen.type('Rq');
     await ended;
   });
 

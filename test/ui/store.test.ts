@@ -3,18 +3,21 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ACTIONS } from '../../ui/actions.ts';
 import { layoutOf } from '../../ui/models/layout.ts';
-import { isInDetails, type State } from '../../ui/state.ts';
+import { isInDetails, type State, screenOf } from '../../ui/state.ts';
 import { Store, step } from '../../ui/store.ts';
+import { viewModelOf } from '../../ui/views.ts';
 import fc from '../support/fast-check.ts';
 import {
   CHANGED,
   deploymentOf,
+  HISTORY,
   keys,
   MIXED,
   NOW_MS,
   readingOf,
   run,
   stateAfter,
+  TREE,
   UNSEALED,
 } from '../support/interface-state.ts';
 
@@ -63,7 +66,7 @@ describe('step', () => {
   });
 
   const effects: readonly (readonly [names: string[], effects: string[]])[] = [
-    [['r'], ['read-sysroot']],
+    [['R'], ['read-sysroot']],
     [['q'], ['quit']],
     [['enter', 'q'], []],
     [['?', 'q'], []],
@@ -80,7 +83,7 @@ describe('step', () => {
   it('reads at the start, and shows what was there until a new reading has come', () => {
     const first = step(stateAfter(SIZE), { type: 'start' });
     assert.deepEqual([first.effects, first.state.isReading], [['read-sysroot'], true]);
-    const again = run(stateAfter(SIZE, ...MIXED), ...keys('r'));
+    const again = run(stateAfter(SIZE, ...MIXED), ...keys('R'));
     assert.deepEqual([again.isReading, again.items.length], [true, 5]);
   });
 
@@ -115,6 +118,8 @@ describe('step', () => {
         .map((size) => [{ type: 'resize', size } as const]),
       fc.nat(40).map(manyOf),
       fc.constant(MIXED),
+      fc.constant(HISTORY),
+      fc.constant(TREE),
       fc.constant([
         { type: 'reading-failed', failure: { message: 'broken', advice: [], commands: [] } } as const,
       ]),
@@ -124,12 +129,15 @@ describe('step', () => {
         let state: State = stateAfter(SIZE);
         for (const happened of bursts.flat()) {
           state = step(state, happened).state;
-          const { items, list, size, detailsOffset } = state;
-          const height = layoutOf(size, items.length, isInDetails(state)).list.rows;
-          assert(list.cursor >= 0 && list.cursor < Math.max(1, items.length));
+          const view = viewModelOf(state);
+          const count = view.count(state);
+          const { list, detailsOffset } = view.scroll(state);
+          const height = layoutOf(state.size, count, isInDetails(state)).list.rows;
+          assert(list.cursor >= 0 && list.cursor < Math.max(1, count));
           assert(list.offset >= 0 && list.offset <= list.cursor && Number.isInteger(detailsOffset));
           if (height > 0) assert(list.cursor < list.offset + height);
-          assert.equal(state.modes[0], 'deployments');
+          assert.equal(state.modes[0], screenOf(state));
+          assert.equal(state.tree !== undefined, state.modes.includes('tree'));
         }
       }),
       { numRuns: 150 },
@@ -140,9 +148,9 @@ describe('step', () => {
 describe('store', () => {
   it('tells its listeners, then starts effects', () => {
     const told: string[] = [];
-    const store = new Store(stateAfter(SIZE), (effect) => told.push(effect));
+    const store = new Store(stateAfter(SIZE), (effect) => told.push(String(effect)));
     const unsubscribe = store.subscribe(() => told.push('changed'));
-    store.dispatch({ type: 'key', key: 'r' });
+    store.dispatch({ type: 'key', key: 'R' });
     unsubscribe();
     store.dispatch({ type: 'tick', nowMs: NOW_MS + 1 });
     assert.deepEqual(told, ['changed', 'read-sysroot']);
@@ -162,7 +170,7 @@ describe('actions', () => {
   });
 
   it('every mode can be left', () => {
-    for (const mode of ['deployments', 'details', 'help'] as const)
+    for (const mode of ['deployments', 'commits', 'tree', 'details', 'search', 'help'] as const)
       assert(ACTIONS.some((action) => action.modes.includes(mode) && action.keys.includes('ctrl-c')));
   });
 });

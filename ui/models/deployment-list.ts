@@ -2,7 +2,7 @@
 import prettyBytes from 'pretty-bytes';
 import type { Deployment } from '../../src/deployment/deployment.ts';
 import type { Finding } from '../../src/image/findings.ts';
-import { isInDetails, type State } from '../state.ts';
+import type { State } from '../state.ts';
 import { type Paint, plain, type Theme } from '../theme.ts';
 import { ageOf, marksOf, shortName } from './deployment.ts';
 import { imageVerdict, type Verdict, verityVerdict } from './image.ts';
@@ -64,7 +64,13 @@ export function fitColumns(width: number, longestName: number): Column[] {
 }
 
 /** The heading and the visible rows. */
-export function listLines(state: State, width: number, height: number, theme: Theme): string[] {
+export function listLines(
+  state: State,
+  width: number,
+  height: number,
+  theme: Theme,
+  hasKeys: boolean,
+): string[] {
   const { items, list, sysroot } = state;
   const longestName = Math.max(
     0,
@@ -77,7 +83,7 @@ export function listLines(state: State, width: number, height: number, theme: Th
   );
   const rows = items.slice(list.offset, list.offset + height).map((item, slot) => {
     const isSelected = list.offset + slot === list.cursor;
-    return rowLine(item, isSelected, { state, columns, width, theme });
+    return rowLine(item, isSelected, { state, columns, width, theme, hasKeys });
   });
   return [theme.dim(`${cell('   #', indexWidth, '')}${heading.join(' '.repeat(GAP))}`), ...rows];
 }
@@ -87,12 +93,12 @@ interface Drawing {
   readonly columns: readonly Column[];
   readonly width: number;
   readonly theme: Theme;
+  readonly hasKeys: boolean;
 }
 
 /** The selected row is inverse while the list has the keys, without colours of its own that would fight with it. */
 function rowLine(item: Item, isSelected: boolean, drawing: Drawing): string {
-  const { state, theme, width } = drawing;
-  const hasKeys = !isInDetails(state);
+  const { theme, width, hasKeys } = drawing;
   const cursor = isSelected ? theme.glyphs.cursor : ' ';
   const pick = (paint: Paint): Paint => (isSelected ? plain : paint);
   const content =

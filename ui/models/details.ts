@@ -1,14 +1,15 @@
-/** All there is to say about the selected row. */
+/** All there is to say about the selected row of the first screen. */
 import prettyBytes from 'pretty-bytes';
 import { shellWord } from '../../src/base/shell.ts';
 import type { Deployment } from '../../src/deployment/deployment.ts';
 import type { Finding } from '../../src/image/findings.ts';
 import { type State, selectedItem } from '../state.ts';
-import { type Paint, plain, type Theme } from '../theme.ts';
+import { plain, type Theme } from '../theme.ts';
 import { ageOf, marksOf, shortName, sourceOf, titleOf } from './deployment.ts';
-import { imageVerdict, isSealed, type Verdict, verityVerdict } from './image.ts';
+import { FactLines } from './fact-lines.ts';
+import { imageVerdict, isSealed, verityVerdict } from './image.ts';
 import { summarizeOutlook, TONES } from './outlook.ts';
-import { displayText, messageText, wrap } from './text.ts';
+import { displayText } from './text.ts';
 
 /** What the details are of, in a few words. */
 export function detailsTitle(state: State): string {
@@ -28,57 +29,14 @@ export function detailsTitle(state: State): string {
 /** The details of the selected row in lines of at most `width` columns. */
 export function detailsLines(state: State, width: number, theme: Theme): string[] {
   const item = selectedItem(state);
-  const lines = new Lines(width - 1, theme);
+  const lines = new FactLines(width - 1, theme);
   if (item?.kind === 'deployment') describeDeployment(item.deployment, state, lines);
   else if (item?.kind === 'problem') describeProblem(item.finding, lines);
   else if (item?.kind === 'outlook') describeOutlook(state, lines);
   return lines.lines;
 }
 
-const LABEL_COLUMNS = 11;
-
-/** Lines in the making. Every text given to it is made harmless here. */
-class Lines {
-  readonly lines: string[] = [];
-  readonly theme: Theme;
-  readonly #width: number;
-
-  constructor(width: number, theme: Theme) {
-    this.#width = width;
-    this.theme = theme;
-  }
-
-  text(text: string, paint: Paint = plain, indent = 1): void {
-    for (const line of wrap(messageText(text), this.#width - indent))
-      this.lines.push(`${' '.repeat(indent)}${paint(line)}`);
-  }
-
-  blank(): void {
-    this.lines.push('');
-  }
-
-  /** Nothing where there is no value. */
-  field(label: string, value: string | undefined, paint: Paint = plain): void {
-    if (value === undefined || value === '') return;
-    const indent = LABEL_COLUMNS + 1;
-    wrap(messageText(value), this.#width - indent).forEach((line, i) => {
-      const start = i === 0 ? this.theme.dim(label.padEnd(LABEL_COLUMNS)) : ' '.repeat(LABEL_COLUMNS);
-      this.lines.push(` ${start}${paint(line)}`);
-    });
-  }
-
-  verdict(label: string, verdict: Verdict | undefined): void {
-    if (verdict === undefined) return;
-    const { glyphs, tone } = this.theme;
-    this.field(label, `${glyphs[verdict.tone]} ${verdict.sentence}`, tone[verdict.tone]);
-  }
-
-  command(line: string): void {
-    this.text(line, this.theme.bold, 3);
-  }
-}
-
-function describeDeployment(deployment: Deployment, state: State, lines: Lines): void {
+function describeDeployment(deployment: Deployment, state: State, lines: FactLines): void {
   const { theme } = lines;
   const image = state.images.get(deployment.id);
   const made = image?.madeAt;
@@ -108,7 +66,7 @@ function describeDeployment(deployment: Deployment, state: State, lines: Lines):
   lines.command(`${state.outlook.next} ${deployment.stateroot}/${shortName(deployment)}`);
 }
 
-function describeProblem(finding: Finding, lines: Lines): void {
+function describeProblem(finding: Finding, lines: FactLines): void {
   const { severity, code, where, message, deployments = [], remedy = [] } = finding;
   lines.text(message, lines.theme.tone[TONES[severity]]);
   lines.blank();
@@ -123,7 +81,7 @@ function describeProblem(finding: Finding, lines: Lines): void {
 
 const LABELS = { error: 'in the way', warning: 'limit', unchecked: 'unknown' } as const;
 
-function describeOutlook(state: State, lines: Lines): void {
+function describeOutlook(state: State, lines: FactLines): void {
   const { theme } = lines;
   const { tone, text, command } = summarizeOutlook(state);
   lines.text(`${text[0]?.toUpperCase()}${text.slice(1)}.`, (line) => theme.bold(theme.tone[tone](line)));

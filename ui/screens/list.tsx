@@ -1,12 +1,10 @@
-/** The first screen: deployments of the sysroot, what is wrong with it, and the way to a seal. */
+/** A screen: the list that is open, with the details of its selected row beside it, below it or instead of it. */
 import { Box } from 'ink';
-import { listLines } from '../models/deployment-list.ts';
-import { detailsLines, detailsTitle } from '../models/details.ts';
-import { failureLines } from '../models/failure.ts';
 import { ruleLine } from '../models/frame.ts';
 import { layoutOf, type Size } from '../models/layout.ts';
 import { isInDetails, type State } from '../state.ts';
 import type { Theme } from '../theme.ts';
+import { viewModelOf } from '../views.ts';
 import { Lines } from '../widgets/lines.tsx';
 
 export interface ScreenProps {
@@ -14,16 +12,17 @@ export interface ScreenProps {
   readonly theme: Theme;
 }
 
-export function DeploymentsScreen({ state, theme }: ScreenProps) {
-  const { size, items, failure, sysroot } = state;
-  const { kind, body, list, details } = layoutOf(size, items.length, isInDetails(state));
-  if (failure !== undefined || sysroot === undefined) {
-    const lines = failure === undefined ? [' reading …'] : failureLines(failure, body.columns, theme);
-    return <Lines lines={['', ...lines]} width={body.columns} height={body.rows} />;
+export function ListScreen({ state, theme }: ScreenProps) {
+  const view = viewModelOf(state);
+  const count = view.count(state);
+  const { kind, body, list, details } = layoutOf(state.size, count, isInDetails(state));
+  if (count === 0) {
+    const lines = view.instead(state, body.columns, theme);
+    return <Lines lines={lines} width={body.columns} height={body.rows} />;
   }
   const listPane = (
     <Lines
-      lines={listLines(state, list.columns, list.rows, theme)}
+      lines={view.list(state, list.columns, list.rows, theme, !isInDetails(state))}
       width={list.columns}
       height={list.rows + 1}
     />
@@ -60,10 +59,12 @@ export function DeploymentsScreen({ state, theme }: ScreenProps) {
 
 /** The title and the visible part of the details. */
 function detailsPaneLines(state: State, { columns, rows }: Size, theme: Theme): string[] {
-  const { detailsOffset } = state;
-  const lines = detailsLines(state, columns, theme);
+  const view = viewModelOf(state);
+  const { detailsOffset } = view.scroll(state);
+  const lines = view.details(state, columns, theme);
   const { up, down } = theme.glyphs;
   const hidden = [detailsOffset > 0 ? up : '', detailsOffset + rows < lines.length ? down : ''].join('');
-  const title = ruleLine(detailsTitle(state), columns, theme, { isActive: isInDetails(state), note: hidden });
+  const isActive = isInDetails(state);
+  const title = ruleLine(view.detailsTitle(state), columns, theme, { isActive, note: hidden });
   return [title, ...lines.slice(detailsOffset, detailsOffset + rows)];
 }

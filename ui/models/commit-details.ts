@@ -1,0 +1,126 @@
+/** All there is to say about the selected commit. */
+import { shellWord } from '../../src/base/shell.ts';
+import type { Signature } from '../../src/repository/signatures.ts';
+import type { State } from '../state.ts';
+import type { Theme } from '../theme.ts';
+import { commandLine, repositoryOf } from './command-line.ts';
+import type { CommitFacts } from './commit-facts.ts';
+import { endText } from './commit-list.ts';
+import type { BrokenRow, CommitRow, EndRow, HistoryRow } from './commit-walk.ts';
+import { timeOf } from './dates.ts';
+import { shortName } from './deployment.ts';
+import { FactLines } from './fact-lines.ts';
+import { displayText } from './text.ts';
+
+export function selectedRow({ commits }: State): HistoryRow | undefined {
+  return commits.rows.at(commits.list.cursor);
+}
+
+export function commitTitle(state: State): string {
+  const row = selectedRow(state);
+  if (row === undefined) return '';
+  return row.kind === 'end' ? 'end of history' : `commit ${row.checksum.slice(0, 8)}`;
+}
+
+/** The details of the selected row in lines of at most `width` columns. */
+export function commitDetails(state: State, width: number, theme: Theme): string[] {
+  const row = selectedRow(state);
+  const lines = new FactLines(width - 1, theme);
+  if (row?.kind === 'commit') describeCommit(row, state, lines);
+  else if (row?.kind === 'end') describeEnd(row, state, lines);
+  else if (row?.kind === 'broken') describeBroken(row, state, lines);
+  return lines.lines;
+}
+
+function describeCommit(row: CommitRow, state: State, lines: FactLines): void {
+  const { theme } = lines;
+  const facts = state.commits.facts?.checksum === row.checksum ? state.commits.facts : undefined;
+  lines.text(facts?.subject.trimEnd() || row.subject || '(no subject)', theme.bold);
+  if (row.refs.length > 0) lines.text(row.refs.join(', '), theme.accent);
+  lines.blank();
+  lines.field('commit', row.checksum);
+  lines.field('date', `${timeOf(row.timestamp)} UTC`);
+  lines.field('version', row.version);
+  const deployments = (state.sysroot?.deployments ?? []).filter(({ checksum }) => checksum === row.checksum);
+  lines.field(
+    'deployed',
+    deployments.map((one) => `${one.index} ${displayText(one.stateroot)} ${shortName(one)}`).join(', '),
+  );
+  if (row.partial !== 'complete')
+    lines.verdict('objects', {
+      tone: 'warning',
+      sentence: row.partial === 'fsck' ? 'some were damaged and are deleted' : 'not all of them were fetched',
+    });
+  if (facts === undefined) lines.text('reading', theme.dim);
+  else describeFacts(facts, lines);
+  lines.blank();
+  lines.text('the same as commands:', theme.dim);
+  lines.command(commandLine(state, 'show', row.checksum.slice(0, 12)));
+  lines.command(commandLine(state, 'log', row.refs[0] ?? row.checksum.slice(0, 12)));
+}
+
+function describeFacts(facts: CommitFacts, lines: FactLines): void {
+  const { theme } = lines;
+  if (facts.signatures.length === 0) lines.field('signatures', 'none');
+  for (const signature of facts.signatures)
+    lines.verdict('signed', { tone: 'unknown', sentence: signatureText(signature) });
+  lines.field('problem', facts.problem, theme.tone.bad);
+  lines.field('parent', facts.parent ?? 'none: the first commit');
+  lines.field('content', facts.contentChecksum);
+  lines.field('root', facts.rootTree);
+  if (facts.body.trim() !== '') {
+    lines.blank();
+    lines.paragraphs(facts.body);
+  }
+  for (const [title, entries] of [
+    ['metadata', facts.metadata],
+    ['detached metadata (nothing vouches for it)', facts.detached],
+  ] as const) {
+    if (entries.length === 0) continue;
+    lines.blank();
+    lines.text(title, theme.dim);
+    for (const [key, value] of entries) {
+      lines.text(displayText(key), theme.bold);
+      lines.text(value, undefined, 3);
+    }
+  }
+}
+
+/** Who signed, as far as the signature says; it is not checked here. */
+function signatureText({ type, keyId, createdSec }: Signature): string {
+  const key = keyId === undefined ? '' : ` by key ${keyId}`;
+  const when = createdSec === undefined ? '' : ` on ${timeOf(createdSec)} UTC`;
+  return `${type}${key}${when}, not checked`;
+}
+
+function describeEnd(row: EndRow, state: State, lines: FactLines): void {
+  lines.text(endText(row), lines.theme.bold);
+  lines.blank();
+  lines.field('parent', row.parent);
+  lines.blank();
+  switch (row.why) {
+    case 'missing':
+      lines.text(
+        'Its history was fetched only so far, or was pruned. ostree pull --depth=-1 fetches the rest, where the remote still has it.',
+      );
+      break;
+    case 'deleted':
+      lines.text('Somebody deleted it; the tombstone keeps ostree from taking that for damage.');
+      break;
+    case 'above':
+      lines.text('The list is by date; the lines of the graph cannot lead up.');
+      lines.command(commandLine(state, 'log', row.parent.slice(0, 12)));
+  }
+}
+
+function describeBroken(row: BrokenRow, state: State, lines: FactLines): void {
+  lines.text(row.message, lines.theme.tone.bad);
+  lines.blank();
+  lines.field('commit', row.checksum);
+  lines.field('named by', row.refs.join(', '));
+  lines.blank();
+  lines.text('What it holds cannot be known any more. A copy from where it was fetched mends it:');
+  const repository = shellWord(repositoryOf(state));
+  lines.command(`ostree fsck --repo=${repository} --delete`);
+  lines.command(`ostree pull --repo=${repository} REMOTE REF`);
+}

@@ -1,0 +1,48 @@
+/** The unfolded part of a tree as rows. */
+import type { ByteString } from '../../src/base/bytes.ts';
+import type { TreeNode } from '../../src/repository/tree.ts';
+
+export interface TreeRow {
+  readonly node: TreeNode;
+  /** How deep it is drawn; 0 for what lies in the root folder, and for whatever was found. */
+  readonly depth: number;
+}
+
+/** What decides about the rows. */
+export interface Unfolded {
+  readonly open: ReadonlySet<ByteString>;
+  readonly folders: ReadonlyMap<ByteString, readonly TreeNode[]>;
+}
+
+export const ROOT = '/' as ByteString;
+
+/** The rows below the root folder, in the order of names, folders among files. */
+export function rowsOf({ open, folders }: Unfolded): TreeRow[] {
+  const rows: TreeRow[] = [];
+  // A stack, since a tree can be deeper than calls can.
+  const stack = [{ nodes: folders.get(ROOT) ?? [], at: 0 }];
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const node = top.nodes[top.at++];
+    if (node === undefined) {
+      stack.pop();
+      continue;
+    }
+    rows.push({ node, depth: stack.length - 1 });
+    if (node.kind === 'directory' && open.has(node.path))
+      stack.push({ nodes: folders.get(node.path) ?? [], at: 0 });
+  }
+  return rows;
+}
+
+/** The folders on the way to a path, the root folder first. */
+export function foldersAbove(path: ByteString): ByteString[] {
+  const above: ByteString[] = [ROOT];
+  for (let slash = path.indexOf('/', 1); slash !== -1; slash = path.indexOf('/', slash + 1))
+    above.push(path.slice(0, slash) as ByteString);
+  return above;
+}
+
+/** The folder something lies in. */
+export function folderOf(path: ByteString): ByteString {
+  return foldersAbove(path).at(-1) as ByteString;
+}

@@ -96,12 +96,12 @@ export class Machine {
     this.disk = join(folder, 'disk');
   }
 
-  /** Makes a machine of a sysroot; its disk has these features of ext4 besides mke2fs's own. */
-  static of(sysroot: OstreeSysroot, folder: string, features = '^verity'): Machine {
+  /** Makes a machine of a sysroot; its file system cannot have fs-verity yet. */
+  static of(sysroot: OstreeSysroot, folder: string): Machine {
     const machine = new Machine(folder);
     runHost(['truncate', '--size=3G', machine.disk]);
     const quick = ['-q', '-F', '-E', 'lazy_itable_init=1,lazy_journal_init=1'];
-    const shape = ['-t', 'ext4', '-b', '4096', '-L', 'root', '-O', features, '-d', sysroot.path];
+    const shape = ['-t', 'ext4', '-b', '4096', '-L', 'root', '-O', '^verity', '-d', sysroot.path];
     runHost(['mke2fs', ...quick, ...shape, machine.disk]);
     return machine;
   }
@@ -113,22 +113,10 @@ export class Machine {
     return machine;
   }
 
-  /** The boot menu as it is on the disk, what boots by default first. */
-  menu(): MenuEntry[] {
-    return readMenu(copyBoot(this.disk, this.#out));
-  }
-
-  /** Reads a file of the disk, which must be there. */
-  read(path: string): Buffer {
-    const out = join(this.#folder, 'file');
-    runHost(['debugfs', '-R', `dump ${path} ${out}`, this.disk]);
-    return readFileSync(out);
-  }
-
   /** The fs-verity digest that a file of the disk has or would have, by the tool made for that. */
   fsVerityDigest(path: string): string {
     const out = join(this.#folder, 'file');
-    writeFileSync(out, this.read(path));
+    runHost(['debugfs', '-R', `dump ${path} ${out}`, this.disk]);
     return runHost(['fsverity', 'digest', '--compact', out]).stdout.trim();
   }
 
@@ -138,7 +126,7 @@ export class Machine {
    * @throws Error with the end of the console's log, when the machine did not reach the end of the job in time
    */
   async boot(job: string, timeoutMs = 720_000): Promise<MachineBoot> {
-    const boot = copyBoot(this.disk, this.#out);
+    const boot = copyBoot(this.disk, join(this.#folder, 'out'));
     const [entry] = readMenu(boot);
     if (entry === undefined) throw new Error(`${this.disk} has no boot entry`);
     const folder = join(this.#folder, String(this.#boots++));
@@ -171,10 +159,6 @@ export class Machine {
     return (
       /^Filesystem state: +clean$/m.test(header) && !/^Filesystem features:.* needs_recovery/m.test(header)
     );
-  }
-
-  get #out(): string {
-    return join(this.#folder, 'out');
   }
 }
 

@@ -351,10 +351,13 @@ function scriptSteps(state: BootState, desired: Desired, edited: Edited): BootSt
   });
   const appends = state.initramfs.flatMap((one) => appendStep(one, appended.get(one.path)));
   const restores = state.initramfs.flatMap((one) => restoreStep(one, appended.get(one.path)));
+  // By what a loader reads: our own temporary files are in that folder, too.
   const isNamedElsewhere = (sha256: string): boolean =>
     state.entries.some(
-      ({ deployment, initrds }) =>
-        deployment === undefined && initrds.some((initrd) => initrd.endsWith(`/${sha256}.img`)),
+      ({ blsName, deployment, initrds }) =>
+        blsName !== undefined &&
+        deployment === undefined &&
+        initrds.some((initrd) => initrd.endsWith(`/${sha256}.img`)),
     );
   const unused = state.overlays
     .filter(({ sha256 }) => !files.some((file) => file.sha256 === sha256) && !isNamedElsewhere(sha256))

@@ -1,6 +1,6 @@
 /**
  * A file gets other content in one rename: written aside in the same folder, synced, renamed, the folder synced.
- * Whatever stops it leaves the old file or the new one, and at most a temporary file, which {@link removeLeftovers}
+ * Whatever stops it leaves the old file or the new one, and at most temporary files, which {@link removeLeftovers}
  * takes away.
  */
 import { dirname, join } from 'node:path';
@@ -13,7 +13,7 @@ import { isTemporaryName, temporaryName } from '../image/store.ts';
 /** Puts `bytes` in the place of a file, whose mode, owner and xattrs the new one gets. */
 export function replaceFile(path: string, bytes: Uint8Array, system: System): void {
   const temporary = writeLike(path, bytes, system);
-  renameDurably(temporary, path, system);
+  renameForLoader(temporary, path, system);
 }
 
 /**
@@ -32,7 +32,9 @@ export function replaceEntry(
 ): string {
   const { found, attributes } = readEntryFile(folder, name, before, system);
   const temporary = writeAside(folder, attributes, after, system);
+  system.checkpoint(folder);
   let target = namesOf(folder, name, system)[0] ?? found;
+  const kept = keep(join(folder, target), system);
   system.rename(temporary, join(folder, target));
   const other = namesOf(folder, name, system).find((one) => one !== target);
   if (other !== undefined) {
@@ -41,6 +43,8 @@ export function replaceEntry(
     target = other;
   }
   system.fsyncDirectory(folder);
+  system.checkpoint(folder);
+  if (kept !== undefined) system.unlink(kept);
   return join(folder, target);
 }
 
@@ -150,6 +154,33 @@ export function removeQuietly(path: string, system: System): void {
 export function renameDurably(from: string, to: string, system: System): void {
   system.rename(from, to);
   system.fsyncDirectory(dirname(to));
+}
+
+/**
+ * Gives a synced file the name of one that a boot loader reads. For a loader there is no journal: it finds each block
+ * as it was last written to its place, and blocks get there in any order. So the new file is there before anything
+ * names it, and the old one is not given up before the name is the new file's: else a power cut could leave the loader
+ * an empty file.
+ */
+export function renameForLoader(from: string, to: string, system: System): void {
+  const folder = dirname(to);
+  system.checkpoint(folder);
+  const kept = keep(to, system);
+  renameDurably(from, to, system);
+  system.checkpoint(folder);
+  if (kept !== undefined) system.unlink(kept);
+}
+
+/** Another name for a file, so that it stays when it loses this one; undefined where there is none, or no links. */
+function keep(path: string, system: System): string | undefined {
+  const kept = join(dirname(path), temporaryName());
+  try {
+    system.link(path, kept);
+    return kept;
+  } catch (error) {
+    if (!['ENOENT', 'EPERM', 'EOPNOTSUPP', 'EMLINK'].includes(errnoOf(error) ?? '')) throw error;
+    return undefined;
+  }
 }
 
 /** Temporary files of killed runs in these folders; those that do not exist have none. */

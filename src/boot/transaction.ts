@@ -33,6 +33,7 @@ import {
   findLeftovers,
   removeLeftovers,
   renameDurably,
+  renameForLoader,
   replaceEntry,
   replaceFile,
   writeLike,
@@ -192,7 +193,6 @@ class Transaction {
       expectContent(path, before, this.#system);
       replaceFile(path, after, this.#system);
     }
-    this.#settle(dirname(path));
   }
 
   async #generateMenu({ regenerate }: StepOf<'menu'>): Promise<void> {
@@ -211,8 +211,7 @@ class Transaction {
     } finally {
       this.#system.close(fd);
     }
-    renameDurably(temporary, regenerate.output, this.#system);
-    this.#settle(dirname(regenerate.output));
+    renameForLoader(temporary, regenerate.output, this.#system);
   }
 
   /** The deployment's own initramfs, padded, with the addition behind it, in the place of what boots. */
@@ -221,8 +220,7 @@ class Transaction {
     const temporary = writeLike(path, bytes, this.#system);
     if (!this.#system.readFile(temporary).equals(bytes))
       throw new OperationError('append', `${temporary}: the disk gave back other bytes than were written`);
-    renameDurably(temporary, path, this.#system);
-    this.#settle(dirname(path));
+    renameForLoader(temporary, path, this.#system);
   }
 
   /** The deployment's own initramfs again, as the hard link that ostree made where it could. */
@@ -232,12 +230,11 @@ class Transaction {
     const own = original === undefined ? undefined : system.readFile(original);
     if (original !== undefined && own !== undefined && (inside === 'damaged' || inside.equals(own))) {
       const temporary = join(dirname(path), temporaryName());
-      if (this.#link(original, temporary)) renameDurably(temporary, path, system);
-      else renameDurably(writeLike(path, own, system), path, system);
+      if (this.#link(original, temporary)) renameForLoader(temporary, path, system);
+      else renameForLoader(writeLike(path, own, system), path, system);
     } else if (inside === 'damaged') {
       throw changed(path, 'it is damaged, and there is no other');
-    } else renameDurably(writeLike(path, inside, system), path, system);
-    this.#settle(dirname(path));
+    } else renameForLoader(writeLike(path, inside, system), path, system);
   }
 
   /** False where there has to be a copy: /boot of its own, or more links than the file system allows. */
@@ -256,7 +253,7 @@ class Transaction {
   #writeOverlay({ path, addition }: StepOf<'overlay'>): void {
     makeFolders(dirname(path), this.#system, { durable: true });
     this.#writeNew(path, addition.bytes);
-    this.#settle(dirname(path));
+    this.#system.checkpoint(dirname(path));
   }
 
   /** A file that nothing else has the name of, unless it is the same file. */
@@ -276,10 +273,6 @@ class Transaction {
     // Last: as long as anything is left, so is the way back.
     for (const path of paths.filter((path) => basename(path) === 'remove.sh')) this.#system.unlink(path);
     this.#system.fsyncDirectory(bootFolder(this.#sysroot.repositoryPath));
-  }
-
-  #settle(folder: string): void {
-    this.#system.checkpoint(folder);
   }
 }
 

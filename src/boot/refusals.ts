@@ -33,6 +33,7 @@ export function findObstacles(target: BootTarget, state: BootState): Finding[] {
     ...unsealedObstacles(target, state),
     ...kernelObstacles(target),
     ...composefsObstacles(target),
+    ...libraryObstacles(target),
     ...initramfsObstacles(target, state),
   ];
 }
@@ -109,6 +110,14 @@ function composefsObstacles(target: BootTarget): Finding[] {
   if (composefs === undefined) return [];
   const message = `${composefs}: ostree mounts the image by itself, which sealtree does not take over`;
   return [obstacle(target, 'composefs-by-ostree', deployment.path, message)];
+}
+
+function libraryObstacles(target: BootTarget): Finding[] {
+  const { oldLibrary, deployment } = target;
+  if (oldLibrary === undefined) return [];
+  const message =
+    'this ostree does not know a sealed root: every `ostree admin` command would end in an error there';
+  return [obstacle(target, 'ostree-too-old', `${deployment.path}/${oldLibrary}`, message)];
 }
 
 function initramfsObstacles(target: BootTarget, state: BootState): Finding[] {

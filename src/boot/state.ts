@@ -36,6 +36,7 @@ import {
 import { type DeploymentKernel, deploymentKernel } from './kernel.ts';
 import { detectLoader } from './loaders/detect.ts';
 import type { LoaderState } from './loaders/loader.ts';
+import { libraryWithoutOverlayRoot } from './ostree-library.ts';
 import { namesIn, type OverlayFile, readOverlays, sumIn } from './overlays.ts';
 import { composefsOfOstree } from './prepare-root.ts';
 import { type ProtectionState, readProtection } from './protect.ts';
@@ -53,6 +54,8 @@ export interface BootTarget {
   readonly initramfsPath: string | undefined;
   /** Where ostree is told to mount an image by itself; undefined where it is not. */
   readonly composefs: string | undefined;
+  /** A libostree of the deployment that cannot tell what runs on a sealed root, as a path in it. */
+  readonly oldLibrary: string | undefined;
 }
 
 /** An initramfs in /boot that deployments boot with. */
@@ -207,6 +210,9 @@ class StateReader {
         initramfsPath: first === undefined ? undefined : bootFilePath(path, first),
         composefs: this.#attempt('prepare-root-unreadable', () =>
           composefsOfOstree(deployment, entry.options, this.#system),
+        ),
+        oldLibrary: this.#attempt('ostree-unreadable', () =>
+          libraryWithoutOverlayRoot(deployment.path, this.#system),
         ),
       },
     ];

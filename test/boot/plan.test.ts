@@ -147,6 +147,11 @@ describe('what is refused before anything is changed', () => {
       'composefs-by-ostree',
       () => withTarget(0, (t) => ({ ...t, composefs: 'prepare-root.conf has composefs.enabled = yes' })),
     ],
+    [
+      'an ostree that does not know a sealed root',
+      'ostree-too-old',
+      () => withTarget(0, (t) => ({ ...t, oldLibrary: 'usr/lib/libostree-1.so.1' })),
+    ],
     ['an archive repository', 'archive-repository', () => ({ ...state, repositoryMode: 'archive' })],
     [
       'a file system that cannot',

@@ -465,7 +465,7 @@ describe('the policy', () => {
     const asks = `${PIN} ${LINK} sealtree.policy=prefer`;
     const { status, unsealed, stderr } = run({ settings: ENFORCE, hasImage: false, commandLine: asks });
     assert.equal(status, 0);
-    assert.match(unsealed ?? '', /^the deployment's image is missing /);
+    assert.match(unsealed ?? '', /^the deployment's image is missing .*; policy=prefer from the kernel command line$/m);
     assert.match(stderr, /^sealtree: policy=enforce is off for this boot, as the kernel command line asks$/m);
     const whole = run({ settings: ENFORCE, commandLine: asks });
     assert.deepEqual([whole.status, whole.sealed], [0, `${DIGEST}\n`]);

@@ -74,7 +74,9 @@ _sealtree_value() {
     seal:--lock-timeout) COMPREPLY=() ;;
     boot_preview:--root) COMPREPLY=() ;;
     boot_install:--root) COMPREPLY=() ;;
+    boot_install:--plan) COMPREPLY=() ;;
     boot_install:--lock-timeout) COMPREPLY=() ;;
+    boot_remove:--plan) COMPREPLY=() ;;
     boot_remove:--lock-timeout) COMPREPLY=() ;;
     gc:--lock-timeout) COMPREPLY=() ;;
     config_show:--root) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
@@ -220,8 +222,8 @@ _sealtree_options() {
     seal) printf '%s ' --all --digests --fsverity --rebuild --lock-timeout ;;
     verify) printf '%s ' --all --deep --paranoid --require-verity ;;
     boot_preview) printf '%s ' --root ;;
-    boot_install) printf '%s ' --root --lock-timeout ;;
-    boot_remove) printf '%s ' --lock-timeout ;;
+    boot_install) printf '%s ' --root --plan --lock-timeout ;;
+    boot_remove) printf '%s ' --plan --lock-timeout ;;
     boot_check) printf '%s ' --deep --no-rehearsal ;;
     gc) printf '%s ' --lock-timeout ;;
     config_show) printf '%s ' --root ;;

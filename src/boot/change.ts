@@ -10,6 +10,7 @@ import { readSettings, type Settings } from '../config/settings.ts';
 import { withLocks } from '../deployment/locks.ts';
 import { readSysroot, type Sysroot } from '../deployment/sysroot.ts';
 import { type BootPlan, type BootStep, planInstall, planRemove } from './plan.ts';
+import { planId } from './plan-id.ts';
 import { type BootState, readBootState } from './state.ts';
 import { carryOut, hasLeftovers } from './transaction.ts';
 
@@ -21,6 +22,8 @@ export interface ChangeOptions {
    * for a plan that has nothing to do or that is refused.
    */
   readonly agree?: ((plan: BootPlan, state: BootState) => Promise<boolean>) | undefined;
+  /** The beginning of the {@link planId} of the one plan that may be carried out: somebody agreed to it in another run. */
+  readonly expected?: string | undefined;
   /** Called before each step, counted from 1. */
   readonly onStep?: (step: BootStep, number: number, plan: BootPlan) => void;
   /** How the state is read; for tests. */
@@ -69,7 +72,8 @@ export async function changeBoot(
   return await withLocks(sysrootPath, times, system, async () => {
     const change = await look();
     if (change.outcome !== 'done') return change;
-    if (agreed !== undefined && !isDeepStrictEqual(agreed.steps, change.plan.steps))
+    const isAgreed = agreed === undefined || isDeepStrictEqual(agreed.steps, change.plan.steps);
+    if (!isAgreed || !planId(change.plan).startsWith(options.expected ?? ''))
       throw new OperationError('changed-meanwhile', `${sysrootPath} was changed since the plan was shown`, {
         hint: 'nothing was done: look at the plan again',
       });

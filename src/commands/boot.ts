@@ -10,6 +10,7 @@ const LOCK_TIMEOUT = [
   'how long to wait for ostree or another run',
   '60',
 ] as const;
+const PLAN = ['--plan <id>', 'only if the plan still is the one that preview has shown by this id'] as const;
 const ROOT = [
   '--root <tree>',
   'a tree that is to be committed: only below its /usr, running nothing',
@@ -45,11 +46,13 @@ export const command: CommandModule = {
       .command('install')
       .description('Put seal pins into the boot entries and the mount script into the initramfs')
       .option(...ROOT)
+      .option(...PLAN)
       .option(...LOCK_TIMEOUT)
       .action(run(install));
     command
       .command('remove')
       .description('Take all of it back: plain ostree deployments boot again')
+      .option(...PLAN)
       .option(...LOCK_TIMEOUT)
       .action(run(remove));
     command

@@ -53,6 +53,8 @@ export interface Context {
   openSysroot(): Promise<Sysroot>;
   /** Progress on stderr, as `--progress` says; none with `--quiet`. */
   progress(): Progress;
+  /** One JSON object a line among the progress, for who follows the run as a program does; only with `--progress=json`. */
+  tell(event: Readonly<Record<string, unknown>>): void;
   /** Takes the progress line of work that ended early off the terminal. */
   clearProgress(): void;
   /** One line (or several) to stdout. */
@@ -113,6 +115,11 @@ export function makeContext(surroundings: Surroundings, options: GlobalOptions):
         signal: surroundings.signal,
       });
       return progress;
+    },
+    tell(event) {
+      if (options.progress !== 'json' || options.quiet) return;
+      stderr.write(`${formatJson(event, 0)}\n`);
+      stderr.flush();
     },
     clearProgress() {
       if (progress?.stage !== undefined && stderr.isTerminal) stderr.write('\r\x1b[K');

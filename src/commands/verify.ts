@@ -62,6 +62,7 @@ async function verify(context: Context, specs: readonly string[], options: Optio
         depth,
         requireVerity,
         progress,
+        onFinding: (finding) => context.tell({ finding }),
       });
     },
   );

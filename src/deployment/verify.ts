@@ -35,6 +35,8 @@ export interface VerifyOptions {
   /** Missing fs-verity is an error, also where it cannot be had. */
   readonly requireVerity: boolean;
   readonly progress: Progress;
+  /** Told of each finding when it is found; which paths an object has is known only at the end. */
+  readonly onFinding?: ((finding: Finding) => void) | undefined;
 }
 
 export interface VerifyReport {
@@ -52,6 +54,8 @@ const MOST_PATHS = 10;
 
 /** Objects that lack fs-verity while others have it: so many are named, more are only counted. */
 const MOST_UNPROTECTED = 10;
+
+const objectName = (checksum: Checksum): string => `object ${checksum}.file`;
 
 /** What one image says of its objects. Deployments that share the image share this. */
 interface Listing {
@@ -91,7 +95,12 @@ class Verification {
     for (const group of this.#byImage()) await this.#verifyImage(group);
     const verifier = new ObjectVerifier(this.#repository, this.#options.depth);
     const found: ObjectFinding[] = [];
-    for await (const finding of verifier.verify(this.#objects, this.#options.progress)) found.push(finding);
+    for await (const finding of verifier.verify(this.#objects, this.#options.progress)) {
+      found.push(finding);
+      const { checksum, severity, code, message } = finding;
+      const deployments = this.#usersOf(checksum).map(({ id }) => id);
+      this.#options.onFinding?.({ severity, code, where: objectName(checksum), message, deployments });
+    }
     found.push(...this.#unprotected(verifier));
     const wrong = Map.groupBy(found, ({ checksum }) => checksum);
     this.#reportObjects(wrong, await this.#pathsOf(wrong.keys()), verifier);
@@ -122,7 +131,9 @@ class Verification {
     const state = readImageState(deployment, this.#repository.path, system);
     const ids = deployments.map(({ id }) => id);
     const add: Add = (severity, code, message, remedy = [this.#sealRemedy(deployments)]) => {
-      this.#findings.push({ severity, code, where: state.path, message, deployments: ids, remedy });
+      const finding = { severity, code, where: state.path, message, deployments: ids, remedy };
+      this.#findings.push(finding);
+      this.#options.onFinding?.(finding);
     };
     if (state.stats === undefined) {
       if (this.#isGone(deployment)) return await this.#passOver(deployment, others);
@@ -320,7 +331,7 @@ class Verification {
         this.#findings.push({
           severity,
           code,
-          where: `object ${checksum}.file`,
+          where: objectName(checksum),
           message,
           paths: paths.slice(0, MOST_PATHS),
           pathCount: paths.length,

@@ -105,8 +105,16 @@ describe('remove', () => {
     assert.deepEqual(snapshot(sysroot.path), installed);
   });
 
-  it('does it after a yes, step by step', async () => {
-    const { exitCode, text } = await run(sysroot, ['remove'], { answers: ['y'] });
+  it('does only the plan it was told, step by step', async () => {
+    const installed = snapshot(sysroot.path);
+    const other = await run(sysroot, ['remove', '--yes', '--plan', '0123456789ab']);
+    assert.equal(other.exitCode, 1);
+    assert.match(other.stderr, /was changed since the plan was shown/);
+    assert.equal((await run(sysroot, ['remove', '--yes', '--plan', 'xyz'])).exitCode, 64);
+    assert.deepEqual(snapshot(sysroot.path), installed);
+    const { text: preview } = await run(sysroot, ['remove', '--dry-run']);
+    const [, id = ''] = /This plan and no other:\n.* --plan ([0-9a-f]{12})\n$/.exec(preview) ?? [];
+    const { exitCode, text } = await run(sysroot, ['remove', '--plan', id], { answers: ['y'] });
     assert.equal(exitCode, 0, text);
     assert.match(text, /^\[1\/7\] put back boot\/ostree\/alpha-/m);
     assert.deepEqual(snapshot(sysroot.path), plain);

@@ -206,3 +206,22 @@ test('nothing is pruned while an image of a commit is built', async () => {
   assert.deepEqual(locks, [wanted, wanted]);
   assert.deepEqual(created.lines, lines);
 });
+
+test('verify tells a program that follows it what it finds, when it finds it', async () => {
+  const system = withoutVerity();
+  await run(system, 'seal');
+  unlinkSync(imageOf(2));
+  const surroundings = memorySurroundings({ system });
+  const words = ['verify', '--json', '--progress', 'json', '--sysroot', sysroot.path];
+  assert.equal(await runProgram(words, surroundings, { version: '0', commands: COMMANDS }), 2);
+  const told = surroundings.stderr.text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { finding?: { code: string } });
+  const { findings } = JSON.parse(surroundings.stdout.text) as { findings: { code: string }[] };
+  assert.deepEqual(
+    told.flatMap(({ finding }) => finding ?? []).map(({ code }) => code),
+    ['image-missing'],
+  );
+  assert(findings.some(({ code }) => code === 'image-missing'));
+});

@@ -40,7 +40,10 @@ export async function check(context: Context, options: CheckCommandOptions): Pro
     },
     system,
   );
-  for await (const finding of found) findings.push(finding);
+  for await (const finding of found) {
+    findings.push(finding);
+    context.tell({ finding });
+  }
   context.clearProgress();
   const notes = softRebootNotes(state.targets);
   if (context.options.json)

@@ -1,6 +1,6 @@
 /** `sealtree boot install` and `boot remove`: show the plan, ask, carry it out. */
 import { join } from 'node:path';
-import { ExitCode } from '../../base/errors.ts';
+import { ExitCode, UsageError } from '../../base/errors.ts';
 import { type Change, changeBoot } from '../../boot/change.ts';
 import { bootCommand } from '../../boot/check/context.ts';
 import type { BootPlan } from '../../boot/plan.ts';
@@ -14,6 +14,8 @@ import { installTree } from './tree.ts';
 
 export interface ChangeCommandOptions {
   readonly lockTimeout: string;
+  /** The beginning of the id of a plan, as preview prints it. */
+  readonly plan?: string;
 }
 
 export async function install(context: Context, options: ChangeCommandOptions & TreeOption): Promise<number> {
@@ -28,10 +30,12 @@ export async function remove(context: Context, options: ChangeCommandOptions): P
 async function change(
   context: Context,
   verb: BootPlan['verb'],
-  { lockTimeout }: ChangeCommandOptions,
+  { lockTimeout, plan: expected }: ChangeCommandOptions,
 ): Promise<number> {
   const { dryRun, yes, json, quiet } = context.options;
   const timeoutMs = lockTimeoutMs(lockTimeout);
+  if (expected !== undefined && !/^[0-9a-f]{8,64}$/.test(expected))
+    throw new UsageError('--plan takes 8 or more digits of the id that preview prints');
   if (dryRun) return await previewOf(context, verb);
   const sysrootPath = context.sysrootPath();
   await ensureWritable([sysrootPath], context.system, [join(sysrootPath, 'boot')]);
@@ -41,6 +45,7 @@ async function change(
     {
       lockTimeoutMs: timeoutMs,
       progress: context.progress(),
+      expected,
       agree: yes
         ? undefined
         : async (plan, state) => {
@@ -50,7 +55,9 @@ async function change(
           },
       onStep: (step, number, { steps }) => {
         context.clearProgress();
-        if (!json && !quiet) context.print(`[${number}/${steps.length}] ${stepTitle(step, sysrootPath)}`);
+        const title = stepTitle(step, sysrootPath);
+        context.tell({ step: number, steps: steps.length, title });
+        if (!json && !quiet) context.print(`[${number}/${steps.length}] ${title}`);
       },
     },
     context.system,

@@ -1,7 +1,9 @@
 /** `sealtree boot preview`: every change that install would make; the same as `boot install --dry-run`. */
 import { ExitCode } from '../../base/errors.ts';
 import { bootSettings } from '../../boot/change.ts';
+import { bootCommand } from '../../boot/check/context.ts';
 import { type BootPlan, planInstall, planRemove } from '../../boot/plan.ts';
+import { planId } from '../../boot/plan-id.ts';
 import { type BootState, readBootState } from '../../boot/state.ts';
 import type { Context } from '../context.ts';
 import { bootPlanJson, type RenderPlanOptions, renderBootPlan } from '../text/boot-plan.ts';
@@ -24,6 +26,10 @@ export async function previewOf(context: Context, verb: BootPlan['verb']): Promi
   context.clearProgress();
   const plan = verb === 'install' ? planInstall(state) : planRemove(state);
   showPlan(context, plan, state, { diffs: true });
+  if (plan.steps.length > 0 && !context.options.json)
+    context.print(
+      `\nThis plan and no other:\n  ${bootCommand(sysroot.path, verb)} --plan ${planId(plan).slice(0, 12)}`,
+    );
   return plan.refusals.length > 0 ? ExitCode.findings : ExitCode.ok;
 }
 

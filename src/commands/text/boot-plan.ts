@@ -7,6 +7,7 @@ import { bootCommand } from '../../boot/check/context.ts';
 import { diffLines, unifiedDiff } from '../../boot/diffs.ts';
 import { bootFolder, removerPath } from '../../boot/journal.ts';
 import type { BootPlan, BootStep, MenuByHand, StepOf } from '../../boot/plan.ts';
+import { planId } from '../../boot/plan-id.ts';
 import { findObstacles } from '../../boot/refusals.ts';
 import type { BootState } from '../../boot/state.ts';
 import type { Style } from '../output.ts';
@@ -263,12 +264,17 @@ export function paintDiff(line: string, style: Style): string {
 }
 
 /** For `--json`. */
-export function bootPlanJson(plan: BootPlan, { sysroot }: BootState): Record<string, unknown> {
+export function bootPlanJson(plan: BootPlan, state: BootState): Record<string, unknown> {
+  const { sysroot } = state;
   return {
     verb: plan.verb,
+    id: planId(plan),
     sysroot: sysroot.path,
     way: plan.way ?? null,
-    steps: plan.steps.map((step) => stepJson(step, sysroot.path)),
+    steps: plan.steps.map((step) => {
+      const { what, notes } = describeStep(step, plan.verb, state);
+      return { ...stepJson(step, sysroot.path), title: what, notes };
+    }),
     refusals: plan.refusals,
     warnings: plan.warnings,
     untouched: plan.untouched,

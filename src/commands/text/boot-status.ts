@@ -1,13 +1,13 @@
 /** The state of a system's boot as text. */
 import { displayBytes, displayMessage } from '../../base/bytes.ts';
 import { bootCommand } from '../../boot/check/context.ts';
-import type { PinKind } from '../../boot/entries.ts';
+import type { EntryState, PinKind } from '../../boot/entries.ts';
 import { type BootOutlook, bootOutlook } from '../../boot/outlook.ts';
 import { findObstacles, installRefusals, wayOf } from '../../boot/refusals.ts';
 import type { BootState, BootTarget } from '../../boot/state.ts';
 import type { Setting } from '../../config/settings.ts';
 import { blsValue } from '../../formats/bls.ts';
-import { fieldLines, type Style } from '../output.ts';
+import { fieldLines, jsonBytes, type Style } from '../output.ts';
 import { renderFindings } from './findings.ts';
 import { wrap } from './wrap.ts';
 
@@ -134,6 +134,24 @@ function renderNext(state: BootState, style: Style): string[] {
   ];
 }
 
+/** In the order of a boot menu. */
+function entryJson(entry: EntryState): Record<string, unknown> {
+  const title = entry.entry === undefined ? undefined : blsValue(entry.entry, 'title');
+  return {
+    path: entry.path,
+    name: entry.name,
+    owner: entry.owner,
+    title: title === undefined ? null : jsonBytes(title),
+    deployment: entry.deployment?.id ?? null,
+    kernel: entry.linux === undefined ? null : jsonBytes(entry.linux),
+    initrds: entry.initrds.map(jsonBytes),
+    options: jsonBytes(entry.options),
+    sealPin: entry.pin,
+    triesLeft: entry.blsName?.counters?.left ?? null,
+    problems: entry.problems,
+  };
+}
+
 /** For `--json`. */
 export function bootStatusJson(state: BootState): Record<string, unknown> {
   const { sysroot, targets, loader, settings, storage, protection, installed, journal, running } = state;
@@ -148,8 +166,20 @@ export function bootStatusJson(state: BootState): Record<string, unknown> {
       boots: bootOutlook(target, state),
       obstacles: findObstacles(target, state),
     })),
+    entries: state.entries.map((entry) => entryJson(entry)),
+    initramfs: state.initramfs.map(({ path, content, deployments, kernelRelease }) => ({
+      path,
+      content,
+      deployments,
+      kernelRelease: kernelRelease ?? null,
+    })),
     policy: settings.policy.value,
-    loader: { name: loader.name, readsEntries: loader.readsEntries, initrds: loader.initrds },
+    loader: {
+      name: loader.name,
+      readsEntries: loader.readsEntries,
+      initrds: loader.initrds,
+      evidence: loader.evidence,
+    },
     way: wayOf(state) ?? null,
     verity: storage.verity.state,
     protectedFiles: protection.enabled,

@@ -6,11 +6,11 @@ import { keysOf } from './keys.ts';
 import { footerLine, headerLine, helpLines, ruleLine, tabsLine } from './models/frame.ts';
 import { layoutOf, MIN_SIZE } from './models/layout.ts';
 import { wrap } from './models/text.ts';
-import { ListScreen, type ScreenProps } from './screens/list.tsx';
 import { type Event, modeOf } from './state.ts';
 import type { Store } from './store.ts';
 import type { Theme } from './theme.ts';
 import { Lines } from './widgets/lines.tsx';
+import { ListScreen, type ScreenProps } from './widgets/list-screen.tsx';
 
 export interface AppProps {
   readonly store: Store;

@@ -6,7 +6,7 @@ import { sealOutlook } from '../src/deployment/outlook.ts';
 import { reportDeployment } from '../src/deployment/status.ts';
 import { readSysroot } from '../src/deployment/sysroot.ts';
 import { failureOf } from './models/failure.ts';
-import type { RepositoryReader } from './repository-reader.ts';
+import type { Readers } from './readers.ts';
 import type { Effect, Event, Request } from './state.ts';
 
 /** What the running interface can do to its terminal. */
@@ -33,8 +33,8 @@ export interface EffectsOptions {
 /** Runs effects. Failures that are not for the person end the interface. */
 export class Effects {
   readonly #options: EffectsOptions;
-  #reading = new AbortController();
-  #reader: Promise<RepositoryReader> | undefined;
+  #sysrootReading = new AbortController();
+  #readers: Promise<Readers> | undefined;
   #isStopped = false;
 
   constructor(options: EffectsOptions) {
@@ -49,22 +49,22 @@ export class Effects {
   /** Ends what is under way. */
   stop(): void {
     this.#isStopped = true;
-    this.#reading.abort();
-    // Whoever waits for the reader hears of a failure.
-    this.#reader?.then((reader) => reader.stop()).catch(() => undefined);
+    this.#sysrootReading.abort();
+    // Whoever waits for the readers hears of a failure.
+    this.#readers?.then((readers) => readers.stop()).catch(() => undefined);
   }
 
-  /** The reader of the repository. The first screen does without, and so without its code. */
-  #repository(): Promise<RepositoryReader> {
-    this.#reader ??= this.#loadReader();
-    return this.#reader;
+  /** The first screen does without, and so without their code. */
+  #reading(): Promise<Readers> {
+    this.#readers ??= this.#loadReaders();
+    return this.#readers;
   }
 
-  async #loadReader(): Promise<RepositoryReader> {
-    const { RepositoryReader: Reader } = await import('./repository-reader.ts');
-    const reader = new Reader(this.#options);
-    if (this.#isStopped) reader.stop();
-    return reader;
+  async #loadReaders(): Promise<Readers> {
+    const { Readers: Loaded } = await import('./readers.ts');
+    const readers = new Loaded(this.#options);
+    if (this.#isStopped) readers.stop();
+    return readers;
   }
 
   async #start(effect: Effect, terminal: Terminal | undefined): Promise<void> {
@@ -72,7 +72,7 @@ export class Effects {
       return effect.type === 'page' ? this.#page(effect, terminal) : this.#answer(effect);
     switch (effect) {
       case 'reopen':
-        return (await this.#repository()).reopen();
+        return (await this.#reading()).forget();
       case 'read-sysroot':
         return this.#read();
       case 'quit':
@@ -88,7 +88,7 @@ export class Effects {
   }
 
   async #answer(request: Request): Promise<void> {
-    return (await this.#repository()).answer(request);
+    return (await this.#reading()).answer(request);
   }
 
   /** Shows a file; what stands in the way is said below the screen, which is as it was. */
@@ -98,7 +98,7 @@ export class Effects {
   ): Promise<void> {
     const { dispatch, page } = this.#options;
     try {
-      const { bytes, isCut } = await (await this.#repository()).content(commit, path, form);
+      const { bytes, isCut } = await (await this.#reading()).tree.content(commit, path, form);
       // A pager of nothing would end before anybody saw it.
       if (bytes.length === 0) return dispatch({ type: 'notice', text: 'the file is empty' });
       await terminal?.suspend(() => page(bytes));
@@ -112,9 +112,9 @@ export class Effects {
   /** Reads the sysroot, then one image after the other; keys are handled in between. A new reading ends this one. */
   async #read(): Promise<void> {
     const { sysrootPath, system, dispatch, now } = this.#options;
-    this.#reading.abort();
-    this.#reading = new AbortController();
-    const { signal } = this.#reading;
+    this.#sysrootReading.abort();
+    this.#sysrootReading = new AbortController();
+    const { signal } = this.#sysrootReading;
     try {
       await nextTurn();
       if (signal.aborted) return;

@@ -2,11 +2,15 @@
  * The state of the interface outside of React: keys that come in one burst each see what the one before has done,
  * and all of it can be tested without a terminal.
  */
-import { findAction, typeSearch } from './actions.ts';
+import { only } from './action.ts';
+import { findAction } from './actions.ts';
 import { UNICODE_GLYPHS } from './glyphs.ts';
-import { itemsOf } from './models/items.ts';
 import { layoutOf } from './models/layout.ts';
 import { clamp, settleList } from './models/list.ts';
+import { onCommits } from './screens/commits/state.ts';
+import { itemsOf } from './screens/deployments/items.ts';
+import { typeSearch } from './screens/tree/actions.ts';
+import { onTree } from './screens/tree/state.ts';
 import {
   type Effect,
   type Event,
@@ -17,7 +21,6 @@ import {
   type Step,
   selectedItem,
 } from './state.ts';
-import { onCommits, onTree, requestKey, requestsOf } from './steps.ts';
 import { makeTheme } from './theme.ts';
 import { viewModelOf } from './views.ts';
 
@@ -71,8 +74,6 @@ function react(state: State, event: Event): Step {
   }
 }
 
-const only = (state: State): Step => ({ state, effects: [] });
-
 function pressed(state: State, key: string): Step {
   const action = findAction(state, key);
   if (action !== undefined) return action.run(state);
@@ -81,12 +82,15 @@ function pressed(state: State, key: string): Step {
   return [...character].length === 1 ? typeSearch(state, (text) => text + character) : only(state);
 }
 
+/** What the state shows and was not read yet. */
+const requestsOf = (state: State): readonly Request[] => viewModelOf(state).requests?.(state) ?? [];
+
 /** What the state shows and lacks and was not `asked` for before: the rest is on its way. */
 function newRequests(asked: readonly Request[], state: State): Request[] {
   const wanted = requestsOf(state);
   if (wanted.length === 0) return [];
-  const known = new Set(asked.map(requestKey));
-  return wanted.filter((request) => !known.has(requestKey(request)));
+  const known = new Set(asked.map((request) => JSON.stringify(request)));
+  return wanted.filter((request) => !known.has(JSON.stringify(request)));
 }
 
 /** New rows; the cursor stays with what it was on. */

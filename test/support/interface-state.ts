@@ -10,10 +10,10 @@ import type { Commit } from '../../src/formats/objects.ts';
 import type { Finding } from '../../src/image/findings.ts';
 import type { Ref } from '../../src/repository/refs.ts';
 import type { TreeNode } from '../../src/repository/tree.ts';
-import type { CommitFacts } from '../../ui/models/commit-facts.ts';
-import { type CommitSource, type HistoryRow, walkForest } from '../../ui/models/commit-walk.ts';
 import type { EntryFacts } from '../../ui/models/entry.ts';
 import type { Size } from '../../ui/models/layout.ts';
+import type { CommitFacts } from '../../ui/screens/commits/facts.ts';
+import { type CommitSource, type HistoryRow, walkForest } from '../../ui/screens/commits/walk.ts';
 import { type Event, initialState, type State } from '../../ui/state.ts';
 import { step } from '../../ui/store.ts';
 

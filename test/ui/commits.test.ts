@@ -6,10 +6,10 @@ import type { Checksum } from '../../src/base/digest.ts';
 import { FormatError } from '../../src/base/errors.ts';
 import type { Commit } from '../../src/formats/objects.ts';
 import { ASCII_GLYPHS, UNICODE_GLYPHS } from '../../ui/glyphs.ts';
-import { drawGraph } from '../../ui/models/commit-graph.ts';
-import type { HistoryRow } from '../../ui/models/commit-walk.ts';
 import { dayOf, timeOf } from '../../ui/models/dates.ts';
 import { Sequence } from '../../ui/models/sequence.ts';
+import { drawGraph } from '../../ui/screens/commits/graph.ts';
+import type { HistoryRow } from '../../ui/screens/commits/walk.ts';
 import fc from '../support/fast-check.ts';
 import { type CommitSketch, historyOf } from '../support/interface-state.ts';
 

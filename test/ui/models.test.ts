@@ -4,12 +4,12 @@ import { describe, it } from 'node:test';
 import { BusyError, IoError, NotFoundError } from '../../src/base/errors.ts';
 import type { ImageReport } from '../../src/deployment/status.ts';
 import { glyphsFor, UNICODE_GLYPHS } from '../../ui/glyphs.ts';
-import { fitColumns } from '../../ui/models/deployment-list.ts';
 import { failureOf } from '../../ui/models/failure.ts';
-import { imageVerdict } from '../../ui/models/image.ts';
 import { settleList } from '../../ui/models/list.ts';
-import { summarizeOutlook } from '../../ui/models/outlook.ts';
 import { cell, displayText, messageText, truncate, widthOf, wrap } from '../../ui/models/text.ts';
+import { imageVerdict } from '../../ui/models/verdict.ts';
+import { fitColumns } from '../../ui/screens/deployments/list.ts';
+import { summarizeOutlook } from '../../ui/screens/deployments/outlook.ts';
 import fc from '../support/fast-check.ts';
 import {
   CHANGED,

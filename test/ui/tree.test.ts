@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ByteString, displayBytes, textToBytes } from '../../src/base/bytes.ts';
 import { modeText, xattrText } from '../../ui/models/entry.ts';
-import { hexdump } from '../../ui/models/hexdump.ts';
-import { selectedNode } from '../../ui/models/tree-details.ts';
-import { type Effect, type State, treeRows } from '../../ui/state.ts';
+import { hexdump } from '../../ui/screens/tree/hexdump.ts';
+import { selectedNode, treeRows } from '../../ui/screens/tree/state.ts';
+import type { Effect, State } from '../../ui/state.ts';
 import { step } from '../../ui/store.ts';
 import {
   entriesRead,

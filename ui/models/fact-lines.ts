@@ -1,7 +1,7 @@
 /** Facts as lines of limited width: sentences, labelled values, commands. */
 import { type Paint, plain, type Theme } from '../theme.ts';
-import type { Verdict } from './image.ts';
 import { messageText, wrap } from './text.ts';
+import type { Verdict } from './verdict.ts';
 
 const LABEL_COLUMNS = 11;
 

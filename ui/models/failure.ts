@@ -1,11 +1,10 @@
 /** Why there is nothing to show, and what to do about it. */
 import { errnoOf, type SealtreeError } from '../../src/base/errors.ts';
 import { shellWord } from '../../src/base/shell.ts';
-import type { State, Tree } from '../state.ts';
+import type { State } from '../state.ts';
 import type { Theme } from '../theme.ts';
-import { commandLine, repositoryOf } from './command-line.ts';
-import { displayText, messageText, wrap } from './text.ts';
-import { ROOT } from './tree-rows.ts';
+import { commandLine } from './command-line.ts';
+import { messageText, wrap } from './text.ts';
 
 export interface Failure {
   readonly message: string;
@@ -60,71 +59,10 @@ export function repositoryFailure(
   return { message: error.message, advice: error.hint === undefined ? [] : [error.hint], commands: [] };
 }
 
-/** The first screen where only a repository was named. */
-export function noSysrootLines(width: number, theme: Theme): string[] {
-  return emptyLines(
-    'A repository alone has no deployments.',
-    [['sealtree --sysroot PATH', 'shows a system and its deployments']],
-    [
-      ['2', 'shows its commits'],
-      ['q', 'quits'],
-    ],
-    { width, theme },
-  );
-}
-
-/** A repository to which nothing was committed or pulled. */
-export function emptyCommitsLines(state: State, width: number, theme: Theme): string[] {
-  const repository = shellWord(repositoryOf(state));
-  return emptyLines(
-    `${displayText(repositoryOf(state))} has no refs, so there are no commits to show.`,
-    [
-      [`ostree pull --repo=${repository} REMOTE REF`, 'fetches some'],
-      [`ostree commit --repo=${repository} --branch=REF FOLDER`, 'makes one'],
-    ],
-    [
-      ['R', 'reads again'],
-      ['1', 'shows the deployments'],
-    ],
-    { width, theme },
-  );
-}
-
-/** A tree without rows: not read yet, unreadable, empty, or nothing was found in it. */
-export function emptyTreeLines(tree: Tree, width: number, theme: Theme): string[] {
-  const { search, broken, folders } = tree;
-  const back: Keys = [['Esc', 'goes back']];
-  if (search !== undefined && search.text !== '') {
-    if (!search.isDone) return ['', ` searching, ${search.passed} entries so far`];
-    const message = `No path holds ${JSON.stringify(search.text)}.`;
-    return emptyLines(
-      message,
-      [],
-      [
-        ['/', 'searches anew'],
-        ['Esc', 'shows the tree again'],
-      ],
-      { width, theme },
-    );
-  }
-  const message = broken.get(ROOT);
-  if (message !== undefined)
-    return [
-      '',
-      ...failureLines(
-        { message, advice: ['Its root folder cannot be read, so nothing below it can be.'], commands: [] },
-        width,
-        theme,
-        'goes back',
-      ),
-    ];
-  if (!folders.has(ROOT)) return ['', ` reading ${theme.glyphs.busy}`];
-  return emptyLines('There is nothing in this commit.', [], back, { width, theme });
-}
-
 type Keys = readonly (readonly [key: string, does: string])[];
 
-function emptyLines(
+/** Why there is nothing, commands that would change that, and the keys that lead away. */
+export function emptyLines(
   message: string,
   commands: Failure['commands'],
   keys: Keys,
@@ -167,5 +105,13 @@ export function failureLines(
     ...commandLines(commands, width, theme),
     `  ${bold('R')} ${dim('reads again')}`,
     `  ${bold('q')} ${dim(quits)}`,
+  ];
+}
+
+/** What stands in for a list that is not there: why it could not be read, or that it is being read. */
+export function orReading(failure: Failure | undefined, width: number, theme: Theme): string[] {
+  return [
+    '',
+    ...(failure === undefined ? [` reading ${theme.glyphs.busy}`] : failureLines(failure, width, theme)),
   ];
 }

@@ -1,14 +1,12 @@
 /** The lines around every screen: header, footer and the help. */
-import { ACTIONS, type Action, isAvailable } from '../actions.ts';
+import type { Action } from '../action.ts';
+import { ACTIONS, isAvailable } from '../actions.ts';
 import { keyLabel } from '../keys.ts';
-import { type Mode, modeOf, type Screen, type State, screenOf } from '../state.ts';
+import { isView, type Mode, modeOf, SCREENS, type State, screenOf } from '../state.ts';
 import type { Theme } from '../theme.ts';
 import { VIEW_MODELS, viewModelOf } from '../views.ts';
 import { layoutOf } from './layout.ts';
 import { cell, displayText, messageText, truncate, widthOf } from './text.ts';
-
-/** In the order of their numbers. */
-const SCREENS: readonly Screen[] = ['deployments', 'commits'];
 
 /** The path stays readable before the counts are complete. */
 const PATH_COLUMNS = 12;
@@ -40,10 +38,7 @@ export function tabsLine(state: State, theme: Theme): string {
 
 /** What lies open over the list of a screen. */
 function trailOf(state: State): string[] {
-  const { tree } = state;
-  if (tree === undefined) return [];
-  const files = displayText(tree.title) || tree.commit.slice(0, 8);
-  return [`files of ${files}`];
+  return state.modes.filter(isView).flatMap((view) => VIEW_MODELS[view].place?.(state) ?? []);
 }
 
 /** The keys that do something now; the most needed ones stay where there is little room. */

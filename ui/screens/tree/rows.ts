@@ -1,6 +1,6 @@
 /** The unfolded part of a tree as rows. */
-import type { ByteString } from '../../src/base/bytes.ts';
-import type { TreeNode } from '../../src/repository/tree.ts';
+import type { ByteString } from '../../../src/base/bytes.ts';
+import type { TreeNode } from '../../../src/repository/tree.ts';
 
 export interface TreeRow {
   readonly node: TreeNode;

@@ -1,17 +1,14 @@
 /** All there is to say about the selected entry of a tree. */
 import prettyBytes from 'pretty-bytes';
-import { bytesToText, displayBytes } from '../../src/base/bytes.ts';
-import { isRegular, isSymlink, typeName } from '../../src/base/mode.ts';
-import type { TreeNode } from '../../src/repository/tree.ts';
-import { type State, type Tree, treeRows } from '../state.ts';
-import type { Theme } from '../theme.ts';
-import { commandLine } from './command-line.ts';
-import { type EntryFacts, modeText, octalMode, xattrText } from './entry.ts';
-import { FactLines } from './fact-lines.ts';
-
-export function selectedNode(tree: Tree): TreeNode | undefined {
-  return treeRows(tree)[tree.list.cursor]?.node;
-}
+import { bytesToText, displayBytes } from '../../../src/base/bytes.ts';
+import { isRegular, isSymlink, typeName } from '../../../src/base/mode.ts';
+import type { TreeNode } from '../../../src/repository/tree.ts';
+import { commandLine } from '../../models/command-line.ts';
+import { type EntryFacts, modeText, octalMode, xattrText } from '../../models/entry.ts';
+import { FactLines } from '../../models/fact-lines.ts';
+import type { State } from '../../state.ts';
+import type { Theme } from '../../theme.ts';
+import { selectedNode } from './state.ts';
 
 export function entryTitle({ tree }: State): string {
   const node = tree === undefined ? undefined : selectedNode(tree);

@@ -3,7 +3,7 @@
  * to the past: each lane is a line of history that waits for its next commit, and where several wait for the same
  * one they end in it.
  */
-import type { Glyphs } from '../glyphs.ts';
+import type { Glyphs } from '../../glyphs.ts';
 
 /** What each lane waits for; a free one for nothing. */
 export type Lanes<T> = readonly (T | undefined)[];

@@ -1,11 +1,11 @@
 /** The list of commits as lines: the graph, then columns as far as there is room. */
-import type { Checksum } from '../../src/base/digest.ts';
-import type { State } from '../state.ts';
-import { type Paint, plain, type Theme } from '../theme.ts';
-import { drawGraph } from './commit-graph.ts';
-import type { BrokenRow, CommitRow, EndRow, HistoryRow } from './commit-walk.ts';
-import { dayOf } from './dates.ts';
-import { cell, messageText, truncate, widthOf } from './text.ts';
+import type { Checksum } from '../../../src/base/digest.ts';
+import { dayOf } from '../../models/dates.ts';
+import { cell, messageText, truncate, widthOf } from '../../models/text.ts';
+import type { State } from '../../state.ts';
+import { type Paint, plain, type Theme } from '../../theme.ts';
+import { drawGraph } from './graph.ts';
+import type { BrokenRow, CommitRow, EndRow, HistoryRow } from './walk.ts';
 
 const SHORT_CHECKSUM = 8;
 const GAP = 2;

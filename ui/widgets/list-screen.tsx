@@ -5,7 +5,7 @@ import { layoutOf, type Size } from '../models/layout.ts';
 import { isInDetails, type State } from '../state.ts';
 import type { Theme } from '../theme.ts';
 import { viewModelOf } from '../views.ts';
-import { Lines } from '../widgets/lines.tsx';
+import { Lines } from './lines.tsx';
 
 export interface ScreenProps {
   readonly state: State;

@@ -1,15 +1,15 @@
 /** The list of the first screen as lines: columns that leave in order of how little they are missed. */
 import prettyBytes from 'pretty-bytes';
-import type { Deployment } from '../../src/deployment/deployment.ts';
-import type { Finding } from '../../src/image/findings.ts';
-import type { State } from '../state.ts';
-import { type Paint, plain, type Theme } from '../theme.ts';
-import { ageOf, marksOf, shortName } from './deployment.ts';
-import { imageVerdict, type Verdict, verityVerdict } from './image.ts';
+import type { Deployment } from '../../../src/deployment/deployment.ts';
+import type { Finding } from '../../../src/image/findings.ts';
+import { ageOf, marksOf, shortName } from '../../models/deployment.ts';
+import { clamp } from '../../models/list.ts';
+import { cell, displayText, messageText, truncate, widthOf } from '../../models/text.ts';
+import { imageVerdict, type Verdict, verityVerdict } from '../../models/verdict.ts';
+import type { State } from '../../state.ts';
+import { type Paint, plain, type Theme } from '../../theme.ts';
 import type { Item } from './items.ts';
-import { clamp } from './list.ts';
 import { summarizeOutlook, TONES } from './outlook.ts';
-import { cell, displayText, messageText, truncate, widthOf } from './text.ts';
 
 type ColumnName = 'deployment' | 'image' | 'verity' | 'digest' | 'size' | 'age' | 'marks';
 

@@ -1,11 +1,11 @@
 /** All there is to say about a commit, read from its object. */
-import { type ByteString, bytesToText } from '../../src/base/bytes.ts';
-import { type Checksum, checksumOf, nativeEngine } from '../../src/base/digest.ts';
-import { SealtreeError } from '../../src/base/errors.ts';
-import { formatVariant } from '../../src/formats/gvariant-text.ts';
-import type { VariantMap } from '../../src/formats/objects.ts';
-import type { PartialState, Repository } from '../../src/repository/repository.ts';
-import { type Signature, signaturesIn } from '../../src/repository/signatures.ts';
+import { type ByteString, bytesToText } from '../../../src/base/bytes.ts';
+import { type Checksum, checksumOf, nativeEngine } from '../../../src/base/digest.ts';
+import { SealtreeError } from '../../../src/base/errors.ts';
+import { formatVariant } from '../../../src/formats/gvariant-text.ts';
+import type { VariantMap } from '../../../src/formats/objects.ts';
+import type { PartialState, Repository } from '../../../src/repository/repository.ts';
+import { type Signature, signaturesIn } from '../../../src/repository/signatures.ts';
 
 /** A key of the metadata and its value as text. */
 export type MetadataLine = readonly [key: string, value: string];

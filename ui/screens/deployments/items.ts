@@ -1,7 +1,7 @@
 /** The rows of the first screen: deployments, what is wrong with the sysroot, and the way to a seal. */
-import type { Deployment } from '../../src/deployment/deployment.ts';
-import type { Sysroot } from '../../src/deployment/sysroot.ts';
-import type { Finding } from '../../src/image/findings.ts';
+import type { Deployment } from '../../../src/deployment/deployment.ts';
+import type { Sysroot } from '../../../src/deployment/sysroot.ts';
+import type { Finding } from '../../../src/image/findings.ts';
 
 export type Item =
   | { readonly kind: 'deployment'; readonly key: string; readonly deployment: Deployment }

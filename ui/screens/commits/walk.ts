@@ -2,15 +2,15 @@
  * All commits that refs lead to, newest first, one by one as they are asked for: of a history of any length only what
  * is shown is loaded. What cannot be loaded is a row too, not the end of the list.
  */
-import { displayBytes } from '../../src/base/bytes.ts';
-import type { Checksum } from '../../src/base/digest.ts';
-import { SealtreeError } from '../../src/base/errors.ts';
-import type { Commit } from '../../src/formats/objects.ts';
-import type { Ref } from '../../src/repository/refs.ts';
-import type { PartialState, Repository } from '../../src/repository/repository.ts';
-import { type SignatureType, signaturesIn } from '../../src/repository/signatures.ts';
-import { commitRow, endRow, type Lanes } from './commit-graph.ts';
-import { displayText } from './text.ts';
+import { displayBytes } from '../../../src/base/bytes.ts';
+import type { Checksum } from '../../../src/base/digest.ts';
+import { SealtreeError } from '../../../src/base/errors.ts';
+import type { Commit } from '../../../src/formats/objects.ts';
+import type { Ref } from '../../../src/repository/refs.ts';
+import type { PartialState, Repository } from '../../../src/repository/repository.ts';
+import { type SignatureType, signaturesIn } from '../../../src/repository/signatures.ts';
+import { displayText } from '../../models/text.ts';
+import { commitRow, endRow, type Lanes } from './graph.ts';
 
 interface RowBase {
   /** What the cursor stays with when the list is read again. */

@@ -1,15 +1,15 @@
 /** All there is to say about the selected row of the first screen. */
 import prettyBytes from 'pretty-bytes';
-import { shellWord } from '../../src/base/shell.ts';
-import type { Deployment } from '../../src/deployment/deployment.ts';
-import type { Finding } from '../../src/image/findings.ts';
-import { type State, selectedItem } from '../state.ts';
-import { plain, type Theme } from '../theme.ts';
-import { ageOf, marksOf, shortName, sourceOf, titleOf } from './deployment.ts';
-import { FactLines } from './fact-lines.ts';
-import { imageVerdict, isSealed, verityVerdict } from './image.ts';
+import { shellWord } from '../../../src/base/shell.ts';
+import type { Deployment } from '../../../src/deployment/deployment.ts';
+import type { Finding } from '../../../src/image/findings.ts';
+import { ageOf, marksOf, shortName, sourceOf, titleOf } from '../../models/deployment.ts';
+import { FactLines } from '../../models/fact-lines.ts';
+import { displayText } from '../../models/text.ts';
+import { imageVerdict, isSealed, verityVerdict } from '../../models/verdict.ts';
+import { type State, selectedItem } from '../../state.ts';
+import { plain, type Theme } from '../../theme.ts';
 import { summarizeOutlook, TONES } from './outlook.ts';
-import { displayText } from './text.ts';
 
 /** What the details are of, in a few words. */
 export function detailsTitle(state: State): string {

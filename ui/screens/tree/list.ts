@@ -1,12 +1,13 @@
 /** A commit's tree as lines: names, and beside them what a long listing has. */
 import prettyBytes from 'pretty-bytes';
-import { displayBytes } from '../../src/base/bytes.ts';
-import { isRegular, isSymlink } from '../../src/base/mode.ts';
-import { type Tree, treeRows } from '../state.ts';
-import { type Paint, plain, type Theme } from '../theme.ts';
-import { type EntryFacts, modeText, targetText } from './entry.ts';
-import { cell, truncate, widthOf } from './text.ts';
-import type { TreeRow } from './tree-rows.ts';
+import { displayBytes } from '../../../src/base/bytes.ts';
+import { isRegular, isSymlink } from '../../../src/base/mode.ts';
+import { type EntryFacts, modeText, targetText } from '../../models/entry.ts';
+import { cell, truncate, widthOf } from '../../models/text.ts';
+
+import { type Paint, plain, type Theme } from '../../theme.ts';
+import type { TreeRow } from './rows.ts';
+import { type Tree, treeRows } from './state.ts';
 
 const GAP = 2;
 const MODE = '-rwxr-xr-x'.length;

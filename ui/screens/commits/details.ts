@@ -1,20 +1,17 @@
 /** All there is to say about the selected commit. */
-import { shellWord } from '../../src/base/shell.ts';
-import type { Signature } from '../../src/repository/signatures.ts';
-import type { State } from '../state.ts';
-import type { Theme } from '../theme.ts';
-import { commandLine, repositoryOf } from './command-line.ts';
-import type { CommitFacts } from './commit-facts.ts';
-import { endText } from './commit-list.ts';
-import type { BrokenRow, CommitRow, EndRow, HistoryRow } from './commit-walk.ts';
-import { timeOf } from './dates.ts';
-import { shortName } from './deployment.ts';
-import { FactLines } from './fact-lines.ts';
-import { displayText } from './text.ts';
-
-export function selectedRow({ commits }: State): HistoryRow | undefined {
-  return commits.rows.at(commits.list.cursor);
-}
+import { shellWord } from '../../../src/base/shell.ts';
+import type { Signature } from '../../../src/repository/signatures.ts';
+import { commandLine, repositoryOf } from '../../models/command-line.ts';
+import { timeOf } from '../../models/dates.ts';
+import { shortName } from '../../models/deployment.ts';
+import { FactLines } from '../../models/fact-lines.ts';
+import { displayText } from '../../models/text.ts';
+import type { State } from '../../state.ts';
+import type { Theme } from '../../theme.ts';
+import type { CommitFacts } from './facts.ts';
+import { endText } from './list.ts';
+import { selectedRow } from './state.ts';
+import type { BrokenRow, CommitRow, EndRow } from './walk.ts';
 
 export function commitTitle(state: State): string {
   const row = selectedRow(state);

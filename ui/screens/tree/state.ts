@@ -1,23 +1,84 @@
-/** What readings of commits and trees make of the state, and what the state still wants to be read. Pure. */
-import type { ByteString } from '../src/base/bytes.ts';
-import { foldersAbove, ROOT, rowsOf } from './models/tree-rows.ts';
-import {
-  type CommitsEvent,
-  NO_COMMITS,
-  type Request,
-  type Search,
-  type State,
-  TOP,
-  type Tree,
-  type TreeEvent,
-  treeRows,
-  viewOf,
-} from './state.ts';
+/** A commit's tree: what is known and unfolded of it, what a reading adds, and what is still to be read. Pure. */
+import type { ByteString } from '../../../src/base/bytes.ts';
+import type { Checksum } from '../../../src/base/digest.ts';
+import type { TreeNode } from '../../../src/repository/tree.ts';
+import type { EntryFacts } from '../../models/entry.ts';
+import { type Scroll, TOP } from '../../models/list.ts';
+import type { State } from '../../state.ts';
+import { foldersAbove, ROOT, rowsOf, type TreeRow } from './rows.ts';
 
-/** Commits are read in steps of so many, so that the cursor seldom waits. */
-const COMMITS_AT_ONCE = 1000;
-/** So many rows below the cursor should be there. */
-const COMMITS_AHEAD = 200;
+/** What was searched in a tree, and what was found. */
+export interface Search {
+  readonly text: string;
+  /** Where the cursor was before. */
+  readonly from: ByteString | undefined;
+  readonly rows: readonly TreeRow[];
+  /** Entries looked at. */
+  readonly passed: number;
+  readonly isDone: boolean;
+}
+
+/** Read where it is opened. */
+export interface Tree extends Scroll {
+  readonly commit: Checksum;
+  /** What the person opened: a short checksum or the name of a deployment. */
+  readonly title: string;
+  /** Paths of the folders that are unfolded. */
+  readonly open: ReadonlySet<ByteString>;
+  /** By path; folders that were unfolded once. */
+  readonly folders: ReadonlyMap<ByteString, readonly TreeNode[]>;
+  /** By path: why a folder could not be read. */
+  readonly broken: ReadonlyMap<ByteString, string>;
+  /** The unfolded part as rows. */
+  readonly rows: readonly TreeRow[];
+  /** By path: owner, mode and so on of what was on the screen. */
+  readonly entries: ReadonlyMap<ByteString, EntryFacts>;
+  readonly search: Search | undefined;
+  /** Where the cursor goes once its folder was read. */
+  readonly target: ByteString | undefined;
+}
+
+export type TreeEvent =
+  | {
+      readonly type: 'folder-read';
+      readonly commit: Checksum;
+      readonly path: ByteString;
+      readonly nodes: readonly TreeNode[];
+    }
+  | {
+      readonly type: 'folder-failed';
+      readonly commit: Checksum;
+      readonly path: ByteString;
+      readonly message: string;
+    }
+  | {
+      readonly type: 'entries-read';
+      readonly commit: Checksum;
+      readonly entries: ReadonlyMap<ByteString, EntryFacts>;
+    }
+  | {
+      readonly type: 'found';
+      readonly commit: Checksum;
+      readonly text: string;
+      readonly nodes: readonly TreeNode[];
+      readonly passed: number;
+      readonly isDone: boolean;
+    };
+
+export type TreeRequest =
+  | {
+      readonly reader: 'tree';
+      readonly type: 'read-folder';
+      readonly commit: Checksum;
+      readonly path: ByteString;
+    }
+  | {
+      readonly reader: 'tree';
+      readonly type: 'read-entries';
+      readonly commit: Checksum;
+      readonly nodes: readonly TreeNode[];
+    }
+  | { readonly reader: 'tree'; readonly type: 'search'; readonly commit: Checksum; readonly text: string };
 
 /** A tree keeps what is known of so many entries; then it starts anew with what is on the screen. */
 const KEPT_ENTRIES = 5000;
@@ -25,92 +86,30 @@ const KEPT_ENTRIES = 5000;
 /** Rows of the largest screens: what is asked for besides the visible ones does no harm. */
 const WINDOW_ROWS = 100;
 
-/** What is shown, or soon will be, and is not there. */
-export function requestsOf(state: State): Request[] {
-  switch (viewOf(state)) {
-    case 'deployments':
-      return [];
-    case 'commits':
-      return commitRequests(state);
-    case 'tree':
-      return state.tree === undefined ? [] : treeRequests(state.tree);
-  }
+/** The rows of a tree that are shown. */
+export function treeRows({ search, rows }: Tree): readonly TreeRow[] {
+  return search === undefined || search.text === '' ? rows : search.rows;
 }
 
-function commitRequests({ commits }: State): Request[] {
-  const { rows, list, isComplete, failure, seeksEnd, reading, facts } = commits;
-  const requests: Request[] = [];
-  const needed = seeksEnd ? Number.POSITIVE_INFINITY : list.cursor + COMMITS_AHEAD;
-  if (!isComplete && failure === undefined && rows.length < needed)
-    requests.push({
-      type: 'read-commits',
-      reading,
-      count: Math.ceil(needed / COMMITS_AT_ONCE) * COMMITS_AT_ONCE,
-    });
-  const row = rows.at(list.cursor);
-  if (row?.kind === 'commit' && facts?.checksum !== row.checksum)
-    requests.push({ type: 'read-commit', checksum: row.checksum });
-  return requests;
+export function selectedNode(tree: Tree): TreeNode | undefined {
+  return treeRows(tree)[tree.list.cursor]?.node;
 }
 
-function treeRequests(tree: Tree): Request[] {
+export function treeRequests({ tree }: State): TreeRequest[] {
+  if (tree === undefined) return [];
   const { commit, open, folders, broken, list, search, entries } = tree;
-  const requests: Request[] = [];
+  const requests: TreeRequest[] = [];
   for (const path of open)
-    if (!folders.has(path) && !broken.has(path)) requests.push({ type: 'read-folder', commit, path });
+    if (!folders.has(path) && !broken.has(path))
+      requests.push({ reader: 'tree', type: 'read-folder', commit, path });
   if (search !== undefined && search.text !== '' && !search.isDone)
-    requests.push({ type: 'search', commit, text: search.text });
+    requests.push({ reader: 'tree', type: 'search', commit, text: search.text });
   const nodes = treeRows(tree)
     .slice(list.offset, list.offset + WINDOW_ROWS)
     .map(({ node }) => node)
     .filter(({ path }) => !entries.has(path));
-  if (nodes.length > 0) requests.push({ type: 'read-entries', commit, nodes });
+  if (nodes.length > 0) requests.push({ reader: 'tree', type: 'read-entries', commit, nodes });
   return requests;
-}
-
-/** What tells requests apart: one that was made already is not made again. */
-export function requestKey(request: Request): string {
-  switch (request.type) {
-    case 'read-commits':
-      return `commits ${request.reading} ${request.count}`;
-    case 'read-commit':
-      return `commit ${request.checksum}`;
-    case 'read-folder':
-      return `folder ${request.commit} ${request.path}`;
-    case 'read-entries':
-      return `entries ${request.commit} ${request.nodes.map(({ path }) => path).join('\0')}`;
-    case 'search':
-      return `search ${request.commit} ${request.text}`;
-  }
-}
-
-export function onCommits(state: State, event: CommitsEvent): State {
-  const { commits } = state;
-  switch (event.type) {
-    case 'commits-read': {
-      if (event.reading !== commits.reading) return state;
-      const { refCount, isComplete } = event;
-      const rows = commits.rows.append(event.rows);
-      const list = commits.seeksEnd ? { ...commits.list, cursor: rows.length - 1 } : commits.list;
-      const seeksEnd = commits.seeksEnd && !isComplete;
-      const commitCount = commits.commitCount + event.rows.filter(({ kind }) => kind === 'commit').length;
-      return {
-        ...state,
-        commits: { ...commits, rows, commitCount, refCount, isComplete, list, seeksEnd },
-      };
-    }
-    case 'commits-failed':
-      if (event.reading !== commits.reading) return state;
-      return { ...state, commits: { ...NO_COMMITS, reading: commits.reading, failure: event.failure } };
-    case 'commit-read':
-      return { ...state, commits: { ...commits, facts: event.facts } };
-  }
-}
-
-/** Forgets all commits: they are read anew as far as they are looked at. */
-export function commitsAnew(state: State): State {
-  const { list, detailsOffset, reading } = state.commits;
-  return { ...state, commits: { ...NO_COMMITS, list, detailsOffset, reading: reading + 1 } };
 }
 
 /** A tree nothing is known of yet. */

@@ -1,0 +1,61 @@
+/** What keys do: how an action is declared, and the moves most of them are made of. */
+import { layoutOf } from './models/layout.ts';
+import { type Effect, isInDetails, type Mode, type State, type Step, VIEWS, viewOf } from './state.ts';
+import { viewModelOf } from './views.ts';
+
+export interface Action {
+  readonly id: string;
+  /** Names as in keys.ts, the one to show first. */
+  readonly keys: readonly string[];
+  readonly title: string;
+  /** Where it works: the modes that take its keys. */
+  readonly modes: readonly Mode[];
+  /** Whether there is something to do; the key does nothing otherwise, and the footer leaves it out. */
+  when?(state: State): boolean;
+  run(state: State): Step;
+  /** Shown in the footer, larger numbers first to stay when it is narrow; not shown without. */
+  readonly footer?: number;
+}
+
+/** Every list and its details. */
+export const LISTS: readonly Mode[] = [...VIEWS, 'details'];
+export const ALL: readonly Mode[] = [...LISTS, 'search', 'help'];
+
+export const only = (state: State): Step => ({ state, effects: [] });
+
+export const effect =
+  (wanted: Effect) =>
+  (state: State): Step => ({ state, effects: [wanted] });
+
+export const hasRows = (state: State): boolean => viewModelOf(state).count(state) > 0;
+
+export const open = (state: State, mode: Mode): Step => only({ ...state, modes: [...state.modes, mode] });
+
+export function close(state: State): Step {
+  const [screen, ...opened] = state.modes;
+  return only({ ...state, modes: [screen, ...opened.slice(0, -1)] });
+}
+
+/** Moves the cursor, or the text of the details while those have the keys. The store puts it within its limits. */
+export function move(state: State, lines: number): Step {
+  const view = viewModelOf(state);
+  const { list, detailsOffset } = view.scroll(state);
+  if (isInDetails(state)) return only(view.scrolled(state, { list, detailsOffset: detailsOffset + lines }));
+  const moved = view.scrolled(state, {
+    detailsOffset: 0,
+    list: { cursor: list.cursor + lines, offset: list.offset },
+  });
+  // Whoever moves on is not taken elsewhere later.
+  const seeksEnd = viewOf(state) === 'commits' && lines === Number.POSITIVE_INFINITY;
+  return only({
+    ...moved,
+    commits: { ...moved.commits, seeksEnd },
+    ...(moved.tree === undefined ? {} : { tree: { ...moved.tree, target: undefined } }),
+  });
+}
+
+/** A page, one line of the last still visible. */
+export function pageOf(state: State): number {
+  const { list, details } = layoutOf(state.size, viewModelOf(state).count(state), isInDetails(state));
+  return Math.max(1, (isInDetails(state) ? details : list).rows - 1);
+}

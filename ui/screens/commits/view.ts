@@ -1,0 +1,59 @@
+/** All commits as a list. */
+import { shellWord } from '../../../src/base/shell.ts';
+import { repositoryOf } from '../../models/command-line.ts';
+import { emptyLines, orReading } from '../../models/failure.ts';
+import { displayText } from '../../models/text.ts';
+import type { State } from '../../state.ts';
+import type { Theme } from '../../theme.ts';
+import { counted, type ViewModel } from '../../view.ts';
+import { commitDetails, commitTitle } from './details.ts';
+import { commitLines } from './list.ts';
+import { commitRequests, commitsAnew, selectedRow } from './state.ts';
+
+export const commitsView: ViewModel = {
+  title: 'Commits',
+  count: (state) => state.commits.rows.length,
+  scroll: (state) => state.commits,
+  scrolled: (state, { list, detailsOffset }) => ({
+    ...state,
+    commits: { ...state.commits, list, detailsOffset },
+  }),
+  list: commitLines,
+  detailsTitle: commitTitle,
+  details: commitDetails,
+  instead(state, width, theme) {
+    const { failure, isComplete } = state.commits;
+    return isComplete ? noCommitsLines(state, width, theme) : orReading(failure, width, theme);
+  },
+  summary(state) {
+    const { commitCount, refCount, isComplete, seeksEnd, failure, rows } = state.commits;
+    if (failure !== undefined) return [];
+    if (rows.length === 0 && !isComplete) return ['reading'];
+    const read = counted(commitCount, 'commit');
+    const more = seeksEnd ? ['reading on'] : ['more below'];
+    return [read, ...(isComplete ? [] : more), counted(refCount, 'ref')];
+  },
+  requests: commitRequests,
+  subject(state) {
+    const row = selectedRow(state);
+    return row?.kind === 'commit' ? { checksum: row.checksum, title: row.refs[0] ?? '' } : undefined;
+  },
+  anew: (state) => ({ state: commitsAnew(state), effects: ['reopen'] }),
+};
+
+/** A repository to which nothing was committed or pulled. */
+function noCommitsLines(state: State, width: number, theme: Theme): string[] {
+  const repository = shellWord(repositoryOf(state));
+  return emptyLines(
+    `${displayText(repositoryOf(state))} has no refs, so there are no commits to show.`,
+    [
+      [`ostree pull --repo=${repository} REMOTE REF`, 'fetches some'],
+      [`ostree commit --repo=${repository} --branch=REF FOLDER`, 'makes one'],
+    ],
+    [
+      ['R', 'reads again'],
+      ['1', 'shows the deployments'],
+    ],
+    { width, theme },
+  );
+}

@@ -1,0 +1,36 @@
+/** What the frame, the store and the keys ask of a list that can be shown, whatever it lists. */
+import type { Checksum } from '../src/base/digest.ts';
+import type { Scroll } from './models/list.ts';
+import type { Request, State, Step } from './state.ts';
+import type { Theme } from './theme.ts';
+
+/** A commit, and what the person calls it. */
+export interface Subject {
+  readonly checksum: Checksum;
+  readonly title: string;
+}
+
+export interface ViewModel {
+  readonly title: string;
+  count(state: State): number;
+  scroll(state: State): Scroll;
+  scrolled(state: State, scroll: Scroll): State;
+  /** The heading and the visible rows. */
+  list(state: State, width: number, height: number, theme: Theme, hasKeys: boolean): string[];
+  detailsTitle(state: State): string;
+  details(state: State, width: number, theme: Theme): string[];
+  /** What is shown instead of both where there are no rows: why, and what to press. */
+  instead(state: State, width: number, theme: Theme): string[];
+  /** For the header, the most important part first. */
+  summary(state: State): string[];
+  /** What is shown, or soon will be, and was not read yet. */
+  requests?(state: State): readonly Request[];
+  /** What is selected, as something that has files and can be compared. */
+  subject?(state: State): Subject | undefined;
+  /** Reads what is shown anew; undefined where there is nothing to read. */
+  anew?(state: State): Step | undefined;
+  /** What it is of, where it was opened from another list. */
+  place?(state: State): string;
+}
+
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

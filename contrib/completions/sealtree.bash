@@ -134,6 +134,7 @@ _sealtree() {
       boot:install) command=boot_install ;;
       boot:remove) command=boot_remove ;;
       boot:check) command=boot_check ;;
+      :sharing) command=sharing ;;
       :gc) command=gc ;;
       :demo) command=demo ;;
       :config) command=config ;;
@@ -161,7 +162,7 @@ _sealtree() {
     return
   fi
   case $command in
-    '') COMPREPLY=($(compgen -W "refs log show ls cat diff image digest seal status verify boot gc demo config ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W "refs log show ls cat diff image digest seal status verify boot sharing gc demo config ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
     refs) COMPREPLY=() ;;
     log) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     show) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
@@ -189,6 +190,7 @@ _sealtree() {
     boot_install) COMPREPLY=() ;;
     boot_remove) COMPREPLY=() ;;
     boot_check) COMPREPLY=() ;;
+    sharing) COMPREPLY=() ;;
     gc) COMPREPLY=() ;;
     demo) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
     config) COMPREPLY=($(compgen -W "show" -- "$cur")) ;;

@@ -153,6 +153,8 @@ complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_s
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from check' -l deep -d 'read and hash every object'
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from check' -l no-rehearsal -d 'do not run the mount script in a mount namespace'
 
+complete -c sealtree -n '__fish_use_subcommand' -a sharing -d 'Show what deployments and images share on the disk'
+
 complete -c sealtree -n '__fish_use_subcommand' -a gc -d 'Remove images that no deployment uses'
 complete -c sealtree -n '__fish_seen_subcommand_from gc' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 

@@ -144,6 +144,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./boot.ts'),
   },
   {
+    name: 'sharing',
+    usage: '',
+    summary: 'Show what deployments and images share on the disk',
+    group: 'Deployments',
+    load: () => import('./sharing.ts'),
+  },
+  {
     name: 'gc',
     usage: '',
     summary: 'Remove images that no deployment uses',

@@ -2,7 +2,7 @@
  * Where a repository keeps what sealtree adds to it: folders in `REPO/extensions/sealtree`, which is the place
  * ostree leaves to other programs (its cleanup, prune, fsck and deploy do not touch it).
  */
-import type { Digest } from '../base/digest.ts';
+import { type Digest, isHex64 } from '../base/digest.ts';
 import { OperationError } from '../base/errors.ts';
 import { isDirectory } from '../base/mode.ts';
 import { randomHex } from '../base/random.ts';
@@ -49,6 +49,18 @@ const notAFolder = (path: string): OperationError => new OperationError('publish
 /** The published image of that digest, whether it exists or not. */
 export const imagePath = (repositoryPath: string, digest: Digest): string =>
   `${storeFolder(repositoryPath, 'images')}/${digest}.cfs`;
+
+/** The published images, by digest; what else lies among them is passed over. */
+export function listImages(
+  repositoryPath: string,
+  system: SystemReads,
+): { readonly path: string; readonly digest: Digest }[] {
+  const folder = existingStoreFolder(repositoryPath, 'images', system);
+  const names = folder === undefined ? [] : system.readdir(folder).sort();
+  return names
+    .filter((name) => name.endsWith('.cfs') && isHex64(name.slice(0, -'.cfs'.length)))
+    .map((name) => ({ path: `${folder}/${name}`, digest: name.slice(0, -'.cfs'.length) as Digest }));
+}
 
 /** A fresh temporary name. */
 export const temporaryName = (): string => `${TEMPORARY_PREFIX}${randomHex(6)}`;

@@ -225,3 +225,14 @@ test('verify tells a program that follows it what it finds, when it finds it', a
   );
   assert(findings.some(({ code }) => code === 'image-missing'));
 });
+
+test('sharing says what deployments have alone, and what a ref keeps', async () => {
+  const system = withoutVerity();
+  await run(system, 'seal');
+  const { exitCode, lines, stderr } = await run(system, 'sharing');
+  assert.deepEqual([exitCode, stderr], [0, '']);
+  assert.match(lines[0] ?? '', /^deployment +total +unique +shared +removal frees$/);
+  assert.match(lines[1] ?? '', /^0 alpha\/[0-9a-f]{12}\.0 +[\d.]+ kB +[\d.]+ kB +[\d.]+ kB +[\d.]+ kB$/);
+  assert.equal(lines.filter((line) => /^[0-9a-f]{16} /.test(line)).length, 2);
+  assert.match(lines.at(-1) ?? '', /^ {2}0 alpha\/.* stay for os\/testing$/);
+});

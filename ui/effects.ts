@@ -93,12 +93,12 @@ export class Effects {
 
   /** Shows a file; what stands in the way is said below the screen, which is as it was. */
   async #page(
-    { commit, path, form }: Extract<Effect, { type: 'page' }>,
+    { subject, path, form }: Extract<Effect, { type: 'page' }>,
     terminal: Terminal | undefined,
   ): Promise<void> {
     const { dispatch, page } = this.#options;
     try {
-      const { bytes, isCut } = await (await this.#reading()).tree.content(commit, path, form);
+      const { bytes, isCut } = await (await this.#reading()).tree.content(subject, path, form);
       // A pager of nothing would end before anybody saw it.
       if (bytes.length === 0) return dispatch({ type: 'notice', text: 'the file is empty' });
       await terminal?.suspend(() => page(bytes));

@@ -3,11 +3,16 @@
  * out as events.
  */
 import type { System } from '../src/base/system.ts';
+import { ErofsImage } from '../src/formats/erofs/read.ts';
 import { Repository } from '../src/repository/repository.ts';
 import { repositoryOf } from './models/command-line.ts';
+import { type Subject, subjectKey } from './models/subject.ts';
 import { CommitsReader } from './screens/commits/reader.ts';
 import { TreeReader } from './screens/tree/reader.ts';
 import type { Event, Request, State } from './state.ts';
+import { CommitTree } from './trees/commit-tree.ts';
+import type { FileTree } from './trees/file-tree.ts';
+import { ImageTree } from './trees/image-tree.ts';
 import { Turns } from './turns.ts';
 
 /** What readers work with. */
@@ -15,7 +20,9 @@ export interface Source extends Pick<State, 'sysrootPath' | 'repositoryPath'> {
   readonly system: System;
   readonly dispatch: (event: Event) => void;
   /** Opened once, with what was cached of it. @throws SealtreeError */
-  repository(): Repository;
+  readonly repository: () => Repository;
+  /** Opened once, as long as few others are asked for. @throws SealtreeError */
+  readonly files: (subject: Subject) => FileTree;
 }
 
 /** Answers the requests that name it. */
@@ -34,21 +41,25 @@ export interface ReadersOptions
 
 type Name = Request['reader'];
 
+/** An image is some megabytes; of trees that are compared there are two. */
+const KEPT_TREES = 4;
+
 export class Readers {
   readonly tree: TreeReader;
   readonly #readers: { readonly [N in Name]: Reader<Extract<Request, { reader: N }>> };
   readonly #latest = new Map<Request['type'], Request>();
   #repository: Repository | undefined;
+  /** By subject, the last used one last. */
+  readonly #trees = new Map<string, FileTree>();
   #isStopped = false;
 
   constructor(options: ReadersOptions) {
-    const source: Source = {
-      ...options,
-      repository: () => {
-        this.#repository ??= Repository.open(repositoryOf(options), options.system);
-        return this.#repository;
-      },
+    const repository = (): Repository => {
+      this.#repository ??= Repository.open(repositoryOf(options), options.system);
+      return this.#repository;
     };
+    const files = (subject: Subject): FileTree => this.#filesOf(subject, repository, options.system);
+    const source: Source = { ...options, repository, files };
     this.tree = new TreeReader(source);
     this.#readers = { commits: new CommitsReader(source), tree: this.tree };
   }
@@ -60,7 +71,22 @@ export class Readers {
 
   forget(): void {
     this.#repository = undefined;
+    this.#trees.clear();
     for (const reader of Object.values(this.#readers)) reader.forget?.();
+  }
+
+  #filesOf(subject: Subject, repository: () => Repository, system: System): FileTree {
+    const key = subjectKey(subject);
+    const tree =
+      this.#trees.get(key) ??
+      (subject.kind === 'commit'
+        ? new CommitTree(repository(), subject.checksum)
+        : new ImageTree(new ErofsImage(system.readFile(subject.path), subject.path), repository));
+    this.#trees.delete(key);
+    this.#trees.set(key, tree);
+    const [oldest] = this.#trees.keys();
+    if (this.#trees.size > KEPT_TREES && oldest !== undefined) this.#trees.delete(oldest);
+    return tree;
   }
 
   async answer(request: Request): Promise<void> {

@@ -1,12 +1,12 @@
 /** All the interface knows, as plain data: what was read, where the cursor is, what lies open on top. */
 import type { ByteString } from '../src/base/bytes.ts';
-import type { Checksum } from '../src/base/digest.ts';
 import type { SealOutlook } from '../src/deployment/outlook.ts';
 import type { ImageReport } from '../src/deployment/status.ts';
 import type { Sysroot } from '../src/deployment/sysroot.ts';
 import type { Failure } from './models/failure.ts';
 import type { Size } from './models/layout.ts';
 import { type Scroll, TOP } from './models/list.ts';
+import type { Subject } from './models/subject.ts';
 import { type Commits, type CommitsEvent, type CommitsRequest, NO_COMMITS } from './screens/commits/state.ts';
 import { type Item, itemsOf } from './screens/deployments/items.ts';
 import type { Tree, TreeEvent, TreeRequest } from './screens/tree/state.ts';
@@ -132,7 +132,7 @@ export type Effect =
   | 'quit'
   | {
       readonly type: 'page';
-      readonly commit: Checksum;
+      readonly subject: Subject;
       readonly path: ByteString;
       readonly form: 'text' | 'hex';
     }

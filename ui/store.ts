@@ -67,6 +67,7 @@ function react(state: State, event: Event): Step {
     case 'folder-read':
     case 'folder-failed':
     case 'entries-read':
+    case 'object-read':
     case 'found':
       return only(onTree(state, event));
     case 'notice':

@@ -1,14 +1,8 @@
 /** What the frame, the store and the keys ask of a list that can be shown, whatever it lists. */
-import type { Checksum } from '../src/base/digest.ts';
 import type { Scroll } from './models/list.ts';
+import type { Subject } from './models/subject.ts';
 import type { Request, State, Step } from './state.ts';
 import type { Theme } from './theme.ts';
-
-/** A commit, and what the person calls it. */
-export interface Subject {
-  readonly checksum: Checksum;
-  readonly title: string;
-}
 
 export interface ViewModel {
   readonly title: string;

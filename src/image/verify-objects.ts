@@ -3,7 +3,7 @@
  * images need it, and nothing learnt earlier is believed: lengths come from the file system, digests from the
  * kernel or from the bytes.
  */
-import { bytesEqual } from '../base/bytes.ts';
+import { type ByteString, bytesEqual } from '../base/bytes.ts';
 import { type Checksum, checksumOf, digestOf, nativeEngine } from '../base/digest.ts';
 import { nobleEngine } from '../base/digest-noble.ts';
 import { errnoOf, NotFoundError, PermissionError, SealtreeError } from '../base/errors.ts';
@@ -35,11 +35,16 @@ export function expectedObjects(image: ErofsImage): Map<Checksum, ExpectedObject
   for (const { inode } of image.walk()) {
     if (!isRegular(inode.mode)) continue;
     const { payload, digest } = image.node(inode);
-    const match = /^([0-9a-f]{2})\/([0-9a-f]{62})\.file$/.exec(payload ?? '');
-    if (match === null) continue;
-    objects.set(`${match[1]}${match[2]}` as Checksum, { sizeBytes: inode.size, digest });
+    const checksum = payloadObject(payload);
+    if (checksum !== undefined) objects.set(checksum, { sizeBytes: inode.size, digest });
   }
   return objects;
+}
+
+/** The object a backing file is; undefined where its path is no object's. */
+export function payloadObject(payload: ByteString | undefined): Checksum | undefined {
+  const match = /^([0-9a-f]{2})\/([0-9a-f]{62})\.file$/.exec(payload ?? '');
+  return match === null ? undefined : (`${match[1]}${match[2]}` as Checksum);
 }
 
 /** Something wrong with one object; paths and deployments are added by who knows them. */

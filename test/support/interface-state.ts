@@ -10,7 +10,7 @@ import type { Commit } from '../../src/formats/objects.ts';
 import type { Finding } from '../../src/image/findings.ts';
 import type { Ref } from '../../src/repository/refs.ts';
 import type { TreeNode } from '../../src/repository/tree.ts';
-import type { EntryFacts } from '../../ui/models/entry.ts';
+import { type EntryFacts, NO_FACTS } from '../../ui/models/entry.ts';
 import type { Size } from '../../ui/models/layout.ts';
 import type { CommitFacts } from '../../ui/screens/commits/facts.ts';
 import { type CommitSource, type HistoryRow, walkForest } from '../../ui/screens/commits/walk.ts';
@@ -120,6 +120,7 @@ export function sysrootOf({ deployments = [], problems = [] }: SysrootFacts): Sy
     subbootVersion: 0,
     stateroots: [...new Set(deployments.map(({ stateroot }) => stateroot))],
     isBooted: true,
+    runDirectory: '/run',
     unlistedFolders: [],
     problems,
     resolve: () => {
@@ -277,31 +278,29 @@ export function folderNode(path: string): TreeNode {
 }
 
 export const FILE: EntryFacts = {
+  ...NO_FACTS,
   mode: 0o100644,
-  uid: 0,
-  gid: 0,
   sizeBytes: 11_402_240,
-  target: '' as ByteString,
-  xattrs: [],
+  ids: [['object', sumOf('f1')]],
+  object: sumOf('f1'),
   objectPath: '/ostree/repo/objects/f1/f1.file',
   links: 1,
-  problem: undefined,
 };
 
-/** The commit whose tree is open in {@link TREE}. */
-export const TREE_COMMIT = sumOf('a1');
+/** The commit whose tree is open in {@link TREE}, as answers name it. */
+export const TREE_COMMIT = `commit ${sumOf('a1')}`;
 
 /** Answers for the tree of that commit. */
 export const folderRead = (path: string, nodes: readonly TreeNode[]): Event => ({
   type: 'folder-read',
-  commit: TREE_COMMIT,
+  of: TREE_COMMIT,
   path: textToBytes(path),
   nodes,
 });
 
 export const entriesRead = (entries: Readonly<Record<string, Partial<EntryFacts>>>): Event => ({
   type: 'entries-read',
-  commit: TREE_COMMIT,
+  of: TREE_COMMIT,
   entries: new Map(
     Object.entries(entries).map(([path, facts]) => [textToBytes(path), { ...FILE, ...facts }]),
   ),
@@ -337,3 +336,21 @@ export const TREE: Event[] = [
     '/usr/bin/torn': { problem: '/usr/bin/torn: /ostree/repo: no object f1.file' },
   }),
 ];
+
+/** What is known a little later of the set-user-id program in {@link TREE}. */
+export const OBJECT_READ: Event = {
+  type: 'object-read',
+  of: TREE_COMMIT,
+  object: {
+    path: textToBytes('/usr/bin/ping'),
+    digest: DIGEST,
+    digestFrom: 'content',
+    verity: 'disabled',
+    others: [
+      { title: 'debian aaaaaaaa.0', has: 'same' },
+      { title: 'debian 66666666.0', has: 'same' },
+      { title: 'debian cccccccc.0', has: 'nothing' },
+    ],
+    problem: undefined,
+  },
+};

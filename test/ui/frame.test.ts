@@ -21,6 +21,7 @@ import {
   historyOf,
   keys,
   MIXED,
+  OBJECT_READ,
   PROBLEM,
   readingOf,
   stateAfter,
@@ -68,7 +69,7 @@ const unreadable = repositoryFailure(new NotFoundError('/ostree/repo: not an ost
 });
 const found = {
   type: 'found',
-  commit: TREE_COMMIT,
+  of: TREE_COMMIT,
   text: 'bin sh',
   nodes: [fileNode('/usr/bin/bash'), fileNode('/usr/bin/sh')],
   passed: 9,
@@ -76,7 +77,7 @@ const found = {
 } as const;
 const rootFailed: Event = {
   type: 'folder-failed',
-  commit: TREE_COMMIT,
+  of: TREE_COMMIT,
   path: '/' as ByteString,
   message: '/ostree/repo: no object d1d1.dirtree',
 };
@@ -100,7 +101,7 @@ const SCREENS: readonly (readonly [name: string, events: readonly Event[]])[] = 
   ['commits-none', commitsOf([], 0)],
   ['commits-failed', [...keys('2'), { type: 'commits-failed', reading: 0, failure: unreadable }]],
   ['tree', [...TREE, ...keys('j', 'j')]],
-  ['tree-details', [...TREE, ...keys('j', 'j', 'enter')]],
+  ['tree-details', [...TREE, ...keys('j', 'j'), OBJECT_READ, ...keys('enter')]],
   ['tree-broken', [...TREE, ...keys('j', 'j', 'j', 'j', 'tab')]],
   ['tree-help', [...TREE, ...keys('?')]],
   ['tree-search', [...TREE, ...keys('/', ...'bin sh'), found]],

@@ -110,7 +110,7 @@ describe('tree', () => {
   });
 
   it('does not listen to answers about another commit', () => {
-    const event = { ...folderRead('/', []), commit: 'f'.repeat(64) } as Parameters<typeof run>[1];
+    const event = { ...folderRead('/', []), of: `commit ${'f'.repeat(64)}` } as Parameters<typeof run>[1];
     assert.equal(rowsOf(run(open, event as never)), rowsOf(open));
   });
 
@@ -125,7 +125,7 @@ describe('search', () => {
   const found = (text: string, paths: string[], isDone = true) =>
     ({
       type: 'found',
-      commit: TREE_COMMIT,
+      of: TREE_COMMIT,
       text,
       nodes: paths.map(fileNode),
       passed: 10,
@@ -146,7 +146,7 @@ describe('search', () => {
       ...keys('/', 'a', 'b'),
       found('a', ['/a']),
       found('ab', ['/ab'], false),
-      found('ab', ['/cab']),
+      found('ab', ['/ab', '/cab']),
       found('ab', ['/late']),
     );
     assert.equal(rowsOf(typed), '[/ab] /cab');

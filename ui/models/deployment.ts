@@ -3,6 +3,7 @@ import prettyMilliseconds from 'pretty-ms';
 import { type ByteString, displayBytes } from '../../src/base/bytes.ts';
 import type { Deployment } from '../../src/deployment/deployment.ts';
 import { blsValue } from '../../src/formats/bls.ts';
+import type { Subject } from './subject.ts';
 import { displayText } from './text.ts';
 
 /** Its part in what boots, most telling first. */
@@ -34,4 +35,10 @@ export function sourceOf({ origin }: Deployment): string | undefined {
 /** How long ago: `12m`, or `12 minutes` where there is room. A time to come is now. */
 export function ageOf(seconds: number, nowMs: number, { verbose = false } = {}): string {
   return prettyMilliseconds(Math.max(0, nowMs - seconds * 1000), { compact: true, verbose });
+}
+
+/** Its commit, as what has files and can be compared. */
+export function deploymentSubject(deployment: Deployment): Extract<Subject, { kind: 'commit' }> {
+  const { checksum, stateroot } = deployment;
+  return { kind: 'commit', checksum, title: `${stateroot} ${shortName(deployment)}` };
 }

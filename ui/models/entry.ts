@@ -1,7 +1,8 @@
-/** What dirmeta or content object say of an entry of a tree, in words. */
+/** What dirmeta, content object or inode say of an entry of a tree, in words. */
 import { type ByteString, displayBytes } from '../../src/base/bytes.ts';
+import type { Checksum, Digest } from '../../src/base/digest.ts';
 import { isSymlink, S_IFMT, typeLetter } from '../../src/base/mode.ts';
-import type { Xattrs } from '../../src/base/xattrs.ts';
+import { NO_XATTRS, type Xattrs } from '../../src/base/xattrs.ts';
 
 export interface EntryFacts {
   readonly mode: number;
@@ -10,13 +11,35 @@ export interface EntryFacts {
   readonly sizeBytes: number;
   readonly target: ByteString;
   readonly xattrs: Xattrs;
-  /** Where the object lies; of a folder its dirtree. */
-  readonly objectPath: string;
+  /** What it is called where it is described: checksums, the number of an inode. */
+  readonly ids: readonly (readonly [label: string, value: string])[];
+  /** The object with its content; of a folder and of content in an image there is none. */
+  readonly object: Checksum | undefined;
+  /** The object digest an image lists. */
+  readonly listed: Digest | undefined;
+  /** Where the object lies; of a folder its dirtree. Undefined in an image. */
+  readonly objectPath: string | undefined;
   /** How many names the object's inode has; undefined where that says nothing. */
   readonly links: number | undefined;
   /** Why nothing of this is known. */
   readonly problem: string | undefined;
 }
+
+/** Nothing known yet. */
+export const NO_FACTS: EntryFacts = {
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  sizeBytes: 0,
+  target: '' as ByteString,
+  xattrs: NO_XATTRS,
+  ids: [],
+  object: undefined,
+  listed: undefined,
+  objectPath: undefined,
+  links: undefined,
+  problem: undefined,
+};
 
 const PERMISSIONS = 'rwxrwxrwx';
 /** Set-user-id, set-group-id and the sticky bit, each over the x of one third. */

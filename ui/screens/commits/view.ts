@@ -36,7 +36,9 @@ export const commitsView: ViewModel = {
   requests: commitRequests,
   subject(state) {
     const row = selectedRow(state);
-    return row?.kind === 'commit' ? { checksum: row.checksum, title: row.refs[0] ?? '' } : undefined;
+    return row?.kind === 'commit'
+      ? { kind: 'commit', checksum: row.checksum, title: row.refs[0] ?? '' }
+      : undefined;
   },
   anew: (state) => ({ state: commitsAnew(state), effects: ['reopen'] }),
 };

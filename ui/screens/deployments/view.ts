@@ -1,5 +1,5 @@
 /** The deployments as a list: the first screen. */
-import { shortName } from '../../models/deployment.ts';
+import { deploymentSubject } from '../../models/deployment.ts';
 import { emptyLines, orReading } from '../../models/failure.ts';
 import { imageVerdict } from '../../models/verdict.ts';
 import { selectedItem } from '../../state.ts';
@@ -31,9 +31,7 @@ export const deploymentsView: ViewModel = {
   },
   subject(state) {
     const item = selectedItem(state);
-    if (item?.kind !== 'deployment') return undefined;
-    const { deployment } = item;
-    return { checksum: deployment.checksum, title: `${deployment.stateroot} ${shortName(deployment)}` };
+    return item?.kind === 'deployment' ? deploymentSubject(item.deployment) : undefined;
   },
   // Where only a repository was named there are no deployments to read.
   anew: (state) =>

@@ -1,23 +1,23 @@
-/** What keys do in the files of a commit. */
-import type { Checksum } from '../../../src/base/digest.ts';
+/** What keys do in the files of a commit or an image. */
 import { isRegular } from '../../../src/base/mode.ts';
 import { type Action, close, hasRows, move, only, open } from '../../action.ts';
+import type { Subject } from '../../models/subject.ts';
 import { type State, type Step, viewOf } from '../../state.ts';
 import { viewModelOf } from '../../views.ts';
 import { folderOf, ROOT } from './rows.ts';
 import { openTree, revealed, searchFor, selectedNode, type Tree, withFolded, withRows } from './state.ts';
 
-const selectedCommit = (state: State) => viewModelOf(state).subject?.(state);
+const selectedSubject = (state: State): Subject | undefined => viewModelOf(state).subject?.(state);
 
-const hasCommit = (state: State): boolean => selectedCommit(state) !== undefined;
+const hasSubject = (state: State): boolean => selectedSubject(state) !== undefined;
 
 function browse(state: State): Step {
-  const commit = selectedCommit(state);
-  if (commit === undefined) return only(state);
+  const subject = selectedSubject(state);
+  if (subject === undefined) return only(state);
   return only({
     ...state,
     modes: [...state.modes, 'tree'],
-    tree: openTree(commit.checksum, commit.title),
+    tree: openTree(subject),
   });
 }
 
@@ -65,12 +65,12 @@ const foldAll = (state: State): Step =>
   });
 
 /** The regular file the cursor is on. */
-function selectedFile({ tree }: State): { commit: Checksum; path: typeof ROOT } | undefined {
+function selectedFile({ tree }: State): { subject: Subject; path: typeof ROOT } | undefined {
   const node = tree === undefined ? undefined : selectedNode(tree);
   if (tree === undefined || node?.kind !== 'file') return undefined;
   const facts = tree.entries.get(node.path);
   const isFile = facts !== undefined && facts.problem === undefined && isRegular(facts.mode);
-  return isFile ? { commit: tree.commit, path: node.path } : undefined;
+  return isFile ? { subject: tree.subject, path: node.path } : undefined;
 }
 
 const hasFile = (state: State): boolean => viewOf(state) === 'tree' && selectedFile(state) !== undefined;
@@ -138,11 +138,11 @@ export const TREE_ACTIONS: readonly Action[] = [
     keys: ['t'],
     title: 'files',
     modes: ['deployments', 'commits', 'details'],
-    when: hasCommit,
+    when: hasSubject,
     run: browse,
     footer: 4,
   },
-  { id: 'deeper', keys: ['enter'], title: 'files', modes: ['details'], when: hasCommit, run: browse },
+  { id: 'deeper', keys: ['enter'], title: 'files', modes: ['details'], when: hasSubject, run: browse },
   {
     id: 'page',
     keys: ['o'],

@@ -1,13 +1,17 @@
 /** All there is to say about the selected entry of a tree. */
 import prettyBytes from 'pretty-bytes';
-import { bytesToText, displayBytes } from '../../../src/base/bytes.ts';
+import { type ByteString, bytesToText, displayBytes } from '../../../src/base/bytes.ts';
 import { isRegular, isSymlink, typeName } from '../../../src/base/mode.ts';
-import type { TreeNode } from '../../../src/repository/tree.ts';
 import { commandLine } from '../../models/command-line.ts';
 import { type EntryFacts, modeText, octalMode, xattrText } from '../../models/entry.ts';
 import { FactLines } from '../../models/fact-lines.ts';
+import type { Subject } from '../../models/subject.ts';
+import { displayText } from '../../models/text.ts';
+import type { Verdict } from '../../models/verdict.ts';
 import type { State } from '../../state.ts';
 import type { Theme } from '../../theme.ts';
+import type { FileNode } from '../../trees/file-tree.ts';
+import type { ObjectFacts, OtherPlace } from './object.ts';
 import { selectedNode } from './state.ts';
 
 export function entryTitle({ tree }: State): string {
@@ -29,18 +33,16 @@ export function entryDetails(state: State, width: number, theme: Theme): string[
   if (facts?.problem !== undefined) lines.text(facts.problem, theme.tone.bad);
   else if (facts === undefined) lines.text('reading', theme.dim);
   else describeFacts(facts, lines);
-  if (node.kind === 'directory') {
-    lines.field('entries', countsOf(tree.folders.get(node.path)));
-    lines.field('dirtree', node.tree);
-    lines.field('dirmeta', node.meta);
-  } else lines.field('object', node.checksum);
-  if (facts !== undefined && facts.problem === undefined) describeObject(facts, lines);
+  if (node.kind === 'directory') lines.field('entries', countsOf(tree.folders.get(node.path)));
+  for (const [label, value] of facts?.ids ?? []) lines.field(label, value);
+  if (facts !== undefined && facts.problem === undefined) {
+    if (facts.object !== undefined && isRegular(facts.mode))
+      describeObject(facts, tree.object, node.path, lines);
+    describePlace(facts, lines);
+  }
   lines.blank();
   lines.text('the same as commands:', theme.dim);
-  const commit = tree.commit.slice(0, 12);
-  const path = bytesToText(node.path);
-  lines.command(commandLine(state, 'ls', '-d', '-C', '-X', commit, path));
-  if (facts !== undefined && isRegular(facts.mode)) lines.command(commandLine(state, 'cat', commit, path));
+  for (const line of commandsOf(state, tree.subject, node.path, facts)) lines.command(line);
   return lines.lines;
 }
 
@@ -53,7 +55,50 @@ function describeFacts({ mode, uid, gid, sizeBytes, target }: EntryFacts, lines:
     lines.field('size', sizeBytes < 1000 ? `${sizeBytes} B` : `${prettyBytes(sizeBytes)} (${sizeBytes} B)`);
 }
 
-function describeObject({ links, objectPath, xattrs }: EntryFacts, lines: FactLines): void {
+const VERITY: Readonly<Record<ObjectFacts['verity'], Pick<Verdict, 'tone' | 'sentence'>>> = {
+  enabled: { tone: 'good', sentence: 'on' },
+  disabled: { tone: 'warning', sentence: 'off: sealtree seal turns it on' },
+  unsupported: { tone: 'unknown', sentence: 'cannot be had where the objects lie' },
+  compressed: { tone: 'none', sentence: 'not for the compressed files of an archive' },
+  unknown: { tone: 'unknown', sentence: 'unknown' },
+};
+
+/** Digest, fs-verity and who has the same object at this path; read a little after the rest. */
+function describeObject(
+  { object: checksum, listed }: EntryFacts,
+  object: ObjectFacts | undefined,
+  path: ByteString,
+  lines: FactLines,
+): void {
+  if (listed !== undefined) lines.field('object', checksum);
+  if (object === undefined || object.path !== path) {
+    lines.field('digest', 'reading', lines.theme.dim);
+    return;
+  }
+  const { digest, digestFrom, verity, others, problem } = object;
+  if (problem !== undefined) lines.verdict('object', { tone: 'bad', sentence: problem });
+  else if (listed === undefined) lines.field('digest', digest);
+  else if (listed !== digest) lines.verdict('content', { tone: 'bad', sentence: `its digest is ${digest}` });
+  else {
+    const sentence = digestFrom === 'kernel' ? 'as listed, says the kernel' : 'as listed, computed just now';
+    lines.verdict('content', { tone: 'good', sentence });
+  }
+  if (problem === undefined) lines.verdict('fs-verity', VERITY[verity]);
+  for (const [has, label] of OTHERS) {
+    const titles = others.filter((other) => other.has === has).map(({ title }) => displayText(title));
+    lines.field(label, titles.join(', '));
+  }
+}
+
+/** What deployments have at the same path. */
+const OTHERS: readonly (readonly [has: OtherPlace['has'], label: string])[] = [
+  ['same', 'same in'],
+  ['other', 'other in'],
+  ['nothing', 'not in'],
+  ['unreadable', 'unread in'],
+];
+
+function describePlace({ links, objectPath, xattrs }: EntryFacts, lines: FactLines): void {
   lines.field('lies in', objectPath);
   if (links !== undefined && links > 1) lines.field('hard links', String(links));
   if (xattrs.length === 0) return;
@@ -65,7 +110,21 @@ function describeObject({ links, objectPath, xattrs }: EntryFacts, lines: FactLi
   }
 }
 
-function countsOf(nodes: readonly TreeNode[] | undefined): string | undefined {
+function commandsOf(
+  state: State,
+  subject: Subject,
+  bytes: ByteString,
+  facts: EntryFacts | undefined,
+): string[] {
+  const path = bytesToText(bytes);
+  if (subject.kind === 'image') return [commandLine(state, 'image', 'ls', subject.path, path)];
+  const commit = subject.checksum.slice(0, 12);
+  const list = commandLine(state, 'ls', '-d', '-C', '-X', commit, path);
+  const isFile = facts !== undefined && isRegular(facts.mode);
+  return isFile ? [list, commandLine(state, 'cat', commit, path)] : [list];
+}
+
+function countsOf(nodes: readonly FileNode[] | undefined): string | undefined {
   if (nodes === undefined) return undefined;
   const folders = nodes.filter(({ kind }) => kind === 'directory').length;
   return `${nodes.length - folders} files and links, ${folders} folders`;

@@ -1,17 +1,20 @@
-/** Reads the files of a commit: folders, entries, paths that hold some words, and content for the pager. */
-import { type ByteString, displayBytes, textToBytes } from '../../../src/base/bytes.ts';
-import type { Checksum } from '../../../src/base/digest.ts';
-import { SealtreeError } from '../../../src/base/errors.ts';
-import type { Repository } from '../../../src/repository/repository.ts';
-import { children, lookup, rootOf, type TreeNode, walk } from '../../../src/repository/tree.ts';
-import type { EntryFacts } from '../../models/entry.ts';
+/** Reads the files of a commit or an image: folders, entries, what a search finds, and content for the pager. */
+import type { ByteString } from '../../../src/base/bytes.ts';
+import { textToBytes } from '../../../src/base/bytes.ts';
+import { NotFoundError, SealtreeError } from '../../../src/base/errors.ts';
+import { type Subject, subjectKey } from '../../models/subject.ts';
 import type { Reader, Source } from '../../readers.ts';
+import { type Content, type FileNode, walkFiles } from '../../trees/file-tree.ts';
 import { Turns } from '../../turns.ts';
+import { Best, matcherFor } from './fuzzy.ts';
 import { hexdump } from './hexdump.ts';
+import { readObjectFacts } from './object.ts';
 import type { TreeRequest } from './state.ts';
 
-/** More paths than these nobody looks through; the search ends. */
-const MAX_FOUND = 5000;
+type Of<T extends TreeRequest['type']> = Extract<TreeRequest, { type: T }>;
+
+/** More paths than these nobody looks through: the best of all. */
+const MAX_FOUND = 1000;
 
 /** A pager gets no more of a file; the rest is what `sealtree cat` is for. */
 const MAX_TEXT = 16 * 1024 * 1024;
@@ -31,60 +34,65 @@ export class TreeReader implements Reader<TreeRequest> {
         return this.#readFolder(request);
       case 'read-entries':
         return isStale() ? undefined : this.#readEntries(request);
+      case 'read-object':
+        return this.#readObject(request, isStale);
       case 'search':
         return this.#search(request, isStale);
     }
   }
 
-  #readFolder({ commit, path }: Extract<TreeRequest, { type: 'read-folder' }>): void {
-    const { dispatch } = this.#source;
+  #readFolder({ subject, path }: Of<'read-folder'>): void {
+    const { dispatch, files } = this.#source;
+    const of = subjectKey(subject);
     try {
-      const repository = this.#source.repository();
-      const folder = lookup(repository, rootOf(repository, commit), path);
-      const nodes = folder.kind === 'directory' ? [...children(repository, folder)] : [];
-      nodes.sort((a, b) => (a.name < b.name ? -1 : 1));
-      dispatch({ type: 'folder-read', commit, path, nodes });
+      const tree = files(subject);
+      const folder = tree.lookup(path);
+      const nodes = folder?.kind === 'directory' ? tree.children(folder) : [];
+      dispatch({ type: 'folder-read', of, path, nodes });
     } catch (error) {
       if (!(error instanceof SealtreeError)) throw error;
-      dispatch({ type: 'folder-failed', commit, path, message: error.message });
+      dispatch({ type: 'folder-failed', of, path, message: error.message });
     }
   }
 
-  #readEntries(request: Extract<TreeRequest, { type: 'read-entries' }>): void {
-    const repository = this.#source.repository();
-    const entries = new Map(request.nodes.map((node) => [node.path, entryFacts(repository, node)]));
-    this.#source.dispatch({ type: 'entries-read', commit: request.commit, entries });
+  #readEntries({ subject, nodes }: Of<'read-entries'>): void {
+    const tree = this.#source.files(subject);
+    const entries = new Map(nodes.map((node) => [node.path, tree.facts(node)]));
+    this.#source.dispatch({ type: 'entries-read', of: subjectKey(subject), entries });
   }
 
-  async #search(
-    { commit, text }: Extract<TreeRequest, { type: 'search' }>,
+  async #readObject(
+    { subject, path, checksum, others }: Of<'read-object'>,
     isStale: () => boolean,
   ): Promise<void> {
-    const { dispatch } = this.#source;
+    const { dispatch, repository } = this.#source;
+    if (isStale()) return;
+    const object = await readObjectFacts(repository(), path, checksum, others, isStale);
+    if (object !== undefined) dispatch({ type: 'object-read', of: subjectKey(subject), object });
+  }
+
+  async #search({ subject, text }: Of<'search'>, isStale: () => boolean): Promise<void> {
+    const { dispatch, files } = this.#source;
+    const of = subjectKey(subject);
     const words = text
       .split(' ')
       .filter((word) => word !== '')
       .map(textToBytes);
-    const fits = matcher(words);
-    let passed = 0;
-    let found = 0;
-    let nodes: TreeNode[] = [];
+    const scoreOf = matcherFor(words);
+    const best = new Best<FileNode>(MAX_FOUND);
     const turns = new Turns();
-    const tell = (isDone: boolean): void => {
-      dispatch({ type: 'found', commit, text, nodes, passed, isDone });
-      nodes = [];
-    };
+    let passed = 0;
+    const tell = (isDone: boolean): void =>
+      dispatch({ type: 'found', of, text, nodes: best.items, passed, isDone });
     try {
-      const repository = this.#source.repository();
-      for (const node of walk(repository, rootOf(repository, commit))) {
-        if (passed++ > 0 && fits(node.path)) nodes.push(node);
-        if (found + nodes.length >= MAX_FOUND) break;
-        // Looking at the clock costs more than looking at a path.
+      for (const node of walkFiles(files(subject))) {
+        passed++;
+        const score = scoreOf(node.path);
+        if (score !== undefined) best.add(node, score);
         if (passed % 256 !== 0 || !turns.isOver) continue;
-        found += nodes.length;
+        if (isStale()) return;
         tell(false);
         await turns.next();
-        if (isStale()) return;
       }
       if (!isStale()) tell(true);
     } catch (error) {
@@ -95,81 +103,11 @@ export class TreeReader implements Reader<TreeRequest> {
   }
 
   /** A file for the pager, as it is or as a hexdump; what is more than a pager should get is left out, and said. */
-  async content(
-    commit: Checksum,
-    path: ByteString,
-    form: 'text' | 'hex',
-  ): Promise<{ readonly bytes: Buffer; readonly isCut: boolean }> {
-    const repository = this.#source.repository();
-    const node = lookup(repository, rootOf(repository, commit), path);
-    const limit = form === 'hex' ? MAX_HEX : MAX_TEXT;
-    const [content, isCut] =
-      node.kind === 'file' ? await head(repository, node.checksum, limit) : [NONE, false];
-    return { bytes: form === 'hex' ? hexdump(content) : content, isCut };
+  async content(subject: Subject, path: ByteString, form: 'text' | 'hex'): Promise<Content> {
+    const tree = this.#source.files(subject);
+    const node = tree.lookup(path);
+    if (node === undefined) throw new NotFoundError(`${path}: no such file`);
+    const { bytes, isCut } = await tree.content(node, form === 'hex' ? MAX_HEX : MAX_TEXT);
+    return { bytes: form === 'hex' ? hexdump(bytes) : bytes, isCut };
   }
-}
-
-const NONE = Buffer.alloc(0);
-
-/** Every word is in the path; capitals count only where the words have some. */
-function matcher(words: readonly ByteString[]): (path: ByteString) => boolean {
-  if (words.some((word) => /[A-Z]/.test(word))) return (path) => words.every((word) => path.includes(word));
-  return (path) => {
-    const lower = path.toLowerCase();
-    return words.every((word) => lower.includes(word));
-  };
-}
-
-/** What dirmeta or content object say; one that cannot be read says why. */
-function entryFacts(repository: Repository, node: TreeNode): EntryFacts {
-  const isFolder = node.kind === 'directory';
-  const objectPath = isFolder
-    ? repository.objectPath(node.tree, 'dirtree')
-    : repository.objectPath(node.checksum, 'file');
-  try {
-    if (isFolder) {
-      const { mode, uid, gid, xattrs } = repository.dirmeta(node.meta);
-      return { mode, uid, gid, xattrs, sizeBytes: 0, target: '' as ByteString, objectPath, ...KNOWN };
-    }
-    const { size, mode, uid, gid, xattrs, target } = repository.content(node.checksum);
-    const links = repository.system.lstatIfExists(objectPath)?.nlink;
-    return { mode, uid, gid, xattrs, sizeBytes: size, target, objectPath, ...KNOWN, links };
-  } catch (error) {
-    if (!(error instanceof SealtreeError)) throw error;
-    return { ...NOTHING, objectPath, problem: `${displayBytes(node.path)}: ${error.message}` };
-  }
-}
-
-const KNOWN = { links: undefined, problem: undefined } as const;
-const NOTHING = {
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  sizeBytes: 0,
-  target: '' as ByteString,
-  xattrs: [],
-  links: undefined,
-} as const;
-
-/** Ends the reading of a content that is larger than wanted. */
-class Enough extends Error {}
-
-/** The first `limit` bytes of a content, and whether there are more. */
-async function head(repository: Repository, checksum: Checksum, limit: number): Promise<[Buffer, boolean]> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    await repository.readContent(checksum, (chunk) => {
-      if (length + chunk.length > limit) {
-        chunks.push(Buffer.from(chunk.subarray(0, limit - length)));
-        throw new Enough();
-      }
-      chunks.push(Buffer.from(chunk));
-      length += chunk.length;
-    });
-  } catch (error) {
-    if (!(error instanceof Enough)) throw error;
-    return [Buffer.concat(chunks), true];
-  }
-  return [Buffer.concat(chunks), false];
 }

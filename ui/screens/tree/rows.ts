@@ -1,9 +1,9 @@
 /** The unfolded part of a tree as rows. */
 import type { ByteString } from '../../../src/base/bytes.ts';
-import type { TreeNode } from '../../../src/repository/tree.ts';
+import type { FileNode } from '../../trees/file-tree.ts';
 
 export interface TreeRow {
-  readonly node: TreeNode;
+  readonly node: FileNode;
   /** How deep it is drawn; 0 for what lies in the root folder, and for whatever was found. */
   readonly depth: number;
 }
@@ -11,7 +11,7 @@ export interface TreeRow {
 /** What decides about the rows. */
 export interface Unfolded {
   readonly open: ReadonlySet<ByteString>;
-  readonly folders: ReadonlyMap<ByteString, readonly TreeNode[]>;
+  readonly folders: ReadonlyMap<ByteString, readonly FileNode[]>;
 }
 
 export const ROOT = '/' as ByteString;

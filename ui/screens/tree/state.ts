@@ -1,10 +1,14 @@
-/** A commit's tree: what is known and unfolded of it, what a reading adds, and what is still to be read. Pure. */
+/** The files of a commit or an image: what is known and unfolded of it, what a reading adds, and what is still to be read. Pure. */
 import type { ByteString } from '../../../src/base/bytes.ts';
 import type { Checksum } from '../../../src/base/digest.ts';
-import type { TreeNode } from '../../../src/repository/tree.ts';
+import { isRegular } from '../../../src/base/mode.ts';
+import { deploymentSubject } from '../../models/deployment.ts';
 import type { EntryFacts } from '../../models/entry.ts';
 import { type Scroll, TOP } from '../../models/list.ts';
+import { type Subject, subjectKey } from '../../models/subject.ts';
 import type { State } from '../../state.ts';
+import type { FileNode } from '../../trees/file-tree.ts';
+import type { ObjectFacts } from './object.ts';
 import { foldersAbove, ROOT, rowsOf, type TreeRow } from './rows.ts';
 
 /** What was searched in a tree, and what was found. */
@@ -20,65 +24,52 @@ export interface Search {
 
 /** Read where it is opened. */
 export interface Tree extends Scroll {
-  readonly commit: Checksum;
-  /** What the person opened: a short checksum or the name of a deployment. */
-  readonly title: string;
+  readonly subject: Subject;
   /** Paths of the folders that are unfolded. */
   readonly open: ReadonlySet<ByteString>;
   /** By path; folders that were unfolded once. */
-  readonly folders: ReadonlyMap<ByteString, readonly TreeNode[]>;
+  readonly folders: ReadonlyMap<ByteString, readonly FileNode[]>;
   /** By path: why a folder could not be read. */
   readonly broken: ReadonlyMap<ByteString, string>;
   /** The unfolded part as rows. */
   readonly rows: readonly TreeRow[];
   /** By path: owner, mode and so on of what was on the screen. */
   readonly entries: ReadonlyMap<ByteString, EntryFacts>;
+  /** Of one file: the one last selected. */
+  readonly object: ObjectFacts | undefined;
   readonly search: Search | undefined;
   /** Where the cursor goes once its folder was read. */
   readonly target: ByteString | undefined;
 }
 
-export type TreeEvent =
-  | {
-      readonly type: 'folder-read';
-      readonly commit: Checksum;
-      readonly path: ByteString;
-      readonly nodes: readonly TreeNode[];
-    }
-  | {
-      readonly type: 'folder-failed';
-      readonly commit: Checksum;
-      readonly path: ByteString;
-      readonly message: string;
-    }
-  | {
-      readonly type: 'entries-read';
-      readonly commit: Checksum;
-      readonly entries: ReadonlyMap<ByteString, EntryFacts>;
-    }
+/** `of` tells whose files it is about: see {@link subjectKey}. */
+export type TreeEvent = { readonly of: string } & (
+  | { readonly type: 'folder-read'; readonly path: ByteString; readonly nodes: readonly FileNode[] }
+  | { readonly type: 'folder-failed'; readonly path: ByteString; readonly message: string }
+  | { readonly type: 'entries-read'; readonly entries: ReadonlyMap<ByteString, EntryFacts> }
+  | { readonly type: 'object-read'; readonly object: ObjectFacts }
   | {
       readonly type: 'found';
-      readonly commit: Checksum;
       readonly text: string;
-      readonly nodes: readonly TreeNode[];
+      /** The best so far, the best one first; they take the place of all that were told before. */
+      readonly nodes: readonly FileNode[];
       readonly passed: number;
       readonly isDone: boolean;
-    };
+    }
+);
 
-export type TreeRequest =
+export type TreeRequest = { readonly reader: 'tree'; readonly subject: Subject } & (
+  | { readonly type: 'read-folder'; readonly path: ByteString }
+  | { readonly type: 'read-entries'; readonly nodes: readonly FileNode[] }
   | {
-      readonly reader: 'tree';
-      readonly type: 'read-folder';
-      readonly commit: Checksum;
+      readonly type: 'read-object';
       readonly path: ByteString;
+      readonly checksum: Checksum;
+      /** Where the same path is looked up. */
+      readonly others: readonly Subject[];
     }
-  | {
-      readonly reader: 'tree';
-      readonly type: 'read-entries';
-      readonly commit: Checksum;
-      readonly nodes: readonly TreeNode[];
-    }
-  | { readonly reader: 'tree'; readonly type: 'search'; readonly commit: Checksum; readonly text: string };
+  | { readonly type: 'search'; readonly text: string }
+);
 
 /** A tree keeps what is known of so many entries; then it starts anew with what is on the screen. */
 const KEPT_ENTRIES = 5000;
@@ -91,38 +82,43 @@ export function treeRows({ search, rows }: Tree): readonly TreeRow[] {
   return search === undefined || search.text === '' ? rows : search.rows;
 }
 
-export function selectedNode(tree: Tree): TreeNode | undefined {
+export function selectedNode(tree: Tree): FileNode | undefined {
   return treeRows(tree)[tree.list.cursor]?.node;
 }
 
-export function treeRequests({ tree }: State): TreeRequest[] {
+export function treeRequests({ tree, sysroot }: State): TreeRequest[] {
   if (tree === undefined) return [];
-  const { commit, open, folders, broken, list, search, entries } = tree;
+  const { subject, open, folders, broken, list, search, entries } = tree;
+  const about = { reader: 'tree', subject } as const;
   const requests: TreeRequest[] = [];
   for (const path of open)
-    if (!folders.has(path) && !broken.has(path))
-      requests.push({ reader: 'tree', type: 'read-folder', commit, path });
+    if (!folders.has(path) && !broken.has(path)) requests.push({ ...about, type: 'read-folder', path });
   if (search !== undefined && search.text !== '' && !search.isDone)
-    requests.push({ reader: 'tree', type: 'search', commit, text: search.text });
+    requests.push({ ...about, type: 'search', text: search.text });
   const nodes = treeRows(tree)
     .slice(list.offset, list.offset + WINDOW_ROWS)
     .map(({ node }) => node)
     .filter(({ path }) => !entries.has(path));
-  if (nodes.length > 0) requests.push({ reader: 'tree', type: 'read-entries', commit, nodes });
-  return requests;
+  if (nodes.length > 0) requests.push({ ...about, type: 'read-entries', nodes });
+  const path = selectedNode(tree)?.path;
+  const facts = path === undefined ? undefined : entries.get(path);
+  if (path === undefined || facts?.object === undefined || !isRegular(facts.mode)) return requests;
+  if (tree.object?.path === path) return requests;
+  const others = (sysroot?.deployments ?? []).map(deploymentSubject);
+  return [...requests, { ...about, type: 'read-object', path, checksum: facts.object, others }];
 }
 
 /** A tree nothing is known of yet. */
-export function openTree(commit: Tree['commit'], title: string): Tree {
+export function openTree(subject: Subject): Tree {
   return {
     ...TOP,
-    commit,
-    title,
+    subject,
     open: new Set([ROOT]),
     folders: new Map(),
     broken: new Map(),
     rows: [],
     entries: new Map(),
+    object: undefined,
     search: undefined,
     target: undefined,
   };
@@ -131,9 +127,9 @@ export function openTree(commit: Tree['commit'], title: string): Tree {
 /** Forgets what was read of a tree, not what was unfolded. */
 export function treeAnew(tree: Tree): Tree {
   const selected = treeRows(tree)[tree.list.cursor]?.node.path;
-  const { commit, title, open, search } = tree;
+  const { subject, open, search } = tree;
   const again = search === undefined || !search.isDone ? search : searchFor(search.text, search.from);
-  return { ...openTree(commit, title), open, search: again, target: selected };
+  return { ...openTree(subject), open, search: again, target: selected };
 }
 
 /** A search nothing was found by yet. */
@@ -154,7 +150,7 @@ export function treeLeft(tree: Tree | undefined): Tree | undefined {
 
 export function onTree(state: State, event: TreeEvent): State {
   const { tree } = state;
-  if (tree === undefined || tree.commit !== event.commit) return state;
+  if (tree === undefined || subjectKey(tree.subject) !== event.of) return state;
   const after = treeAfter(tree, event);
   return after === tree ? state : { ...state, tree: after };
 }
@@ -169,10 +165,12 @@ function treeAfter(tree: Tree, event: TreeEvent): Tree {
       const kept = tree.entries.size > KEPT_ENTRIES ? [] : tree.entries;
       return { ...tree, entries: new Map([...kept, ...event.entries]) };
     }
+    case 'object-read':
+      return { ...tree, object: event.object };
     case 'found': {
       const { search } = tree;
       if (search === undefined || search.text !== event.text || search.isDone) return tree;
-      const rows = [...search.rows, ...event.nodes.map((node) => ({ node, depth: 0 }))];
+      const rows = event.nodes.map((node) => ({ node, depth: 0 }));
       return { ...tree, search: { ...search, rows, passed: event.passed, isDone: event.isDone } };
     }
   }

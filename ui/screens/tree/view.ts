@@ -1,6 +1,7 @@
-/** The files of a commit as a list that unfolds. */
+/** The files of a commit or an image as a list that unfolds. */
 import { emptyLines, failureLines } from '../../models/failure.ts';
 import { TOP } from '../../models/list.ts';
+import { subjectName } from '../../models/subject.ts';
 import { displayText } from '../../models/text.ts';
 import type { Theme } from '../../theme.ts';
 import type { ViewModel } from '../../view.ts';
@@ -26,12 +27,14 @@ export const treeView: ViewModel = {
     state.tree === undefined
       ? undefined
       : { state: { ...state, tree: treeAnew(state.tree) }, effects: ['reopen'] },
-  place: ({ tree }) =>
-    tree === undefined ? '' : `files of ${displayText(tree.title) || tree.commit.slice(0, 8)}`,
+  place: ({ tree }) => (tree === undefined ? '' : `files of ${displayText(subjectName(tree.subject))}`),
 };
 
-function treeSummary({ search, title, commit }: Tree): string[] {
-  if (search === undefined || search.text === '') return [`commit ${commit.slice(0, 8)}`, displayText(title)];
+function treeSummary({ search, subject }: Tree): string[] {
+  if (search === undefined || search.text === '')
+    return subject.kind === 'commit'
+      ? [`commit ${subject.checksum.slice(0, 8)}`, displayText(subject.title)]
+      : [`image ${displayText(subject.title)}`];
   const found = `${search.rows.length} found`;
   return [search.isDone ? found : `${found}, ${search.passed} looked at`];
 }
@@ -41,7 +44,7 @@ function emptyTreeLines(tree: Tree, width: number, theme: Theme): string[] {
   const { search, broken, folders } = tree;
   if (search !== undefined && search.text !== '') {
     if (!search.isDone) return ['', ` searching, ${search.passed} entries so far`];
-    const message = `No path holds ${JSON.stringify(search.text)}.`;
+    const message = `No path has the letters of ${JSON.stringify(search.text)}.`;
     return emptyLines(
       message,
       [],
@@ -64,5 +67,5 @@ function emptyTreeLines(tree: Tree, width: number, theme: Theme): string[] {
       ),
     ];
   if (!folders.has(ROOT)) return ['', ` reading ${theme.glyphs.busy}`];
-  return emptyLines('There is nothing in this commit.', [], [['Esc', 'goes back']], { width, theme });
+  return emptyLines('There are no files in it.', [], [['Esc', 'goes back']], { width, theme });
 }

@@ -1,0 +1,196 @@
+/** What came of a job, read from the document its command printed. */
+import prettyBytes from 'pretty-bytes';
+import type { Finding } from '../../../src/image/findings.ts';
+import { documentOf, type Outcome } from '../../program.ts';
+import { counted } from '../../view.ts';
+import type { JobKind } from './state.ts';
+
+export interface Result {
+  /** Whether what was asked for holds now. */
+  readonly isGood: boolean;
+  /** Sentences. */
+  readonly lines: readonly string[];
+  /** In the place of those that came one by one. */
+  readonly findings?: readonly Finding[];
+}
+
+/** `sealtree seal --json`, as far as it is shown. */
+export interface SealDocument {
+  readonly deployments: readonly {
+    readonly id: string;
+    readonly action: 'sealed' | 'adopted' | 'linked' | 'protected' | 'unchanged' | 'skipped' | 'failed';
+    readonly imageDigest: string | null;
+    readonly imageBytes: number | null;
+    readonly steps: readonly string[];
+    readonly reason?: string;
+    readonly error?: { readonly error: string; readonly hint?: string };
+  }[];
+}
+
+/** `sealtree gc --json`. */
+export interface GcDocument {
+  readonly removed: readonly {
+    readonly path: string;
+    readonly imageDigest: string;
+    readonly bytes: number;
+  }[];
+  readonly kept: readonly unknown[];
+  readonly records: readonly string[];
+  readonly temporary: readonly string[];
+  readonly foreign: readonly unknown[];
+  readonly freedBytes: number;
+}
+
+/** `sealtree pin --json`. */
+export interface PinDocument {
+  readonly pinned: boolean;
+  readonly deployments: readonly { readonly id: string; readonly isChanged: boolean }[];
+}
+
+interface VerifyDocument {
+  readonly deployments: number;
+  readonly images: number;
+  readonly objects: number;
+  readonly objectsRead: number;
+  readonly findings: readonly Finding[];
+}
+
+interface CheckDocument {
+  readonly entries: readonly string[];
+  readonly findings: readonly Finding[];
+  readonly notes: readonly string[];
+}
+
+interface ChangeDocument {
+  readonly outcome: 'done' | 'nothing' | 'refused' | 'declined';
+  readonly refusals: readonly Finding[];
+  readonly warnings: readonly Finding[];
+  readonly waitsFor: { readonly path: string; readonly command?: string } | null;
+}
+
+/** Undefined where there is no answer: it ended in an error. */
+export function resultOf(kind: JobKind, outcome: Outcome): Result | undefined {
+  switch (kind) {
+    case 'seal': {
+      const document = documentOf<SealDocument>(outcome, 'seal');
+      return document && sealResult(document);
+    }
+    case 'gc': {
+      const document = documentOf<GcDocument>(outcome, 'gc');
+      return document && gcResult(document);
+    }
+    case 'pin': {
+      const document = documentOf<PinDocument>(outcome, 'pin');
+      return document && pinResult(document);
+    }
+    case 'verify': {
+      const document = documentOf<VerifyDocument>(outcome, 'verify');
+      return document && verifyResult(document);
+    }
+    case 'boot-check': {
+      const document = documentOf<CheckDocument>(outcome, 'boot-check');
+      return document && checkResult(document);
+    }
+    case 'boot-install':
+    case 'boot-remove': {
+      const document = documentOf<ChangeDocument>(outcome, kind);
+      return document && changeResult(kind, document);
+    }
+  }
+}
+
+const SEALED: Readonly<Record<SealDocument['deployments'][number]['action'], string>> = {
+  sealed: 'sealed',
+  adopted: 'sealed with the image it had',
+  linked: 'sealed with the stored image',
+  protected: 'sealed, fs-verity turned on where it was off',
+  unchanged: 'already sealed',
+  skipped: 'not sealed',
+  failed: 'FAILED',
+};
+
+/** A deployment by so much of its name that it can be told from others: `server/b641f9e4.0`. */
+export const shortId = (id: string): string => id.replace(/([0-9a-f]{8})[0-9a-f]{56}/, '$1');
+
+function sealResult({ deployments }: SealDocument): Result {
+  const lines = deployments.map(({ id, action, imageDigest, reason, error }) => {
+    const why = error?.error ?? reason;
+    const image = imageDigest === null ? '' : `, image ${imageDigest.slice(0, 12)}`;
+    return `${shortId(id)} ${SEALED[action]}${image}${why === undefined ? '' : `: ${why}`}`;
+  });
+  return { isGood: deployments.every(({ action }) => action !== 'failed' && action !== 'skipped'), lines };
+}
+
+function gcResult({ removed, kept, freedBytes }: GcDocument): Result {
+  const text = `${counted(removed.length, 'image')} removed, ${prettyBytes(freedBytes)} freed, ${kept.length} in use`;
+  return { isGood: true, lines: [text] };
+}
+
+function pinResult({ pinned, deployments }: PinDocument): Result {
+  const lines = deployments.map(
+    ({ id }) => `${shortId(id)} ${pinned ? 'is pinned' : 'is not pinned any more'}`,
+  );
+  return { isGood: true, lines };
+}
+
+function verifyResult({ deployments, images, objects, objectsRead, findings }: VerifyDocument): Result {
+  const content =
+    objectsRead === 0
+      ? `${objects} objects looked at, content not read`
+      : `${objectsRead} of ${objects} objects read and hashed`;
+  return {
+    isGood: hasNoError(findings),
+    lines: [
+      `${images} of ${counted(deployments, 'deployment')} with an image; ${content}: ${countFindings(findings)}`,
+    ],
+    findings,
+  };
+}
+
+function checkResult({ entries, findings, notes }: CheckDocument): Result {
+  const checked = `${entries.length} boot ${entries.length === 1 ? 'entry' : 'entries'} checked`;
+  return {
+    isGood: hasNoError(findings),
+    lines: [`${checked}: ${countFindings(findings)}`, ...notes],
+    findings,
+  };
+}
+
+function changeResult(kind: 'boot-install' | 'boot-remove', document: ChangeDocument): Result {
+  const { outcome, refusals, warnings, waitsFor } = document;
+  const isInstall = kind === 'boot-install';
+  switch (outcome) {
+    case 'refused':
+    case 'declined':
+      return { isGood: false, lines: ['nothing is changed'], findings: refusals };
+    case 'nothing':
+      return { isGood: true, lines: ['there was nothing to do'] };
+    case 'done':
+      return {
+        isGood: true,
+        lines: [
+          waitsFor !== null
+            ? `done so far: run ${waitsFor.command ?? `what brings ${waitsFor.path} up to date`}, then install once more`
+            : isInstall
+              ? 'from the next boot on, what was sealed is what boots'
+              : 'every deployment boots plain from now on, as ostree left it',
+        ],
+        findings: warnings,
+      };
+  }
+}
+
+const hasNoError = (findings: readonly Finding[]): boolean =>
+  findings.every(({ severity }) => severity !== 'error');
+
+const NOUNS = { error: 'error', warning: 'warning', unchecked: 'unchecked' } as const;
+
+/** `1 error, 2 unchecked`; `nothing found` without any. */
+export function countFindings(findings: readonly Finding[]): string {
+  const parts = (['error', 'warning', 'unchecked'] as const).flatMap((severity) => {
+    const count = findings.filter((finding) => finding.severity === severity).length;
+    if (count === 0) return [];
+    return [severity === 'unchecked' ? `${count} ${NOUNS.unchecked}` : counted(count, NOUNS[severity])];
+  });
+  return parts.length === 0 ? 'nothing found' : parts.join(', ');
+}

@@ -57,6 +57,7 @@ interface World {
   /** The deployment is found through this link below the root, whose other end is the deployment's folder. */
   readonly bootLink?: string;
   /** Names of modules that the initramfs brings, and the kernel they are for. */
+  readonly fstab?: string;
   readonly modules?: { readonly release: string; readonly names: readonly string[] };
 }
 
@@ -68,7 +69,9 @@ interface Outcome {
   readonly sealed: string | undefined;
   readonly unsealed: string | undefined;
   readonly volatileRoot: string | undefined;
-  readonly remountDropIn: string | undefined;
+  /** Of services, by name. */
+  readonly dropIns: Record<string, string | undefined>;
+  readonly fstab: string | undefined;
   /** What the kernel was given to check the image by. */
   readonly template: Buffer | undefined;
 }
@@ -137,6 +140,7 @@ function boot(shell: readonly string[], world: World = {}): Outcome {
   write('proc/self/mountinfo', `${mountinfo.join('\n')}\n`);
   mkdirSync(root);
   mkdirSync(join(path, 'run'));
+  if (world.fstab !== undefined) write('root/etc/fstab', world.fstab);
   if (world.hasImage ?? true) write('root/.ostree.cfs', 'an image');
   if (world.bootLink !== undefined) {
     const deployment = `root/sysroot/ostree/deploy/os/deploy/${COMMIT}.0`;
@@ -168,7 +172,13 @@ function boot(shell: readonly string[], world: World = {}): Outcome {
     sealed: read('run/sealtree/sealed'),
     unsealed: read('run/sealtree/unsealed'),
     volatileRoot: isLink(volatileRoot) ? readlinkSync(volatileRoot) : undefined,
-    remountDropIn: read('run/systemd/system/ostree-remount.service.d/50-sealtree.conf'),
+    dropIns: Object.fromEntries(
+      ['ostree-remount', 'systemd-remount-fs'].map((name) => [
+        name,
+        read(`run/systemd/system/${name}.service.d/50-sealtree.conf`)?.replace(path, ''),
+      ]),
+    ),
+    fstab: read('run/sealtree/fstab'),
     template: readIfThere(join(path, 'template')),
   };
 }
@@ -245,9 +255,36 @@ describe('a deployment with the pinned image', () => {
   });
 
   inEachShell('tells user space where its disk is, and to keep /var writable', (run) => {
-    const { volatileRoot, remountDropIn } = run();
+    const { volatileRoot, dropIns } = run();
     assert.equal(volatileRoot, '/dev/block/8:1');
-    assert.equal(remountDropIn, '[Service]\nExecStartPost=-/usr/bin/mount -o remount,bind,rw /var\n');
+    assert.deepEqual(dropIns, {
+      'ostree-remount': '[Service]\nExecStartPost=-/usr/bin/mount -o remount,bind,rw /var\n',
+      'systemd-remount-fs': undefined,
+    });
+  });
+
+  inEachShell('keeps systemd from remounting the root as fstab has it, and only that', (run) => {
+    const { fstab, dropIns } = run({
+      fstab: [
+        '# <file system> <mount point> <type> <options> <dump> <pass>',
+        'UUID=0-1 / ext4 errors=remount-ro 0 1',
+        '\tLABEL=a\\040b\t/usr/*\text4  ro,x=/ 0 0',
+        '',
+        'proc /proc proc hidepid=2',
+        '/dev/sda1 / ext4',
+      ].join('\n'),
+    });
+    assert.deepEqual(
+      (fstab ?? '').split('\n').map((line) => line.trim()),
+      [
+        '# <file system> <mount point> <type> <options> <dump> <pass>',
+        'LABEL=a\\040b /usr/* ext4  ro,x=/ 0 0',
+        '',
+        'proc /proc proc hidepid=2',
+        '',
+      ],
+    );
+    assert.equal(dropIns['systemd-remount-fs'], '[Service]\nEnvironment=SYSTEMD_FSTAB=/run/sealtree/fstab\n');
   });
 
   inEachShell('may have an image that is mounted through a loop device only', (run) => {
@@ -465,7 +502,10 @@ describe('the policy', () => {
     const asks = `${PIN} ${LINK} sealtree.policy=prefer`;
     const { status, unsealed, stderr } = run({ settings: ENFORCE, hasImage: false, commandLine: asks });
     assert.equal(status, 0);
-    assert.match(unsealed ?? '', /^the deployment's image is missing .*; policy=prefer from the kernel command line$/m);
+    assert.match(
+      unsealed ?? '',
+      /^the deployment's image is missing .*; policy=prefer from the kernel command line$/m,
+    );
     assert.match(stderr, /^sealtree: policy=enforce is off for this boot, as the kernel command line asks$/m);
     const whole = run({ settings: ENFORCE, commandLine: asks });
     assert.deepEqual([whole.status, whole.sealed], [0, `${DIGEST}\n`]);

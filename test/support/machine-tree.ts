@@ -109,6 +109,8 @@ function configure(tree: string): void {
   symlinkSync('multi-user.target', target);
   writeFileSync(join(tree, 'etc/machine-id'), `${'5ea1'.repeat(8)}\n`);
   writeFileSync(join(tree, 'etc/hostname'), 'machine\n');
+  // As Debian's installer writes it: the remount of the root that it asks for cannot be done to an overlay.
+  writeFileSync(join(tree, 'etc/fstab'), 'LABEL=root / ext4 errors=remount-ro 0 1\n');
 }
 
 function makeInitramfs(tree: string, { generator, without = [] }: MachineTree): void {

@@ -28,7 +28,7 @@ const DOORS: readonly (readonly [module: RegExp, files: RegExp])[] = [
   [/^commander$/, /^(src\/commands\/|contrib\/)/],
   [/^pretty-(bytes|ms)$/, /^(src\/commands|ui)\//],
   [/^tar-stream$/, /^src\/repository\/(import|export)-tar\.ts$/],
-  [/^simple-git$/, /^src\/deployment\/history\.ts$/],
+  [/^simple-git$/, /^src\/boot\/history\/git\.ts$/],
   [/^(ink|react)$/, /^ui\//],
   [/^node:child_process$/, /^src\/(base\/process\.ts$|main\.ts$)/],
 ];

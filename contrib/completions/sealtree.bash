@@ -78,6 +78,8 @@ _sealtree_value() {
     boot_install:--lock-timeout) COMPREPLY=() ;;
     boot_remove:--plan) COMPREPLY=() ;;
     boot_remove:--lock-timeout) COMPREPLY=() ;;
+    boot_rollback:--plan) COMPREPLY=() ;;
+    boot_rollback:--lock-timeout) COMPREPLY=() ;;
     gc:--lock-timeout) COMPREPLY=() ;;
     config_show:--root) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
     hook:--sysroot) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
@@ -134,6 +136,8 @@ _sealtree() {
       boot:install) command=boot_install ;;
       boot:remove) command=boot_remove ;;
       boot:check) command=boot_check ;;
+      boot:history) command=boot_history ;;
+      boot:rollback) command=boot_rollback ;;
       :sharing) command=sharing ;;
       :gc) command=gc ;;
       :demo) command=demo ;;
@@ -184,12 +188,14 @@ _sealtree() {
     seal) COMPREPLY=($(compgen -W "$(_sealtree_deployments)" -- "$cur")) ;;
     status) COMPREPLY=() ;;
     verify) COMPREPLY=($(compgen -W "$(_sealtree_deployments)" -- "$cur")) ;;
-    boot) COMPREPLY=($(compgen -W "status preview install remove check" -- "$cur")) ;;
+    boot) COMPREPLY=($(compgen -W "status preview install remove check history rollback" -- "$cur")) ;;
     boot_status) COMPREPLY=() ;;
     boot_preview) COMPREPLY=() ;;
     boot_install) COMPREPLY=() ;;
     boot_remove) COMPREPLY=() ;;
     boot_check) COMPREPLY=() ;;
+    boot_history) COMPREPLY=() ;;
+    boot_rollback) COMPREPLY=() ;;
     sharing) COMPREPLY=() ;;
     gc) COMPREPLY=() ;;
     demo) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
@@ -227,6 +233,7 @@ _sealtree_options() {
     boot_install) printf '%s ' --root --plan --lock-timeout ;;
     boot_remove) printf '%s ' --plan --lock-timeout ;;
     boot_check) printf '%s ' --deep --no-rehearsal ;;
+    boot_rollback) printf '%s ' --plan --lock-timeout ;;
     gc) printf '%s ' --lock-timeout ;;
     config_show) printf '%s ' --root ;;
     hook) printf '%s ' --sysroot --lock-timeout ;;

@@ -139,19 +139,23 @@ complete -c sealtree -n '__fish_seen_subcommand_from verify' -l require-verity -
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -a "(__sealtree_deployments)"
 
 complete -c sealtree -n '__fish_use_subcommand' -a boot -d 'Make the system boot what was sealed'
-complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check' -a status -d 'Show what each deployment comes up as, and what keeps it from booting sealed'
-complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check' -a preview -d 'Show every change that install would make; changes nothing'
+complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check history rollback' -a status -d 'Show what each deployment comes up as, and what keeps it from booting sealed'
+complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check history rollback' -a preview -d 'Show every change that install would make; changes nothing'
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from preview' -l root -r -d 'a tree that is to be committed: only below its /usr, running nothing'
-complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check' -a install -d 'Put seal pins into the boot entries and the mount script into the initramfs'
+complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check history rollback' -a install -d 'Put seal pins into the boot entries and the mount script into the initramfs'
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from install' -l root -r -d 'a tree that is to be committed: only below its /usr, running nothing'
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from install' -l plan -r -d 'only if the plan still is the one that preview has shown by this id'
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from install' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
-complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check' -a remove -d 'Take all of it back: plain ostree deployments boot again'
+complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check history rollback' -a remove -d 'Take all of it back: plain ostree deployments boot again'
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from remove' -l plan -r -d 'only if the plan still is the one that preview has shown by this id'
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from remove' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
-complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check' -a check -d 'Find out without a reboot whether the next boot will work'
+complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check history rollback' -a check -d 'Find out without a reboot whether the next boot will work'
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from check' -l deep -d 'read and hash every object'
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from check' -l no-rehearsal -d 'do not run the mount script in a mount namespace'
+complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check history rollback' -a history -d 'List what the boot was configured as, or show what an entry changed, or what lies between two'
+complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_subcommand_from status preview install remove check history rollback' -a rollback -d 'Bring sealtree\'s part of the boot to where it was in an entry of the history'
+complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from rollback' -l plan -r -d 'only if the plan still is the one that preview has shown by this id'
+complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from rollback' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 
 complete -c sealtree -n '__fish_use_subcommand' -a sharing -d 'Show what deployments and images share on the disk'
 

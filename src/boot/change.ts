@@ -1,6 +1,7 @@
 /**
- * Install and remove from end to end: read the state, make the plan, have it agreed to, carry it out under the locks.
- * What was agreed to is what is done: the plan is made again once the locks are held, and must be the same.
+ * Install, remove and rollback from end to end: read the state, make the plan, have it agreed to, carry it out under
+ * the locks, keep the history. What was agreed to is what is done: the plan is made again once the locks are held, and
+ * must be the same.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { OperationError } from '../base/errors.ts';
@@ -9,13 +10,23 @@ import type { System, SystemReads } from '../base/system.ts';
 import { readSettings, type Settings } from '../config/settings.ts';
 import { withLocks } from '../deployment/locks.ts';
 import { readSysroot, type Sysroot } from '../deployment/sysroot.ts';
+import { type KeptConfiguration, readConfiguration } from './history/configuration.ts';
+import { type History, type HistoryEntry, openHistory } from './history/history.ts';
+import { type HistoryOutcome, Recorder, whoRuns } from './history/record.ts';
+import { rollbackTo, settingsStep } from './history/rollback.ts';
 import { type BootPlan, type BootStep, planInstall, planRemove } from './plan.ts';
 import { planId } from './plan-id.ts';
+import { settingsRoot } from './settings-files.ts';
 import { type BootState, readBootState } from './state.ts';
 import { carryOut, hasLeftovers } from './transaction.ts';
 
+/** What is to be done; `to`: go back to that entry of the history. */
+export type ChangeVerb = BootPlan['verb'] | { readonly to: HistoryEntry };
+
 export interface ChangeOptions {
   readonly lockTimeoutMs: number;
+  /** Why, for the history: what the person typed, such as `boot install`, or what happened, such as `hook deploy`. */
+  readonly cause: string;
   readonly progress: Progress;
   /**
    * Shows the plan to a person and asks, before the locks are taken; undefined where nobody is to be asked. Not called
@@ -26,8 +37,10 @@ export interface ChangeOptions {
   readonly expected?: string | undefined;
   /** Called before each step, counted from 1. */
   readonly onStep?: (step: BootStep, number: number, plan: BootPlan) => void;
-  /** How the state is read; for tests. */
-  readonly read?: (progress: Progress) => Promise<BootState>;
+  /** How the state is read, with other settings than the sysroot's where they are given; for tests. */
+  readonly read?: (progress: Progress, settings: Settings | undefined) => Promise<BootState>;
+  /** Where the history is kept; for tests. */
+  readonly history?: (sysroot: Sysroot) => History;
 }
 
 /**
@@ -42,22 +55,19 @@ export interface Change {
   readonly outcome: ChangeOutcome;
   readonly plan: BootPlan;
   readonly state: BootState;
+  /** Undefined where nothing was changed. */
+  readonly history?: HistoryOutcome;
 }
 
 /** @throws BusyError; OperationError when somebody else changed things meanwhile; whatever a step throws */
 export async function changeBoot(
-  verb: BootPlan['verb'],
+  verb: ChangeVerb,
   sysrootPath: string,
   options: ChangeOptions,
   system: System,
 ): Promise<Change> {
   const { progress, lockTimeoutMs, agree } = options;
-  const look = async (): Promise<Change> => {
-    const state = await (options.read ?? defaultRead(sysrootPath, system))(progress);
-    progress.end();
-    const plan = verb === 'install' ? planInstall(state) : planRemove(state);
-    return { plan, state, outcome: outcomeOf(plan, state, system) };
-  };
+  const look = (): Promise<Change> => lookAt(verb, sysrootPath, options, system);
   let agreed: BootPlan | undefined;
   const times = { timeoutMs: lockTimeoutMs, signal: progress.signal };
   if (agree !== undefined) {
@@ -78,6 +88,15 @@ export async function changeBoot(
         hint: 'nothing was done: look at the plan again',
       });
     const onStep = options.onStep;
+    const recorder = new Recorder(
+      () => (options.history ?? ((sysroot) => openHistory(sysroot, system)))(change.state.sysroot),
+      { cause: options.cause, by: whoRuns(process.env), now: () => Math.floor(Date.now() / 1000) },
+    );
+    const read = (): KeptConfiguration => {
+      const sysroot = readSysroot(sysrootPath, system);
+      return readConfiguration(sysroot, bootSettings(sysroot, system), system);
+    };
+    await recorder.before(read);
     await carryOut(
       change.plan,
       change.state.sysroot,
@@ -87,8 +106,50 @@ export async function changeBoot(
       },
       system,
     );
-    return change;
+    return { ...change, history: await recorder.after(read) };
   });
+}
+
+/**
+ * What would be done, for a preview: no locks are taken and nothing is changed. An outcome of `done` is what is ahead.
+ * @throws as reading the state does
+ */
+export async function lookAt(
+  verb: ChangeVerb,
+  sysrootPath: string,
+  options: Pick<ChangeOptions, 'progress' | 'read'>,
+  system: System,
+): Promise<Change> {
+  const { progress } = options;
+  const read = options.read ?? defaultRead(sysrootPath, system);
+  const seen = (plan: BootPlan, state: BootState): Change => {
+    progress.end();
+    return { plan, state, outcome: outcomeOf(plan, state, system) };
+  };
+  const sysroot = readSysroot(sysrootPath, system);
+  const root = settingsRoot(sysroot);
+  if (typeof verb === 'string') {
+    const state = await read(progress, undefined);
+    if (verb === 'install') return seen(planInstall(state), state);
+    return seen(withSettings(planRemove(state), settingsStep(root, undefined, system)), state);
+  }
+  const settings = bootSettings(sysroot, system);
+  const { configuration } = readConfiguration(sysroot, settings, system);
+  const {
+    verb: way,
+    settings: then,
+    step,
+    lost,
+  } = rollbackTo(verb.to, configuration, settings, root, system);
+  const state = await read(progress, then);
+  const plan = withSettings(way === 'install' ? planInstall(state) : planRemove(state), step);
+  return seen({ ...plan, warnings: [...plan.warnings, ...lost] }, state);
+}
+
+/** Settings come before what follows from them, and go after it. */
+function withSettings(plan: BootPlan, step: BootStep | undefined): BootPlan {
+  if (step === undefined || plan.refusals.length > 0) return plan;
+  return { ...plan, steps: plan.verb === 'install' ? [step, ...plan.steps] : [...plan.steps, step] };
 }
 
 /** What is ahead: `done` stands for having to be done. */
@@ -100,16 +161,11 @@ function outcomeOf(plan: BootPlan, { sysroot, journal }: BootState, system: Syst
 
 const defaultRead =
   (sysrootPath: string, system: System) =>
-  async (progress: Progress): Promise<BootState> => {
+  async (progress: Progress, settings: Settings | undefined): Promise<BootState> => {
     const sysroot = readSysroot(sysrootPath, system);
-    return await readBootState(sysroot, bootSettings(sysroot, system), progress, system);
+    return await readBootState(sysroot, settings ?? bootSettings(sysroot, system), progress, system);
   };
 
-/**
- * The settings of a sysroot: those of the running system, or of the deployment that boots first: a physical root has
- * no /etc of its own.
- */
-export function bootSettings(sysroot: Sysroot, system: SystemReads): Settings {
-  const root = sysroot.path === '/' ? '/' : sysroot.deployments.find(({ staged }) => !staged)?.path;
-  return readSettings(system, root ?? sysroot.path);
-}
+/** The settings that a sysroot goes by. */
+export const bootSettings = (sysroot: Sysroot, system: SystemReads): Settings =>
+  readSettings(system, settingsRoot(sysroot));

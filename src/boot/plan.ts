@@ -42,6 +42,15 @@ import type { FeatureStep } from './storage.ts';
 
 /** One change, idempotent by itself; the machine boots before it and after it. */
 export type BootStep =
+  /** Brings settings back in a drop-in of sealtree.conf: the first step of a rollback. */
+  | {
+      readonly kind: 'settings';
+      readonly path: string;
+      /** Undefined where there is no such file. */
+      readonly before: Buffer | undefined;
+      /** Undefined where it is to go. */
+      readonly after: Buffer | undefined;
+    }
   /** Writes what later runs and the remover need, before anything is changed. */
   | {
       readonly kind: 'record';

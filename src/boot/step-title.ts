@@ -7,6 +7,8 @@ import type { BootStep } from './plan.ts';
 export function stepTitle(step: BootStep, sysrootPath: string): string {
   const name = (path: string): string => relative(sysrootPath, path);
   switch (step.kind) {
+    case 'settings':
+      return `${step.after === undefined ? 'remove' : 'write'} ${name(step.path)}`;
     case 'record':
       return 'write down what is changed, and how to take it back';
     case 'verity-feature':

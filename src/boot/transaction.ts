@@ -38,6 +38,7 @@ import {
   replaceFile,
   writeLike,
 } from './replace.ts';
+import { ROLLBACK_FILE, settingsRoot } from './settings-files.ts';
 import { stepTitle } from './step-title.ts';
 import { enableFeature } from './storage.ts';
 
@@ -105,7 +106,8 @@ export const hasLeftovers = (sysroot: Sysroot, system: SystemReads): boolean =>
   ownFolders(sysroot.repositoryPath).some((folder) => isEmpty(folder, system));
 
 /** Where this transaction writes aside. */
-function temporaryFolders({ path, bootVersion, repositoryPath }: Sysroot, system: SystemReads): string[] {
+function temporaryFolders(sysroot: Sysroot, system: SystemReads): string[] {
+  const { path, bootVersion, repositoryPath } = sysroot;
   const kernels = join(path, 'boot/ostree');
   const names = system.lstatIfExists(kernels)?.isDirectory() ? system.readdir(kernels) : [];
   return [
@@ -115,6 +117,7 @@ function temporaryFolders({ path, bootVersion, repositoryPath }: Sysroot, system
     join(path, `boot/loader.${bootVersion}`),
     join(path, `boot/loader.${bootVersion}/entries`),
     ...names.map((name) => join(kernels, name)),
+    dirname(join(settingsRoot(sysroot), ROLLBACK_FILE)),
   ];
 }
 
@@ -132,6 +135,8 @@ class Transaction {
   async run(step: BootStep): Promise<void> {
     const system = this.#system;
     switch (step.kind) {
+      case 'settings':
+        return this.#writeSettings(step);
       case 'record':
         return this.#record(step);
       case 'verity-feature':
@@ -153,6 +158,16 @@ class Transaction {
       case 'forget':
         return this.#forget(step);
     }
+  }
+
+  #writeSettings({ path, before, after }: StepOf<'settings'>): void {
+    const system = this.#system;
+    if (before !== undefined) expectContent(path, before, system);
+    if (after === undefined) this.#unlink([path]);
+    else if (before === undefined) {
+      makeFolders(dirname(path), system, { durable: true });
+      this.#writeNew(path, after);
+    } else replaceFile(path, after, system);
   }
 
   #record({ installed, remover, additions }: StepOf<'record'>): void {

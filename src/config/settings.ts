@@ -64,8 +64,11 @@ export const SETTING_KEYS = {
  * Reads the configuration of the system at `root`.
  * @throws FormatError for a file that is no keyfile, ConfigError for a value that means nothing, IoError
  */
-export function readSettings(system: SystemReads, root = '/'): Settings {
-  const files = findConfigFiles('sealtree', 'sealtree', system, root);
+export const readSettings = (system: SystemReads, root = '/'): Settings =>
+  settingsOf(findConfigFiles('sealtree', 'sealtree', system, root));
+
+/** What files say that have been read, or that are to be written. @throws as {@link readSettings} */
+export function settingsOf(files: ConfigFiles): Settings {
   const keyfiles = files.read.map(({ path, bytes }) => Keyfile.parse(bytes, path));
   return {
     policy: pick(keyfiles, SETTING_KEYS.policy),

@@ -51,7 +51,7 @@ describe('plans', () => {
   const shown = (lines: readonly string[], { path }: BootableSysroot): string =>
     `${lines.join('\n').replaceAll(path, '/SYSROOT')}\n`;
   const show = (plan: BootPlan, state: BootState, sysroot: BootableSysroot): string =>
-    shown(renderBootPlan(plan, state, style, { diffs: true }), sysroot);
+    shown(renderBootPlan(plan, state, style, { diffs: true, name: plan.verb }), sysroot);
 
   it('say what will change, in which order, what is left alone, what happens then and how to undo it', async () => {
     const sysroot = await makeSealedSysroot(work, 'append');
@@ -84,7 +84,7 @@ describe('plans', () => {
   it('stay within 80 columns, but for paths and diffs', async () => {
     const sysroot = await makeSealedSysroot(work, 'columns');
     const state = steady(await readState(sysroot, sysroot.system));
-    const lines = renderBootPlan(planInstall(state), state, style, { diffs: false });
+    const lines = renderBootPlan(planInstall(state), state, style, { diffs: false, name: 'install' });
     for (const line of lines) assert.ok(line.length <= 80 || line.includes('/'), line);
   });
 });
@@ -319,7 +319,7 @@ describe('a menu that the loader reads instead of the entries', () => {
     assert.equal(first.waitsFor?.command, 'grub-mkconfig -o /boot/grub/grub.cfg');
     assert.ok(!first.steps.some(({ kind }) => kind === 'append'));
     assert.ok(first.steps.some((step) => step.kind === 'edit' && step.what === 'seal-pin'));
-    const text = renderBootPlan(first, state, style, { diffs: false }).join('\n');
+    const text = renderBootPlan(first, state, style, { diffs: false, name: first.verb }).join('\n');
     assert.match(text, /grub-mkconfig -o/);
     // Once it has the pins, the script follows.
     const adapt = (one: BootState): BootState => withMenu(one, 'grub-mkconfig -o /boot/grub/grub.cfg');

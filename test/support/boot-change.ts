@@ -2,13 +2,21 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { nativeEngine } from '../../src/base/digest.ts';
-import { silent } from '../../src/base/progress.ts';
+import { type Progress, silent } from '../../src/base/progress.ts';
 import type { System } from '../../src/base/system.ts';
-import { bootSettings, type Change, type ChangeOptions, changeBoot } from '../../src/boot/change.ts';
-import type { BootPlan } from '../../src/boot/plan.ts';
+import {
+  bootSettings,
+  type Change,
+  type ChangeOptions,
+  type ChangeVerb,
+  changeBoot,
+} from '../../src/boot/change.ts';
+import { History } from '../../src/boot/history/history.ts';
 import { type BootState, readBootState } from '../../src/boot/state.ts';
+import type { Settings } from '../../src/config/settings.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { type BootableSysroot, makeBootableSysroot } from './bootable-sysroot.ts';
+import { MemoryHistory } from './memory-history.ts';
 import type { Sandbox } from './sandbox.ts';
 import { sealAll } from './seal-state.ts';
 
@@ -40,24 +48,33 @@ export async function readState(
   { path }: Pick<BootableSysroot, 'path'>,
   system: System,
   adapt: (state: BootState) => BootState = (state) => state,
+  settings?: Settings,
 ): Promise<BootState> {
   const sysroot = readSysroot(path, system);
-  const state = await readBootState(sysroot, bootSettings(sysroot, system), silent(), system);
+  const state = await readBootState(sysroot, settings ?? bootSettings(sysroot, system), silent(), system);
   return adapt({ ...state, storage: { ...state.storage, verity: { state: 'ready' } } });
 }
 
 export async function change(
   sysroot: BootableSysroot,
-  verb: BootPlan['verb'],
+  verb: ChangeVerb,
   system: System = sysroot.system,
   options: Partial<ChangeOptions> & { readonly adapt?: (state: BootState) => BootState } = {},
 ): Promise<Change> {
   const { adapt, ...rest } = options;
-  const read = (): Promise<BootState> => readState(sysroot, system, adapt);
+  const read = (_: Progress, settings: Settings | undefined): Promise<BootState> =>
+    readState(sysroot, system, adapt, settings);
   return await changeBoot(
     verb,
     sysroot.path,
-    { lockTimeoutMs: 10_000, progress: silent(), read, ...rest },
+    {
+      lockTimeoutMs: 10_000,
+      cause: 'test',
+      progress: silent(),
+      read,
+      history: () => new History(new MemoryHistory()),
+      ...rest,
+    },
     system,
   );
 }

@@ -6,11 +6,8 @@ import type { Severity } from '../../image/findings.ts';
 /** A boot that comes up, but not sealed: what `prefer` accepts and `enforce` does not. */
 export const unsealed = (policy: BootPolicy): Severity => (policy === 'enforce' ? 'error' : 'warning');
 
-/** `sealtree boot VERB`, with the sysroot named where it is not the running system's. */
-export function bootCommand(
-  sysrootPath: string,
-  verb: 'status' | 'preview' | 'install' | 'remove' | 'check',
-): string {
+/** `sealtree boot VERB ARGUMENTS`, with the sysroot named where it is not the running system's. */
+export function bootCommand(sysrootPath: string, verb: string, args: readonly string[] = []): string {
   const where = sysrootPath === '/' ? [] : ['--sysroot', shellWord(sysrootPath)];
-  return ['sealtree boot', verb, ...where].join(' ');
+  return ['sealtree boot', verb, ...args, ...where].join(' ');
 }

@@ -1,7 +1,7 @@
-/** `sealtree boot install` and `boot remove`: show the plan, ask, carry it out. */
+/** `sealtree boot install`, `boot remove` and what they share with `boot rollback`: show the plan, ask, carry it out. */
 import { join } from 'node:path';
 import { ExitCode, UsageError } from '../../base/errors.ts';
-import { type Change, changeBoot } from '../../boot/change.ts';
+import { type Change, type ChangeVerb, changeBoot } from '../../boot/change.ts';
 import { bootCommand } from '../../boot/check/context.ts';
 import type { BootPlan } from '../../boot/plan.ts';
 import { stepTitle } from '../../boot/step-title.ts';
@@ -20,23 +20,38 @@ export interface ChangeCommandOptions {
 
 export async function install(context: Context, options: ChangeCommandOptions & TreeOption): Promise<number> {
   if (options.root !== undefined) return await installTree(context, options.root, context.options.dryRun);
-  return await change(context, 'install', options);
+  return await change(
+    context,
+    { name: 'install', verb: 'install', question: 'Make these changes?' },
+    options,
+  );
 }
 
 export async function remove(context: Context, options: ChangeCommandOptions): Promise<number> {
-  return await change(context, 'remove', options);
+  return await change(context, { name: 'remove', verb: 'remove', question: 'Take all of it back?' }, options);
 }
 
-async function change(
+/** A change as a person asked for it. */
+export interface ChangeRequest {
+  /** What comes after `sealtree boot`. */
+  readonly name: string;
+  readonly verb: ChangeVerb;
+  /** Asked when the plan has been shown. */
+  readonly question: string;
+}
+
+/** Shows the plan, asks, carries it out, and says what became of it. */
+export async function change(
   context: Context,
-  verb: BootPlan['verb'],
+  request: ChangeRequest,
   { lockTimeout, plan: expected }: ChangeCommandOptions,
 ): Promise<number> {
+  const { name, verb, question } = request;
   const { dryRun, yes, json, quiet } = context.options;
   const timeoutMs = lockTimeoutMs(lockTimeout);
   if (expected !== undefined && !/^[0-9a-f]{8,64}$/.test(expected))
     throw new UsageError('--plan takes 8 or more digits of the id that preview prints');
-  if (dryRun) return await previewOf(context, verb);
+  if (dryRun) return await previewOf(context, request);
   const sysrootPath = context.sysrootPath();
   await ensureWritable([sysrootPath], context.system, [join(sysrootPath, 'boot')]);
   const done = await changeBoot(
@@ -44,14 +59,15 @@ async function change(
     sysrootPath,
     {
       lockTimeoutMs: timeoutMs,
+      cause: `boot ${name}`,
       progress: context.progress(),
       expected,
       agree: yes
         ? undefined
         : async (plan, state) => {
             context.clearProgress();
-            if (!json) showPlan(context, plan, state, { diffs: false });
-            return await context.confirm(verb === 'install' ? 'Make these changes?' : 'Take all of it back?');
+            if (!json) showPlan(context, plan, state, { diffs: false, name });
+            return await context.confirm(question);
           },
       onStep: (step, number, { steps }) => {
         context.clearProgress();
@@ -63,25 +79,37 @@ async function change(
     context.system,
   );
   context.clearProgress();
-  return report(context, verb, done);
+  return report(context, request, done);
 }
 
-function report(context: Context, verb: BootPlan['verb'], { outcome, plan, state }: Change): number {
+function report(
+  context: Context,
+  { name }: ChangeRequest,
+  { outcome, plan, state, history }: Change,
+): number {
   const { json, quiet, yes } = context.options;
   const isFailed = outcome === 'refused' || outcome === 'declined';
-  if (json) context.printJson(`boot-${verb}`, { outcome, ...bootPlanJson(plan, state) });
+  for (const note of history?.notes ?? []) context.say('warning', note);
+  if (json)
+    context.printJson(`boot-${name.replace(/ .*/, '')}`, {
+      outcome,
+      ...bootPlanJson(plan, state),
+      history: history === undefined ? null : { entry: history.number ?? null, notes: history.notes },
+    });
   else if (outcome === 'declined') context.print('Nothing is changed.');
   else if (outcome === 'refused' || (outcome === 'nothing' && !quiet))
-    showPlan(context, plan, state, { diffs: false });
+    showPlan(context, plan, state, { diffs: false, name });
   else if (outcome === 'done' && !quiet) {
     // Who was asked has read them.
     if (yes) for (const { where, message } of plan.warnings) context.say('warning', `${where}: ${message}`);
-    for (const line of ending(verb, plan, state.sysroot.path)) context.print(line);
+    for (const line of ending(plan, state.sysroot.path)) context.print(line);
+    if (history?.number !== undefined)
+      context.print(`What changed: ${bootCommand(state.sysroot.path, 'history', [String(history.number)])}`);
   }
   return isFailed ? ExitCode.failed : ExitCode.ok;
 }
 
-function ending(verb: BootPlan['verb'], { waitsFor }: BootPlan, sysrootPath: string): string[] {
+function ending({ verb, waitsFor }: BootPlan, sysrootPath: string): string[] {
   if (verb === 'remove') return ['Done: every deployment boots plain from now on, as ostree left it.'];
   if (waitsFor !== undefined)
     return [

@@ -1,12 +1,13 @@
 /** `sealtree boot preview`: every change that install would make; the same as `boot install --dry-run`. */
 import { ExitCode } from '../../base/errors.ts';
-import { bootSettings } from '../../boot/change.ts';
+import { lookAt } from '../../boot/change.ts';
 import { bootCommand } from '../../boot/check/context.ts';
-import { type BootPlan, planInstall, planRemove } from '../../boot/plan.ts';
+import type { BootPlan } from '../../boot/plan.ts';
 import { planId } from '../../boot/plan-id.ts';
-import { type BootState, readBootState } from '../../boot/state.ts';
+import type { BootState } from '../../boot/state.ts';
 import type { Context } from '../context.ts';
 import { bootPlanJson, type RenderPlanOptions, renderBootPlan } from '../text/boot-plan.ts';
+import type { ChangeRequest } from './install.ts';
 import { installTree } from './tree.ts';
 
 export interface TreeOption {
@@ -15,21 +16,23 @@ export interface TreeOption {
 
 export async function preview(context: Context, { root }: TreeOption): Promise<number> {
   if (root !== undefined) return await installTree(context, root, true);
-  return await previewOf(context, 'install');
+  return await previewOf(context, { name: 'install', verb: 'install' });
 }
 
 /** Shows the plan; exits with 2 where it would be refused. */
-export async function previewOf(context: Context, verb: BootPlan['verb']): Promise<number> {
-  const { system } = context;
-  const sysroot = await context.openSysroot();
-  const state = await readBootState(sysroot, bootSettings(sysroot, system), context.progress(), system);
+export async function previewOf(
+  context: Context,
+  { name, verb }: Pick<ChangeRequest, 'name' | 'verb'>,
+): Promise<number> {
+  const sysrootPath = context.sysrootPath();
+  const { plan, state } = await lookAt(verb, sysrootPath, { progress: context.progress() }, context.system);
   context.clearProgress();
-  const plan = verb === 'install' ? planInstall(state) : planRemove(state);
-  showPlan(context, plan, state, { diffs: true });
-  if (plan.steps.length > 0 && !context.options.json)
-    context.print(
-      `\nThis plan and no other:\n  ${bootCommand(sysroot.path, verb)} --plan ${planId(plan).slice(0, 12)}`,
-    );
+  showPlan(context, plan, state, { diffs: true, name });
+  if (plan.steps.length > 0 && !context.options.json) {
+    const [word = '', ...rest] = name.split(' ');
+    const command = bootCommand(sysrootPath, word, rest);
+    context.print(`\nThis plan and no other:\n  ${command} --plan ${planId(plan).slice(0, 12)}`);
+  }
   return plan.refusals.length > 0 ? ExitCode.findings : ExitCode.ok;
 }
 

@@ -34,6 +34,8 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
 export interface RenderPlanOptions {
   /** Whether every edited file is shown as a diff; it is named in any case. */
   readonly diffs: boolean;
+  /** What was asked for, as it comes after `sealtree boot`. */
+  readonly name: string;
 }
 
 /** The whole plan. */
@@ -57,7 +59,7 @@ export function renderBootPlan(
     );
     return lines;
   }
-  if (steps.length === 0) lines.push(nothingToDo(plan));
+  if (steps.length === 0) lines.push(nothingToDo(plan, options));
   else
     lines.push(
       ...wrap(
@@ -76,12 +78,13 @@ export function renderBootPlan(
   const diffs = steps.flatMap((step) => renderDiff(step, state, style));
   if (diffs.length === 0) return lines;
   if (options.diffs) lines.push('', style.bold('Every edited file, as a diff'), '', ...diffs);
-  else lines.push('', `Every edit as a diff: sealtree boot ${verb} --dry-run`);
+  else lines.push('', `Every edit as a diff: sealtree boot ${options.name} --dry-run`);
   return lines;
 }
 
-function nothingToDo({ verb, waitsFor }: BootPlan): string {
+function nothingToDo({ verb, waitsFor }: BootPlan, { name }: RenderPlanOptions): string {
   if (waitsFor !== undefined) return 'There is nothing that sealtree could do now.';
+  if (name !== verb) return "Nothing to do: sealtree's part of the boot is as it was then.";
   return verb === 'install'
     ? 'Nothing to do: it is installed, and up to date.'
     : 'Nothing to do: nothing of sealtree is in the boot of this system.';
@@ -113,6 +116,11 @@ interface Description {
 function describeStep(step: BootStep, verb: BootPlan['verb'], state: BootState): Description {
   const name = (path: string): string => shortName(relative(state.sysroot.path, path));
   switch (step.kind) {
+    case 'settings':
+      return {
+        what: step.after === undefined ? 'Take back the settings of a rollback' : 'Bring the settings back',
+        notes: [step.path],
+      };
     case 'record':
       return {
         what: 'Write down what is changed, and a script that takes it back',
@@ -250,7 +258,7 @@ function renderAfter(plan: BootPlan, state: BootState, style: Style): string[] {
 }
 
 function renderDiff(step: BootStep, { sysroot }: BootState, style: Style): string[] {
-  if (step.kind !== 'edit') return [];
+  if (step.kind !== 'edit' && step.kind !== 'settings') return [];
   const name = relative(sysroot.path, step.path);
   return diffLines(unifiedDiff(name, step.before, step.after)).map((line) => paintDiff(line, style));
 }
@@ -288,6 +296,12 @@ function stepJson(step: BootStep, sysrootPath: string): Record<string, unknown> 
       return {
         kind: step.kind,
         what: step.what,
+        path: step.path,
+        diff: diffLines(unifiedDiff(relative(sysrootPath, step.path), step.before, step.after)).join('\n'),
+      };
+    case 'settings':
+      return {
+        kind: step.kind,
         path: step.path,
         diff: diffLines(unifiedDiff(relative(sysrootPath, step.path), step.before, step.after)).join('\n'),
       };

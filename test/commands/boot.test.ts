@@ -4,8 +4,10 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { System } from '../../src/base/system.ts';
+import { type History, openHistory } from '../../src/boot/history/history.ts';
 import { runProgram } from '../../src/commands/program.ts';
 import { COMMANDS } from '../../src/commands/registry.ts';
+import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { change, makeSealedSysroot, snapshot } from '../support/boot-change.ts';
 import type { BootableSysroot } from '../support/bootable-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -127,6 +129,75 @@ describe('remove', () => {
       [0, 'Nothing to do: nothing of sealtree is in the boot of this system.\n'],
     );
     assert.deepEqual(await run(sysroot, ['remove', '--quiet']), { exitCode: 0, text: '', stderr: '' });
+  });
+});
+
+describe('history and rollback', () => {
+  let sysroot: BootableSysroot;
+  let plain: Map<string, string>;
+  before(async () => {
+    sysroot = await makeSealedSysroot(work, 'history');
+    plain = snapshot(sysroot.path);
+    const history = (): History => openHistory(readSysroot(sysroot.path, sysroot.system), sysroot.system);
+    await change(sysroot, 'install', sysroot.system, { cause: 'boot install', history });
+  });
+
+  it('say when, who and why, the newest first', async () => {
+    const { exitCode, text } = await run(sysroot, ['history']);
+    assert.equal(exitCode, 0);
+    const [second, first, ...rest] = text.trimEnd().split('\n');
+    assert.match(
+      second ?? '',
+      /^2 {2}\d{4}-\d\d-\d\d \d\d:\d\d .* boot install +alpha [0-9a-f]{12} as [0-9a-f]{12}$/,
+    );
+    assert.match(first ?? '', /^1 .* found before boot install {2}alpha [0-9a-f]{12} plain$/);
+    assert.deepEqual(rest, []);
+  });
+
+  it('show what an entry changed, in words and as a diff', async () => {
+    const { text } = await run(sysroot, ['history', '2']);
+    assert.match(text, /^From entry 1 to entry 2\n {2}installed: no → yes$/m);
+    assert.match(text, /^ {4}seal pin: +none → [0-9a-f]{12}$/m);
+    assert.match(text, /^\+\+\+ b\/loader\/entries\/ostree-3\.conf$/m);
+    assert.equal(
+      (await run(sysroot, ['history', '2', '2'])).text,
+      'Nothing of the boot configuration is another.\n',
+    );
+  });
+
+  it('have JSON for programs', async () => {
+    const list = JSON.parse((await run(sysroot, ['history', '--json'])).text) as {
+      entries: { number: number; kind: string; cause: string; deployments: { sealPin: string | null }[] }[];
+    };
+    assert.deepEqual(
+      list.entries.map(({ number, kind, cause }) => [number, kind, cause]),
+      [
+        [1, 'found', 'boot install'],
+        [2, 'change', 'boot install'],
+      ],
+    );
+    const entry = JSON.parse((await run(sysroot, ['history', '1', '2', '--json'])).text) as {
+      changes: { what: string; from: string; to: string; deployment: string | null }[];
+    };
+    assert.deepEqual(entry.changes[0], { deployment: null, what: 'installed', from: 'no', to: 'yes' });
+  });
+
+  it('know their entries', async () => {
+    for (const word of ['0', 'x', '-1', '1.5', '99999999'])
+      assert.equal((await run(sysroot, ['rollback', '--', word])).exitCode, 64, word);
+    const none = await run(sysroot, ['rollback', '3', '--yes']);
+    assert.deepEqual([none.exitCode, none.stderr.includes('no entry 3')], [66, true]);
+  });
+
+  it('go back after a question', async () => {
+    const preview = await run(sysroot, ['rollback', '1', '--dry-run']);
+    assert.match(preview.text, /--sysroot \S+ --plan [0-9a-f]{12}\n$/);
+    const { exitCode, text } = await run(sysroot, ['rollback', '1'], { answers: ['y'] });
+    assert.equal(exitCode, 0, text);
+    assert.match(text, /^What changed: sealtree boot history 3 /m);
+    assert.deepEqual(snapshot(sysroot.path), plain);
+    const again = await run(sysroot, ['rollback', '1', '--yes']);
+    assert.equal(again.text, "Nothing to do: sealtree's part of the boot is as it was then.\n");
   });
 });
 

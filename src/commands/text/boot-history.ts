@@ -1,7 +1,8 @@
 /** The history of the boot configuration as text and as JSON. */
 import { type ByteString, displayBytes, displayMessage } from '../../base/bytes.ts';
+import { isHex64 } from '../../base/digest.ts';
 import { diffLines } from '../../boot/diffs.ts';
-import { changeText, compareConfigurations } from '../../boot/history/compare.ts';
+import { compareConfigurations } from '../../boot/history/compare.ts';
 import type { BootConfiguration } from '../../boot/history/configuration.ts';
 import { digestOf, type HistoryEntry, occasionTitle } from '../../boot/history/history.ts';
 import { fieldLines, jsonBytes, rfc3339, type Style, textWidth } from '../output.ts';
@@ -101,12 +102,22 @@ export function renderComparison(
 ): string[] {
   const changes = compareConfigurations(from.configuration, to.configuration);
   if (changes.length === 0 && diff === '') return [NO_DIFFERENCE];
-  return [
-    style.bold(`From entry ${from.number} to entry ${to.number}`),
-    ...changes.map((change) => `  ${displayMessage(changeText(change))}`),
-    ...(diff === '' ? [] : ['', ...diffLines(diff).map((line) => paintDiff(line, style))]),
-  ];
+  const lines = [style.bold(`From entry ${from.number} to entry ${to.number}`)];
+  for (const [deployment, these] of Map.groupBy(changes, (change) => change.deployment)) {
+    if (deployment !== undefined) lines.push(`  ${displayMessage(deployment)}`);
+    const indent = deployment === undefined ? '  ' : '    ';
+    lines.push(
+      ...fieldLines(
+        these.map(({ what, from, to }) => [what, `${short(from)} → ${short(to)}`]),
+        indent,
+      ),
+    );
+  }
+  return [...lines, ...(diff === '' ? [] : ['', ...diffLines(diff).map((line) => paintDiff(line, style))])];
 }
+
+/** Digests by their first digits: the diff below has the rest. */
+const short = (value: string): string => displayMessage(isHex64(value) ? value.slice(0, 12) : value);
 
 /** For `--json`. */
 export function entryJson({

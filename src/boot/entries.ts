@@ -140,7 +140,8 @@ function load(
   }
 }
 
-function judgePin(
+/** What the seal pin in a command line is worth to a deployment; what is wrong with it is handed to `problem`. */
+export function judgePin(
   options: ByteString,
   where: string,
   deployment: Deployment | undefined,

@@ -41,8 +41,8 @@ function obstacleOf(target: BootTarget, state: BootState): string | undefined {
 
 /** What the script in the initramfs was told; undefined where there is none. */
 function scriptOf(
-  { initramfsPath, entry }: BootTarget,
-  { initramfs, overlays, wanted, loader }: BootState,
+  { initramfsPath, entry, deployment }: BootTarget,
+  { initramfs, overlays, stagedOverlays, wanted, loader }: BootState,
 ): InitramfsSettings | 'unknown' | undefined {
   const file = initramfs.find(({ path }) => path === initramfsPath);
   if (file === undefined) return undefined;
@@ -50,7 +50,9 @@ function scriptOf(
     return file.wanted !== undefined && file.appended.equals(file.wanted.bytes) ? wanted : 'unknown';
   const overlay =
     loader.initrds === 'all' &&
-    overlays.find(({ sha256 }) => entry.initrds.some((initrd) => initrd.endsWith(`/${sha256}.img`)));
+    (deployment.staged ? [...stagedOverlays, ...overlays] : overlays).find(({ sha256 }) =>
+      entry.initrds.some((initrd) => initrd.endsWith(`/${sha256}.img`)),
+    );
   if (overlay) return overlay.isWhole && overlay.sha256 === file.wanted?.sha256 ? wanted : 'unknown';
   const generated = file.facts?.sealtree;
   if (generated?.by !== 'generator') return undefined;

@@ -7,6 +7,8 @@ import { type ByteString, bytesToString, bytesToText } from '../base/bytes.ts';
 import { isHex64, nativeEngine } from '../base/digest.ts';
 import { errnoOf } from '../base/errors.ts';
 import type { SystemReads } from '../base/system.ts';
+import { stagedInitrdsFolder } from '../deployment/staged.ts';
+import type { Sysroot } from '../deployment/sysroot.ts';
 import { ADDITION_NAME } from './initramfs/extended.ts';
 
 /** Below /boot. */
@@ -31,9 +33,22 @@ export const overlayLine = (prefix: string, sha256: string): string => `${prefix
 
 /** Those that are additions of ours. */
 export function readOverlays(sysrootPath: string, system: SystemReads): OverlayFile[] {
-  const folder = overlaysFolder(sysrootPath);
+  return readFolder(overlaysFolder(sysrootPath), sumIn, system);
+}
+
+/** Those of ours that wait for the staged deployment to be finalized: there a file has the bare sum for a name. */
+export function readStagedOverlays({ runDirectory }: Sysroot, system: SystemReads): OverlayFile[] {
+  if (runDirectory === undefined) return [];
+  return readFolder(stagedInitrdsFolder(runDirectory), (name) => (isHex64(name) ? name : undefined), system);
+}
+
+function readFolder(
+  folder: string,
+  sumOf: (name: string) => string | undefined,
+  system: SystemReads,
+): OverlayFile[] {
   return namesIn(folder, system).flatMap((name): OverlayFile[] => {
-    const sum = sumIn(name);
+    const sum = sumOf(name);
     const path = join(folder, name);
     if (sum === undefined || !system.lstat(path).isFile()) return [];
     const bytes = system.readFile(path);

@@ -37,6 +37,7 @@ import {
 } from './refusals.ts';
 import { renderRemover } from './remover.ts';
 import { withIntegrity, withoutIntegrity } from './repo-config.ts';
+import { amendedState } from './staged.ts';
 import type { BootInitramfs, BootState, BootTarget, WantedAddition } from './state.ts';
 import type { FeatureStep } from './storage.ts';
 
@@ -77,6 +78,16 @@ export type BootStep =
       readonly after: Buffer;
       /** The boot entry it is, whose name may change meanwhile: boot counting is in it. */
       readonly entry?: EntryState;
+    }
+  /** Has ostree write what we want into the boot entry of the staged deployment, which it makes at shutdown. */
+  | {
+      readonly kind: 'amend';
+      readonly path: string;
+      readonly before: Buffer;
+      readonly after: Buffer;
+      readonly deployment: string;
+      /** Overlay initrds of ours that are to wait beside it. */
+      readonly initrds: readonly WantedAddition[];
     }
   /** Has the loader's menu generated again, as ostree's back end would. */
   | { readonly kind: 'menu'; readonly regenerate: Regenerate & { readonly kind: 'program' } }
@@ -142,11 +153,14 @@ export function planInstall(state: BootState): BootPlan {
       untouched: untouchedBy(state, new Set()),
       waitsFor: undefined,
     };
-  const sealed = state.targets.filter((target) => findObstacles(target, state).length === 0);
+  const isSealable = (target: BootTarget): boolean => findObstacles(target, state).length === 0;
+  const sealed = state.targets.filter(isSealable);
+  const staged = state.staged !== undefined && isSealable(state.staged) ? [state.staged] : [];
   const desired: Desired = {
-    pinned: new Set(sealed),
-    appended: new Map(way === 'append' ? additionsOf(sealed, state) : []),
+    pinned: new Set([...sealed, ...staged]),
+    appended: new Map(way === 'append' ? additionsOf([...sealed, ...staged], state) : []),
     overlays: new Map(way === 'overlay' ? additionsOf(sealed, state) : []),
+    stagedOverlays: way === 'overlay' ? additionsOf(staged, state).map(([, addition]) => addition) : [],
   };
   const pins = pinSteps(state, (target) => (desired.pinned.has(target) ? 'set' : 'keep'));
   const menu = menuSteps(state, afterEdits(pins));
@@ -158,6 +172,7 @@ export function planInstall(state: BootState): BootPlan {
     ...protection(state),
     ...configStep(state),
     ...pins,
+    ...(staged.length > 0 ? amendStep(state, desired) : []),
     ...menu,
     ...scripts,
   ];
@@ -179,12 +194,18 @@ export function planRemove(state: BootState): BootPlan {
   const refusals = removeRefusals(state);
   if (refusals.length > 0)
     return { ...common, refusals, warnings: [], steps: [], untouched: untouchedBy(state, new Set()) };
-  const nothing: Desired = { pinned: new Set(), appended: new Map(), overlays: new Map() };
+  const nothing: Desired = {
+    pinned: new Set(),
+    appended: new Map(),
+    overlays: new Map(),
+    stagedOverlays: [],
+  };
   const scripts = scriptSteps(state, nothing, new Map());
   const pins = pinSteps(state, () => 'take', afterEdits(scripts));
   const menu = menuSteps(state, afterEdits([...scripts, ...pins]));
   const { steps: config, warnings } = unconfigStep(state);
-  const steps = [...scripts, ...pins, ...menu, ...config, ...forgetStep(state)];
+  const amend = amendStep(state, nothing);
+  const steps = [...scripts, ...pins, ...amend, ...menu, ...config, ...forgetStep(state)];
   return {
     ...common,
     steps,
@@ -200,6 +221,8 @@ interface Desired {
   /** By path of the initramfs. */
   readonly appended: ReadonlyMap<string, WantedAddition>;
   readonly overlays: ReadonlyMap<string, WantedAddition>;
+  /** Of the staged deployment, one at most. */
+  readonly stagedOverlays: readonly WantedAddition[];
 }
 
 function additionsOf(targets: readonly BootTarget[], state: BootState): [string, WantedAddition][] {
@@ -277,6 +300,30 @@ function editEntry(
 function contentOf(entry: EntryState, edited: Edited): BlsEntry | undefined {
   const bytes = edited.get(entry.path);
   return bytes === undefined ? entry.entry : parseBlsEntry(bytes, entry.path);
+}
+
+/** What the entry of the staged deployment is to have of ours. */
+function amendStep(state: BootState, { pinned, stagedOverlays: initrds }: Desired): BootStep[] {
+  const target = state.staged;
+  if (target === undefined) return [];
+  const { staged, entry, deployment } = target;
+  const ours = new Set([
+    ...(state.installed?.additions ?? []),
+    ...state.stagedOverlays.map(({ sha256 }) => sha256),
+  ]);
+  const sums = [
+    ...staged.overlayInitrds.filter((sum) => !ours.has(sum)),
+    ...initrds.map(({ sha256 }) => sha256),
+  ];
+  const isInheriting = deployment.kargs === undefined && sums.length === staged.overlayInitrds.length;
+  // Without kernel arguments of its own it gets those of another deployment's entry, which has none of ours any more.
+  if (!pinned.has(target) && isInheriting) return [];
+  const after = amendedState(staged, pinned.has(target) ? entry.expectedPin : undefined, sums);
+  const isWaiting = ({ sha256 }: WantedAddition): boolean =>
+    state.stagedOverlays.some((one) => one.sha256 === sha256 && one.isWhole);
+  const { path, bytes: before } = staged;
+  if (after.equals(before) && initrds.every(isWaiting)) return [];
+  return [{ kind: 'amend', path, before, after, deployment: deployment.id, initrds }];
 }
 
 /** Has the menu follow the entries, where it does not say the same as they will. */
@@ -412,7 +459,7 @@ function withOverlay(
 }
 
 function recordStep(state: BootState, way: InitramfsWay, desired: Desired): BootStep[] {
-  const wanted = [...desired.appended.values(), ...desired.overlays.values()];
+  const wanted = [...desired.appended.values(), ...desired.overlays.values(), ...desired.stagedOverlays];
   const additions = [...new Map(wanted.map((addition) => [addition.sha256, addition])).values()];
   const before = state.installed;
   const installed: Installed = {
@@ -430,8 +477,9 @@ function recordStep(state: BootState, way: InitramfsWay, desired: Desired): Boot
 }
 
 /** Master copies of additions that are not used any more. */
-function pruneStep(state: BootState, { appended, overlays }: Desired): BootStep[] {
-  const used = new Set([...appended.values(), ...overlays.values()].map(({ sha256 }) => sha256));
+function pruneStep(state: BootState, { appended, overlays, stagedOverlays }: Desired): BootStep[] {
+  const additions = [...appended.values(), ...overlays.values(), ...stagedOverlays];
+  const used = new Set(additions.map(({ sha256 }) => sha256));
   const paths = state.additions
     .filter((sha256) => !used.has(sha256))
     .map((sha256) => additionPath(state.sysroot.repositoryPath, sha256));

@@ -9,7 +9,7 @@ import { sealCommand } from '../deployment/remedy.ts';
 import type { Finding } from '../image/findings.ts';
 import { chooseWay } from './loaders/detect.ts';
 import type { InitramfsWay } from './loaders/loader.ts';
-import type { BootInitramfs, BootState, BootTarget } from './state.ts';
+import type { BootInitramfs, BootState, BootTarget, StagedTarget } from './state.ts';
 import { storageFindings } from './storage.ts';
 
 /** The way the script takes into the initramfs; undefined where there is none. */
@@ -259,22 +259,12 @@ export function needsPins({ facts }: Pick<BootInitramfs, 'facts'>): boolean {
 
 /** What does not keep install from its work, and should be known. */
 export function installWarnings(state: BootState): Finding[] {
-  const { loader, settings, sysroot, problems } = state;
+  const { loader, settings, problems } = state;
   const left = state.targets
     .filter((target) => !isNeeded(target, state) && !isUnpinnedRefused(state))
     .flatMap((target) => findObstacles(target, state))
     .map((one): Finding => ({ ...one, severity: 'warning', message: `left as it is: ${one.message}` }));
-  const staged = sysroot.deployments
-    .filter((deployment) => deployment.staged)
-    .map(
-      ({ id }): Finding => ({
-        severity: 'warning',
-        code: 'deployment-staged',
-        where: id,
-        message: 'it gets its boot entry at shutdown, with the seal pin of the deployment before it',
-        deployments: [id],
-      }),
-    );
+  const staged = state.staged === undefined ? [] : stagedWarnings(state.staged, state);
   return [
     ...problems.map((problem): Finding => ({ ...problem, severity: 'warning' })),
     ...settings.problems.map(
@@ -285,6 +275,14 @@ export function installWarnings(state: BootState): Finding[] {
     ...staged,
     ...settingsWarnings(state),
   ];
+}
+
+/** One that cannot be sealed is ostree's to finalize as it is: nothing else waits for it. */
+function stagedWarnings(target: StagedTarget, state: BootState): Finding[] {
+  const end = isUnpinnedRefused(state) ? 'with policy = enforce it will not boot' : 'it will boot plain';
+  return findObstacles(target, state).map(
+    (one): Finding => ({ ...one, severity: 'warning', message: `${one.message}: once finalized ${end}` }),
+  );
 }
 
 /** A generator took the settings along as they were then. */

@@ -93,7 +93,12 @@ export const changed = (path: string, how: string): OperationError =>
 
 /** A new file beside `path` with its mode, owner and xattrs; synced. Returns its path. */
 export function writeLike(path: string, bytes: Uint8Array, system: System): string {
-  return writeAside(dirname(path), readAttributes(path, system), bytes, system);
+  return writeAsideOf(path, path, bytes, system);
+}
+
+/** The same with the mode, owner and xattrs of another file. */
+export function writeAsideOf(path: string, like: string, bytes: Uint8Array, system: System): string {
+  return writeAside(dirname(path), readAttributes(like, system), bytes, system);
 }
 
 /** What a file has besides its content. */

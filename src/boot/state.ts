@@ -37,10 +37,11 @@ import { type DeploymentKernel, deploymentKernel } from './kernel.ts';
 import { detectLoader } from './loaders/detect.ts';
 import type { LoaderState } from './loaders/loader.ts';
 import { libraryWithoutOverlayRoot } from './ostree-library.ts';
-import { namesIn, type OverlayFile, readOverlays, sumIn } from './overlays.ts';
+import { namesIn, type OverlayFile, readOverlays, readStagedOverlays, sumIn } from './overlays.ts';
 import { composefsOfOstree } from './prepare-root.ts';
 import { type ProtectionState, readProtection } from './protect.ts';
 import { type RunningState, readRunning } from './running.ts';
+import { asEntryState, readStagedEntry, type StagedEntry } from './staged.ts';
 import { readStorage, type StorageState } from './storage.ts';
 
 /** A deployment that has a boot entry. */
@@ -58,6 +59,11 @@ export interface BootTarget {
   readonly oldLibrary: string | undefined;
 }
 
+/** The staged deployment, which gets its boot entry at shutdown. */
+export interface StagedTarget extends BootTarget {
+  readonly staged: StagedEntry;
+}
+
 /** An initramfs in /boot that deployments boot with. */
 export interface BootInitramfs {
   readonly path: string;
@@ -71,9 +77,9 @@ export interface BootInitramfs {
   readonly freedBytes: number;
   /**
    * `extended`: with an addition of ours behind it; `damaged`: that, and changed afterwards; `foreign`: neither that
-   * nor the original.
+   * nor the original; `absent`: of a staged deployment, before ostree puts it there.
    */
-  readonly content: 'original' | 'extended' | 'damaged' | 'foreign' | 'unreadable';
+  readonly content: 'original' | 'extended' | 'damaged' | 'foreign' | 'unreadable' | 'absent';
   /** The addition in it, when that lies behind the deployment's own initramfs. */
   readonly appended: Buffer | undefined;
   /** Of the original. */
@@ -99,8 +105,12 @@ export interface BootState {
   readonly entries: readonly EntryState[];
   /** In the order of `ostree admin status`. */
   readonly targets: readonly BootTarget[];
+  /** What boots next once it is finalized. */
+  readonly staged: StagedTarget | undefined;
   readonly initramfs: readonly BootInitramfs[];
   readonly overlays: readonly OverlayFile[];
+  /** Those that wait in /run for the staged deployment. */
+  readonly stagedOverlays: readonly OverlayFile[];
   /** Undefined when it cannot be opened, {@link problems} says why. */
   readonly repositoryMode: RepositoryMode | undefined;
   /** The repository's configuration. */
@@ -124,6 +134,13 @@ export interface BootState {
   /** What could not be read. */
   readonly problems: readonly Finding[];
 }
+
+/** Whatever can boot, in the order of `ostree admin status`: first the staged deployment, where there is one. */
+export const bootTargets = ({
+  staged,
+  targets,
+}: Pick<BootState, 'staged' | 'targets'>): readonly BootTarget[] =>
+  staged === undefined ? targets : [staged, ...targets];
 
 /** Reads all of it. @throws IoError where /boot or the repository cannot be looked at; InterruptedError */
 export async function readBootState(
@@ -158,16 +175,18 @@ class StateReader {
     const targets = entries
       .flatMap((entry) => this.#target(entry))
       .sort((a, b) => a.deployment.index - b.deployment.index);
+    const staged = this.#attempt('staged-unreadable', () => this.#staged());
     const wanted = initramfsSettings(this.#settings, loader, entries);
     const initramfs: BootInitramfs[] = [];
-    for (const [path, sharing] of Map.groupBy(targets, ({ initramfsPath }) => initramfsPath)) {
+    const all = staged === undefined ? targets : [...targets, staged];
+    for (const [path, sharing] of Map.groupBy(all, ({ initramfsPath }) => initramfsPath)) {
       this.#progress.check();
       if (path !== undefined) initramfs.push(await this.#initramfs(path, sharing, wanted));
     }
     const repository = this.#attempt('repository-unreadable', () => Repository.open(repositoryPath, system));
     const config = join(repositoryPath, 'config');
     const bootPath = join(sysroot.path, 'boot');
-    const deploymentPaths = targets.map(({ deployment }) => deployment.path);
+    const deploymentPaths = all.map(({ deployment }) => deployment.path);
     return {
       sysroot,
       settings: this.#settings,
@@ -175,8 +194,10 @@ class StateReader {
       loader,
       entries,
       targets,
+      staged,
       initramfs,
       overlays: readOverlays(sysroot.path, system),
+      stagedOverlays: readStagedOverlays(sysroot, system),
       repositoryMode: repository?.mode,
       config: { path: config, bytes: system.readFile(config) },
       storage: readStorage(sysroot.path, system),
@@ -198,15 +219,14 @@ class StateReader {
   #target(entry: EntryState): BootTarget[] {
     const { deployment, initrds } = entry;
     if (deployment === undefined) return [];
-    const { path, repositoryPath, deployments } = this.#sysroot;
-    const booted = deployments.find((one) => one.booted);
+    const { path, repositoryPath } = this.#sysroot;
     const [first] = initrds;
     return [
       {
         deployment,
         entry,
         image: readImageState(deployment, repositoryPath, this.#system),
-        kernel: this.#attempt('kernel-unreadable', () => deploymentKernel(deployment, this.#system, booted)),
+        kernel: this.#kernel(deployment),
         initramfsPath: first === undefined ? undefined : bootFilePath(path, first),
         composefs: this.#attempt('prepare-root-unreadable', () =>
           composefsOfOstree(deployment, entry.options, this.#system),
@@ -218,6 +238,18 @@ class StateReader {
     ];
   }
 
+  #kernel(deployment: Deployment): DeploymentKernel | undefined {
+    const booted = this.#sysroot.deployments.find((one) => one.booted);
+    return this.#attempt('kernel-unreadable', () => deploymentKernel(deployment, this.#system, booted));
+  }
+
+  #staged(): StagedTarget | undefined {
+    const staged = readStagedEntry(this.#sysroot, (deployment) => this.#kernel(deployment), this.#system);
+    if (staged === undefined) return undefined;
+    const [target] = this.#target(asEntryState(staged, this.#sysroot, this.#system));
+    return target && { ...target, initramfsPath: staged.initramfsPath, staged };
+  }
+
   /** Reads one initramfs and finds out what it is and what an addition for it would be. */
   async #initramfs(
     path: string,
@@ -227,7 +259,9 @@ class StateReader {
     const system = this.#system;
     const [first] = sharing as [BootTarget, ...BootTarget[]];
     const original = first.kernel?.initramfs;
-    const bytes = this.#attempt('initramfs-unreadable', () => system.readFile(path));
+    const stats = system.lstatIfExists(path);
+    const isAbsent = stats === undefined && sharing.every(({ deployment }) => deployment.staged);
+    const bytes = isAbsent ? undefined : this.#attempt('initramfs-unreadable', () => system.readFile(path));
     const originalBytes =
       original === undefined
         ? undefined
@@ -239,7 +273,6 @@ class StateReader {
         : await this.#attemptLater('initramfs-unknown', async () =>
             describeInitramfs(await readInitramfs(originalBytes, original, decompress, keepForFacts)),
           );
-    const stats = system.lstatIfExists(path);
     return {
       path,
       deployments: sharing.map(({ deployment }) => deployment.id),
@@ -247,7 +280,7 @@ class StateReader {
       original,
       originalBytes: originalBytes?.length ?? 0,
       freedBytes: stats === undefined || stats.nlink > 1 ? 0 : stats.size,
-      content: found?.content ?? 'unreadable',
+      content: isAbsent ? 'absent' : (found?.content ?? 'unreadable'),
       appended: found?.appended,
       facts,
       wanted: facts && this.#addition(first, sharing, facts, settings),

@@ -17,6 +17,8 @@ export function stepTitle(step: BootStep, sysrootPath: string): string {
       return 'turn on fs-verity where it is off';
     case 'edit':
       return `edit ${name(step.path)}`;
+    case 'amend':
+      return 'amend what ostree writes at shutdown';
     case 'menu':
       return `run ${shellWord(basename(step.regenerate.argv[0] ?? ''))}`;
     case 'append':

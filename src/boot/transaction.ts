@@ -9,6 +9,7 @@ import { makeFolders } from '../base/folders.ts';
 import { run } from '../base/process.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System, SystemReads } from '../base/system.ts';
+import { stagedInitrdsFolder, stagedPath } from '../deployment/staged.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
 import { makeStoreFolder, temporaryName, writeSynced } from '../image/store.ts';
 import { Repository } from '../repository/repository.ts';
@@ -36,6 +37,7 @@ import {
   renameForLoader,
   replaceEntry,
   replaceFile,
+  writeAsideOf,
   writeLike,
 } from './replace.ts';
 import { ROLLBACK_FILE, settingsRoot } from './settings-files.ts';
@@ -107,7 +109,7 @@ export const hasLeftovers = (sysroot: Sysroot, system: SystemReads): boolean =>
 
 /** Where this transaction writes aside. */
 function temporaryFolders(sysroot: Sysroot, system: SystemReads): string[] {
-  const { path, bootVersion, repositoryPath } = sysroot;
+  const { path, bootVersion, repositoryPath, runDirectory } = sysroot;
   const kernels = join(path, 'boot/ostree');
   const names = system.lstatIfExists(kernels)?.isDirectory() ? system.readdir(kernels) : [];
   return [
@@ -118,6 +120,9 @@ function temporaryFolders(sysroot: Sysroot, system: SystemReads): string[] {
     join(path, `boot/loader.${bootVersion}/entries`),
     ...names.map((name) => join(kernels, name)),
     dirname(join(settingsRoot(sysroot), ROLLBACK_FILE)),
+    ...(runDirectory === undefined
+      ? []
+      : [dirname(stagedPath(runDirectory)), stagedInitrdsFolder(runDirectory)]),
   ];
 }
 
@@ -145,6 +150,8 @@ class Transaction {
         return await this.#protect(step);
       case 'edit':
         return this.#edit(step);
+      case 'amend':
+        return this.#amend(step);
       case 'menu':
         return await this.#generateMenu(step);
       case 'append':
@@ -210,6 +217,20 @@ class Transaction {
     }
   }
 
+  /** The overlay initrds first: ostree fails to finalize what names one that is not there. */
+  #amend({ path, before, after, initrds }: StepOf<'amend'>): void {
+    const system = this.#system;
+    const folder = join(dirname(path), basename(stagedInitrdsFolder('')));
+    for (const { sha256, bytes } of initrds) {
+      makeFolders(folder, system);
+      const temporary = join(folder, temporaryName());
+      writeSynced(temporary, bytes, 0o600, system);
+      renameDurably(temporary, join(folder, sha256), system);
+    }
+    expectContent(path, before, system);
+    renameDurably(writeLike(path, after, system), path, system);
+  }
+
   async #generateMenu({ regenerate }: StepOf<'menu'>): Promise<void> {
     const [program = '', ...args] = regenerate.argv;
     const temporary = join(dirname(regenerate.output), temporaryName());
@@ -229,13 +250,19 @@ class Transaction {
     renameForLoader(temporary, regenerate.output, this.#system);
   }
 
-  /** The deployment's own initramfs, padded, with the addition behind it, in the place of what boots. */
+  /**
+   * The deployment's own initramfs, padded, with the addition behind it, in the place of what boots. Where that is not
+   * there yet, because the deployment is staged, ostree will keep what it then finds.
+   */
   #append({ path, original, addition }: StepOf<'append'>): void {
-    const bytes = Buffer.concat(extendInitramfs(this.#system.readFile(original), addition.bytes));
-    const temporary = writeLike(path, bytes, this.#system);
-    if (!this.#system.readFile(temporary).equals(bytes))
+    const system = this.#system;
+    const bytes = Buffer.concat(extendInitramfs(system.readFile(original), addition.bytes));
+    const isThere = system.lstatIfExists(path) !== undefined;
+    makeFolders(dirname(path), system, { durable: true });
+    const temporary = writeAsideOf(path, isThere ? path : original, bytes, system);
+    if (!system.readFile(temporary).equals(bytes))
       throw new OperationError('append', `${temporary}: the disk gave back other bytes than were written`);
-    renameForLoader(temporary, path, this.#system);
+    renameForLoader(temporary, path, system);
   }
 
   /** The deployment's own initramfs again, as the hard link that ostree made where it could. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type ByteString, bytesToText } from '../base/bytes.ts';
 import { FormatError } from '../base/errors.ts';
 import type { SystemReads } from '../base/system.ts';
-import { readVariant, type Value, type Variant } from '../formats/gvariant.ts';
+import { readVariant, type Value, type Variant, writeVariant } from '../formats/gvariant.ts';
 import { type DeploymentName, isDots, parseDeploymentName } from './deployment.ts';
 import { readIfExists } from './read-if-exists.ts';
 
@@ -25,6 +25,8 @@ export interface StagedDeployment {
   readonly bootcsum: string;
   /** Undefined: finalizing takes those of the merge deployment. */
   readonly kargs: readonly ByteString[] | undefined;
+  /** The deployment whose /etc, and if need be kernel arguments, it gets: `STATEROOT/CHECKSUM.SERIAL`. */
+  readonly mergeId: string | undefined;
   /** SHA-256 of each overlay initrd. */
   readonly overlayInitrds: readonly string[];
   /** Whether finalizing is locked, by the flag or by the lock file. */
@@ -63,9 +65,16 @@ function backingFolder(state: VariantMap, where: string): DeviceInode | undefine
   return pair && { device: Number(pair[0]), inode: Number(pair[1]) };
 }
 
+/** Where ostree keeps the staged deployment's state. */
+export const stagedPath = (runDirectory: string): string => join(runDirectory, 'ostree/staged-deployment');
+
+/** Where the overlay initrds of the staged deployment wait, each named by its SHA-256. */
+export const stagedInitrdsFolder = (runDirectory: string): string =>
+  join(runDirectory, 'ostree/staged-initrds');
+
 /** The staged deployment, when there is one. @throws FormatError */
 export function readStaged(runDirectory: string, system: SystemReads): StagedDeployment | undefined {
-  const path = join(runDirectory, 'ostree/staged-deployment');
+  const path = stagedPath(runDirectory);
   const state = readRunState(path, system);
   if (state === undefined) return undefined;
   const target = lookup(state, 'target', 'a{sv}', path) as VariantMap | undefined;
@@ -83,10 +92,36 @@ export function readStaged(runDirectory: string, system: SystemReads): StagedDep
     stateroot,
     bootcsum: text(target, 'bootcsum', path),
     kargs: strings('kargs'),
+    mergeId: mergeId(state, path),
     overlayInitrds: strings('overlay-initrds') ?? [],
     locked:
       lookup(state, 'locked', 'b', path) === true || system.lstatIfExists(`${path}-locked`) !== undefined,
   };
+}
+
+function mergeId(state: VariantMap, where: string): string | undefined {
+  const merge = lookup(state, 'merge-deployment', 'a{sv}', where) as VariantMap | undefined;
+  return merge && `${text(merge, 'osname', where)}/${text(merge, 'name', where)}`;
+}
+
+/** What finalizing is to write into the boot entry. */
+export interface StagedBoot {
+  readonly kargs: readonly ByteString[];
+  /** SHA-256 of each overlay initrd, in order. */
+  readonly overlayInitrds: readonly string[];
+}
+
+/** The state of a staged deployment with other kernel arguments and overlay initrds; all else stays. @throws FormatError */
+export function amendStaged(bytes: Uint8Array, where: string, { kargs, overlayInitrds }: StagedBoot): Buffer {
+  const state = new Map(readVariant('a{sv}', bytes, where) as VariantMap);
+  state.set('kargs' as ByteString, { type: 'as', value: kargs });
+  if (overlayInitrds.length === 0) state.delete('overlay-initrds' as ByteString);
+  else
+    state.set('overlay-initrds' as ByteString, {
+      type: 'as',
+      value: overlayInitrds as readonly ByteString[],
+    });
+  return writeVariant('a{sv}', state);
 }
 
 function text(map: VariantMap, key: string, where: string): string {

@@ -48,6 +48,8 @@ export interface Sysroot {
   readonly stateroots: readonly string[];
   /** Whether this is the root of the running system and that was booted from a deployment. */
   readonly isBooted: boolean;
+  /** Where the running system's /run was looked at; undefined for any other sysroot. */
+  readonly runDirectory: string | undefined;
   readonly unlistedFolders: readonly UnlistedFolder[];
   /** Half states and damage, in the order found. */
   readonly problems: readonly Finding[];
@@ -122,6 +124,7 @@ class SysrootReader {
       subbootVersion,
       stateroots,
       isBooted,
+      runDirectory: this.#runDirectory,
       unlistedFolders: this.#unlisted(stateroots, new Set(deployments.map((deployment) => deployment.id))),
       problems: this.#problems,
       resolve: (spec) => resolveDeployment(deployments, spec),

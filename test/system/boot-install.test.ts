@@ -8,52 +8,14 @@ import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { silent } from '../../src/base/progress.ts';
-import type { System } from '../../src/base/system.ts';
-import { linuxSystem } from '../../src/base/system-linux.ts';
 import { removerPath } from '../../src/boot/journal.ts';
 import type { BootState } from '../../src/boot/state.ts';
 import { sealDeployments } from '../../src/deployment/seal.ts';
 import { change, readState, snapshot } from '../support/boot-change.ts';
-import { standInInitramfs } from '../support/bootable-sysroot.ts';
+import { bootableTree, playedVerity } from '../support/bootable-tree.ts';
 import { describeSystem, oracle, runHost, SUITES } from '../support/oracle.ts';
-import { type OsTreeOptions, OstreeSysroot } from '../support/ostree-sysroot.ts';
+import { OstreeSysroot } from '../support/ostree-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
-import { simulateInodes } from '../support/simulated-inodes.ts';
-
-const RELEASE = '6.12.0';
-const MODULES = `usr/lib/modules/${RELEASE}`;
-
-/** A tree whose kernel can boot sealed, as far as its files say. */
-function bootableTree(version: string, initramfs: string, kernel = 'kernel'): OsTreeOptions {
-  const config = [
-    'EROFS_FS',
-    'EROFS_FS_XATTR',
-    'EROFS_FS_BACKED_BY_FILE',
-    'OVERLAY_FS',
-    'FS_VERITY',
-    'RD_GZIP',
-  ];
-  return {
-    version,
-    files: {
-      [`${MODULES}/vmlinuz`]: kernel,
-      [`${MODULES}/initramfs.img`]: standInInitramfs(),
-      [`${MODULES}/modules.builtin`]: 'kernel/fs/erofs/erofs.ko\nkernel/fs/overlayfs/overlay.ko\n',
-      [`${MODULES}/modules.dep`]: '',
-      [`${MODULES}/config`]: config.map((option) => `CONFIG_${option}=y\n`).join(''),
-      'usr/bin/mount': '#!/bin/sh\n',
-      'usr/bin/umount': '#!/bin/sh\n',
-      'usr/etc/sealtree/sealtree.conf': `[boot]\ninitramfs=${initramfs}\npolicy=enforce\n`,
-    },
-  };
-}
-
-/** Real files and inode flags, and a file system that can do fs-verity. */
-function playedVerity(): System {
-  const { system } = simulateInodes(linuxSystem, { verity: true });
-  const { isImmutable, setImmutable, fsync, fsyncDirectory, syncfs } = linuxSystem;
-  return { ...system, isImmutable, setImmutable, fsync, fsyncDirectory, syncfs };
-}
 
 for (const suite of SUITES) {
   for (const way of ['append', 'overlay'] as const) {

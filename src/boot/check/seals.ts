@@ -134,6 +134,8 @@ export function checkStaged(
       : value === undefined
         ? 'no seal pin'
         : 'a seal pin that is not of its image';
+  const install = bootCommand(sysroot.path, 'install');
+  const seal = sealCommand(sysroot.path, [staged.id]);
   const isLenient = options.policy === 'prefer' || options.unpinned === 'plain';
   return [
     {
@@ -142,7 +144,7 @@ export function checkStaged(
       where: staged.path,
       message: `staged with ${what}: it will ${isLenient ? 'boot plain' : 'refuse to boot'} next`,
       deployments: [staged.id],
-      remedy: [`ostree admin undeploy ${staged.index}`],
+      remedy: image.recorded === undefined ? [seal, install] : [install],
     },
   ];
 }

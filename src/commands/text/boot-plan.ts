@@ -138,6 +138,8 @@ function describeStep(step: BootStep, verb: BootPlan['verb'], state: BootState):
       };
     case 'edit':
       return describeEdit(step, verb, name);
+    case 'amend':
+      return describeAmend(step, verb);
     case 'menu':
       return {
         what: "Have the boot loader's menu generated again",
@@ -166,6 +168,16 @@ function describeStep(step: BootStep, verb: BootPlan['verb'], state: BootState):
     case 'forget':
       return { what: 'Remove what install wrote down', notes: step.paths.map(name) };
   }
+}
+
+function describeAmend({ path, initrds }: StepOf<'amend'>, verb: BootPlan['verb']): Description {
+  if (verb === 'remove')
+    return { what: 'Take the seal pin out of what ostree writes at shutdown', notes: [path] };
+  const what =
+    initrds.length === 0
+      ? 'Have ostree write the seal pin into the boot entry of the staged deployment'
+      : 'Have ostree write seal pin and mount script into the boot entry of the staged deployment';
+  return { what, notes: [`${path}, which it goes by at shutdown`] };
 }
 
 function describeEdit(
@@ -312,6 +324,13 @@ function stepJson(step: BootStep, sysrootPath: string): Record<string, unknown> 
         path: step.path,
         additionSha256: step.addition.sha256,
         additionBytes: step.addition.bytes.length,
+      };
+    case 'amend':
+      return {
+        kind: step.kind,
+        path: step.path,
+        deployment: step.deployment,
+        overlaySha256: step.initrds.map(({ sha256 }) => sha256),
       };
     case 'restore':
       return { kind: step.kind, path: step.path, original: step.original };

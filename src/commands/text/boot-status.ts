@@ -4,7 +4,7 @@ import { bootCommand } from '../../boot/check/context.ts';
 import type { EntryState, PinKind } from '../../boot/entries.ts';
 import { type BootOutlook, bootOutlook } from '../../boot/outlook.ts';
 import { findObstacles, installRefusals, wayOf } from '../../boot/refusals.ts';
-import type { BootState, BootTarget } from '../../boot/state.ts';
+import { type BootState, type BootTarget, bootTargets } from '../../boot/state.ts';
 import type { Setting } from '../../config/settings.ts';
 import { blsValue } from '../../formats/bls.ts';
 import { fieldLines, jsonBytes, type Style } from '../output.ts';
@@ -24,7 +24,7 @@ export function renderBootStatus(state: BootState, style: Style): string[] {
   const { targets, sysroot, problems, journal } = state;
   const lines: string[] = [];
   if (targets.length === 0) lines.push(`${sysroot.path} has no deployment that could be booted.`);
-  for (const target of targets) lines.push(...renderTarget(target, state, style));
+  for (const target of bootTargets(state)) lines.push(...renderTarget(target, state, style));
   lines.push('', ...fieldLines([...runningField(state, style), ...systemFields(state)]));
   const findings = [...sysroot.problems, ...problems];
   if (findings.length > 0) lines.push('', ...renderFindings(findings, style));
@@ -40,14 +40,15 @@ export function renderBootStatus(state: BootState, style: Style): string[] {
 
 function renderTarget(target: BootTarget, state: BootState, style: Style): string[] {
   const { deployment, entry } = target;
-  const { booted, pending, rollback, pinned } = deployment;
-  const marks = Object.entries({ booted, pending, rollback, pinned })
+  const { booted, staged, pending, rollback, pinned } = deployment;
+  const marks = Object.entries({ booted, staged, pending, rollback, pinned })
     .filter(([, is]) => is)
     .map(([name]) => name);
   const title = entry.entry === undefined ? undefined : blsValue(entry.entry, 'title');
   const fields: [string, string][] = [];
   if (title !== undefined) fields.push(['title', displayBytes(title)]);
-  fields.push(['entry', entry.name], ['seal pin', PINS[entry.pin]]);
+  fields.push(['entry', staged ? 'written by ostree at shutdown' : entry.name]);
+  fields.push(['seal pin', PINS[entry.pin]]);
   fields.push(['boots', outlookText(bootOutlook(target, state), style)]);
   return [
     `${booted ? '*' : ' '} ${deployment.index}  ${style.bold(deployment.id)}${marks.length === 0 ? '' : ` (${marks.join(', ')})`}`,
@@ -116,13 +117,13 @@ function settingText({ value, origin }: Setting<string>): string {
 
 /** What to do next, and why not if nothing can be done. */
 function renderNext(state: BootState, style: Style): string[] {
-  const { sysroot, installed, targets } = state;
+  const { sysroot, installed } = state;
   const refusals = installRefusals(state);
   if (refusals.length > 0) {
     const heading = installed === undefined ? 'What keeps it from booting sealed' : 'What is wrong';
     return [style.bold(heading), ...renderFindings(refusals, style)];
   }
-  const isSealed = targets.every(
+  const isSealed = bootTargets(state).every(
     (target) => findObstacles(target, state).length > 0 || bootOutlook(target, state).as === 'sealed',
   );
   const check = `  ${bootCommand(sysroot.path, 'check')}`;
@@ -154,13 +155,14 @@ function entryJson(entry: EntryState): Record<string, unknown> {
 
 /** For `--json`. */
 export function bootStatusJson(state: BootState): Record<string, unknown> {
-  const { sysroot, targets, loader, settings, storage, protection, installed, journal, running } = state;
+  const { sysroot, loader, settings, storage, protection, installed, journal, running } = state;
   return {
     sysroot: sysroot.path,
-    deployments: targets.map((target) => ({
+    deployments: bootTargets(state).map((target) => ({
       index: target.deployment.index,
       id: target.deployment.id,
       booted: target.deployment.booted,
+      staged: target.deployment.staged,
       entry: target.entry.path,
       sealPin: target.entry.pin,
       boots: bootOutlook(target, state),

@@ -99,7 +99,7 @@ class BootCheck {
     }
     yield* united(found);
     const { policy, unpinned, onRefusal } = wanted;
-    yield* checkMenus(loader, entries, policy, this.#menuRemedy());
+    yield* checkMenus(loader, entries, policy, this.#menuRemedy(), sysroot.path, this.#system);
     yield* checkPrefix(loader, entries, sysroot, this.#state.storage, this.#system);
     yield* this.#notInstalled();
     const sealing = targets.filter((target) => this.#scripts.has(target));

@@ -26,7 +26,7 @@ import type { InitramfsWay, Regenerate } from './loaders/loader.ts';
 import { type MenuEntry, ostreeLink } from './loaders/menu.ts';
 import { menuWithOptions } from './loaders/text-menus.ts';
 import { overlayLine, overlayPath, sumIn } from './overlays.ts';
-import { entryWithSealPin } from './pin.ts';
+import { entryWithSealPin, sealPinValues } from './pin.ts';
 import {
   findObstacles,
   installRefusals,
@@ -164,8 +164,10 @@ export function planInstall(state: BootState): BootPlan {
   };
   const pins = pinSteps(state, (target) => (desired.pinned.has(target) ? 'set' : 'keep'));
   const menu = menuSteps(state, afterEdits(pins));
-  // A menu that somebody else makes has no pins yet: a script that refuses entries without one has to wait.
-  const waitsFor = isUnpinnedRefused(state) ? menuBehind(state, afterEdits(pins)) : undefined;
+  // A menu that somebody else makes has no pins yet: a script that refuses entries without one has to wait. An overlay
+  // has not, since a menu gets it from the entry that has the pin.
+  const mustWait = isUnpinnedRefused(state) && way !== 'overlay';
+  const waitsFor = mustWait ? menuBehind(state, afterEdits(pins), hasOtherPin) : undefined;
   const scripts = waitsFor === undefined ? scriptSteps(state, desired, afterEdits(pins)) : [];
   const changes: BootStep[] = [
     ...verityFeature(state),
@@ -181,7 +183,7 @@ export function planInstall(state: BootState): BootPlan {
   const steps = [...record, ...changes, ...prune];
   return {
     ...common,
-    warnings: [...installWarnings(state), ...(waitsFor === undefined ? notActive(state, pins) : [])],
+    warnings: [...installWarnings(state), ...(waitsFor === undefined ? notActive(state, changes) : [])],
     steps,
     untouched: untouchedBy(state, pathsOf(steps)),
     waitsFor,
@@ -210,7 +212,7 @@ export function planRemove(state: BootState): BootPlan {
     ...common,
     steps,
     refusals,
-    warnings: [...warnings, ...notActive(state, pins)],
+    warnings: [...warnings, ...notActive(state, [...scripts, ...pins])],
     untouched: untouchedBy(state, pathsOf(steps)),
   };
 }
@@ -331,10 +333,11 @@ function menuSteps(state: BootState, edited: Edited): BootStep[] {
   const { loader } = state;
   const { regenerate } = loader;
   if (regenerate === undefined) return [];
-  const wanted = wantedOptions(state, edited);
-  const optionsOf = (entry: MenuEntry): ByteString => {
-    const link = ostreeLink(entry.options);
-    return (link === undefined ? undefined : wanted.get(link)) ?? entry.options;
+  const wanted = wantedEntries(state, edited);
+  const optionsOf = ({ options }: MenuEntry): ByteString => {
+    const link = ostreeLink(options);
+    const entry = link === undefined ? undefined : wanted.get(link);
+    return entry === undefined ? options : blsOptions(entry);
   };
   if (regenerate.kind === 'edit') {
     const { menu, output } = regenerate;
@@ -348,35 +351,54 @@ function menuSteps(state: BootState, edited: Edited): BootStep[] {
   return isBehind ? [{ kind: 'menu', regenerate }] : [];
 }
 
-/** The command line of each deployment by its `ostree=` link: what a menu is to have. */
-function wantedOptions(state: BootState, edited: Edited): Map<ByteString, ByteString> {
+/** The entry of each deployment by its `ostree=` link: what a menu is to have. */
+function wantedEntries(state: BootState, edited: Edited): Map<ByteString, BlsEntry> {
   return new Map(
-    state.targets.flatMap(({ entry }): [ByteString, ByteString][] => {
+    state.targets.flatMap(({ entry }): [ByteString, BlsEntry][] => {
       const content = contentOf(entry, edited);
       const options = content === undefined ? undefined : blsOptions(content);
       const link = options === undefined ? undefined : ostreeLink(options);
-      return link === undefined || options === undefined ? [] : [[link, options]];
+      return link === undefined || content === undefined ? [] : [[link, content]];
     }),
   );
 }
 
-/** The menu that says something else than the entries will, and that sealtree does not write; undefined without one. */
-function menuBehind(state: BootState, edited: Edited): MenuByHand | undefined {
+/** The menu that has something else than the entries will, and that sealtree does not write; undefined without one. */
+function menuBehind(
+  state: BootState,
+  edited: Edited,
+  isOther: (menu: MenuEntry, entry: BlsEntry) => boolean,
+): MenuByHand | undefined {
   const { regenerate, menus, command } = state.loader;
   if (regenerate !== undefined) return undefined;
-  const wanted = wantedOptions(state, edited);
+  const wanted = wantedEntries(state, edited);
   const behind = menus.find(({ entries }) =>
-    entries.some(({ options }) => {
-      const link = ostreeLink(options);
-      const want = link === undefined ? undefined : wanted.get(link);
-      return want !== undefined && want !== options;
+    entries.some((one) => {
+      const link = ostreeLink(one.options);
+      const entry = link === undefined ? undefined : wanted.get(link);
+      return entry !== undefined && isOther(one, entry);
     }),
   );
   return behind === undefined ? undefined : { path: behind.path, command };
 }
 
-function notActive(state: BootState, pins: readonly BootStep[]): Finding[] {
-  const menu = menuBehind(state, afterEdits(pins));
+const hasOtherPin = ({ options }: MenuEntry, entry: BlsEntry): boolean =>
+  !isDeepStrictEqual(sealPinValues(options), sealPinValues(blsOptions(entry)));
+
+const hasOtherOverlays = ({ initrds }: MenuEntry, entry: BlsEntry): boolean =>
+  !isDeepStrictEqual(overlaysIn(initrds), overlaysIn(blsValues(entry, 'initrd')));
+
+const overlaysIn = (initrds: readonly ByteString[]): string[] =>
+  initrds.flatMap((initrd) => sumIn(basename(bytesToText(initrd))) ?? []);
+
+/** @param changes all that is done to the entries */
+function notActive(state: BootState, changes: readonly BootStep[]): Finding[] {
+  const { initrds } = state.loader;
+  const menu = menuBehind(
+    state,
+    afterEdits(changes),
+    (one, entry) => hasOtherPin(one, entry) || (initrds === 'all' && hasOtherOverlays(one, entry)),
+  );
   if (menu === undefined) return [];
   const message =
     'the boot loader reads this, and nothing that sealtree may run makes it follow the boot entries';

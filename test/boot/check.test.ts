@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  copyFileSync,
   globSync,
   lstatSync,
   mkdirSync,
@@ -587,6 +588,65 @@ describe('boot check of a generated menu', () => {
     });
     assert.deepEqual(summary(findings), ['error initramfs-without-script']);
   });
+});
+
+describe('boot check of copies of the entries', () => {
+  const inEfi = (path: string, { path: sysroot }: BootableSysroot): string =>
+    path.replace(join(sysroot, 'boot'), join(sysroot, 'efi'));
+
+  /** systemd-boot, with copies of all that it reads. */
+  const addSystemdBoot = (sysroot: BootableSysroot): void => {
+    const { path, entries, kernels, initrds } = sysroot;
+    const program = join(path, 'efi/EFI/systemd/systemd-bootx64.efi');
+    mkdirSync(dirname(program), { recursive: true });
+    writeFileSync(program, 'MZ');
+    const copies = entries.map(
+      (entry) => [entry, join(path, 'efi/loader/entries', basename(entry))] as const,
+    );
+    for (const [from, to] of [
+      ...copies,
+      ...[...kernels, ...initrds].map((one) => [one, inEfi(one, sysroot)]),
+    ]) {
+      mkdirSync(dirname(to as string), { recursive: true });
+      copyFileSync(from as string, to as string);
+    }
+  };
+
+  const COPIES: Readonly<
+    Record<string, readonly [change: (sysroot: BootableSysroot) => void, want: readonly string[]]>
+  > = {
+    'that are right': [() => {}, []],
+    'without the initramfs': [
+      (sysroot) => rmSync(inEfi(sysroot.initrds[0], sysroot)),
+      ['error menu-file', 'error menu-file'],
+    ],
+    'with the initramfs of before the install': [
+      (sysroot) => replace(inEfi(sysroot.initrds[1], sysroot), standInInitramfs()),
+      ['error menu-file'],
+    ],
+    'with another kernel': [
+      (sysroot) => replace(inEfi(sysroot.kernels[1], sysroot), standInKernel(7)),
+      ['error menu-file'],
+    ],
+    'without the seal pin': [
+      ({ path }) =>
+        edit(join(path, 'efi/loader/entries/ostree-3.conf'), (text) =>
+          text.replace(/ sealtree\.pin=\S+/, ''),
+        ),
+      ['error menu-pin'],
+    ],
+  };
+  for (const [name, [change, want]] of Object.entries(COPIES))
+    it(name, async () => {
+      using work = new Sandbox();
+      const sysroot = await installed(work, 'enforce');
+      addSystemdBoot(sysroot);
+      change(sysroot);
+      const findings = await findingsOf(await readState(sysroot, 'policy=enforce\n'), sysroot.system);
+      assert.deepEqual(summary(findings), [...want, 'warning entries-copied'], JSON.stringify(findings));
+      // No command of ours brings them up to date.
+      for (const { remedy = [] } of findings) assert.deepEqual(remedy, []);
+    });
 });
 
 describe('boot check of what is around the entries', () => {

@@ -345,6 +345,44 @@ describe('a menu that the loader reads instead of the entries', () => {
       plan.warnings.some(({ code, remedy }) => code === 'menu-behind' && remedy?.[0]?.includes('mkconfig')),
     );
   });
+
+  it('is not waited for by an overlay, which comes with the pin, and is behind until it has both', async () => {
+    const sysroot = await makeSealedSysroot(work, 'copies', { initramfs: 'overlay', policy: 'enforce' });
+    const withCopies = (state: BootState, keep: (initrd: string) => boolean): BootState => {
+      const { loader } = withMenu(state, undefined);
+      const entries = state.entries.map((entry) => ({
+        title: 'x' as never,
+        kernel: entry.linux,
+        initrds: entry.initrds.filter(keep),
+        options: entry.options,
+        optionsLine: 0,
+      }));
+      const menus = loader.menus.map((menu) => ({ ...menu, format: 'bls' as const, entries }));
+      const ways = ['overlay', 'append', 'module'] as const;
+      return {
+        ...state,
+        loader: { ...loader, name: 'systemd-boot', readsEntries: 'bls', initrds: 'all', ways, menus },
+      };
+    };
+    const isBehind = (state: BootState): boolean => {
+      const { waitsFor, warnings } = planInstall(state);
+      assert.equal(waitsFor, undefined);
+      return warnings.some(({ code }) => code === 'menu-behind');
+    };
+    const before = withCopies(await readState(sysroot, sysroot.system), () => true);
+    assert(planInstall(before).steps.some(({ kind }) => kind === 'overlay'));
+    assert(isBehind(before));
+    const done = await change(sysroot, 'install', sysroot.system, {
+      adapt: (one) => ({ ...one, loader: before.loader }),
+    });
+    assert.equal(done.outcome, 'done');
+    const after = await readState(sysroot, sysroot.system);
+    assert(isBehind(withCopies(after, (initrd) => !initrd.includes('initramfs-overlays'))));
+    assert(!isBehind(withCopies(after, () => true)));
+    // Nor does remove say that all is done while the copies have what it took away.
+    const { warnings } = planRemove(withCopies(after, () => true));
+    assert(warnings.some(({ code }) => code === 'menu-behind'));
+  });
 });
 
 describe('prepare-root.conf', () => {

@@ -7,27 +7,78 @@ import { type ByteString, bytesToText, displayBytes } from '../../base/bytes.ts'
 import { shellWord } from '../../base/shell.ts';
 import type { SystemReads } from '../../base/system.ts';
 import type { BootPolicy } from '../../config/settings.ts';
+import { readIfExists } from '../../deployment/read-if-exists.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
 import type { Finding, Severity } from '../../image/findings.ts';
 import type { EntryState } from '../entries.ts';
+import { attempt, loaderProblem } from '../loaders/candidate.ts';
 import type { LoaderState } from '../loaders/loader.ts';
 import { type Menu, type MenuEntry, ostreeLink } from '../loaders/menu.ts';
 import { sealPinValues, withSealPin } from '../pin.ts';
 import type { StorageState } from '../storage.ts';
+import { bootFilePath } from './boot-files.ts';
 import { unsealed } from './context.ts';
 
-/** Compares every menu with the entries of ostree. */
+/**
+ * Compares every menu with the entries of ostree.
+ * @param command makes the menu anew; copies of the entries have no such command
+ */
 export function checkMenus(
   loader: LoaderState,
   entries: readonly EntryState[],
   policy: BootPolicy,
-  remedy: readonly string[],
+  command: readonly string[],
+  sysrootPath: string,
+  system: SystemReads,
 ): Finding[] {
   const ours = entries.filter(({ owner, deployment }) => owner === 'ostree' && deployment !== undefined);
-  return loader.menus.flatMap((menu) => [
-    ...ours.flatMap((entry, i) => checkEntry(entry, i === 0, menu, loader, policy, remedy)),
-    ...staleEntries(menu, ours, remedy),
-  ]);
+  return loader.menus.flatMap((menu) => {
+    const remedy = menu.format === 'bls' ? [] : command;
+    return [
+      ...ours.flatMap((entry, i) => checkEntry(entry, i === 0, menu, loader, policy, remedy)),
+      ...staleEntries(menu, ours, remedy),
+      ...(menu.format === 'bls'
+        ? ours.flatMap((entry) => checkCopies(entry, menu, sysrootPath, system))
+        : []),
+    ];
+  });
+}
+
+/** What a copied entry names lies on the loader's partition, and is to be what /boot has. */
+function checkCopies(entry: EntryState, menu: Menu, sysrootPath: string, system: SystemReads): Finding[] {
+  // Of PARTITION/loader/entries.
+  const partition = dirname(dirname(menu.path));
+  const copy = menu.entries.find(({ options }) => ostreeLink(options) === ostreeLink(entry.options));
+  const originals = [entry.linux, ...entry.initrds];
+  return [copy?.kernel, ...(copy?.initrds ?? [])].flatMap((path): Finding[] => {
+    if (path === undefined) return [];
+    const original = originals.find((one) => sameFile(one, path));
+    const files = [
+      join(partition, bytesToText(path)),
+      original && bootFilePath(sysrootPath, original),
+    ] as const;
+    return compareFiles(...files, system).map((finding) => ({
+      ...finding,
+      message: `${entry.name}: ${finding.message}`,
+      deployments: [entry.deployment?.id ?? ''],
+    }));
+  });
+}
+
+/** @param original without one, or where it is missing, something else speaks */
+function compareFiles(path: string, original: string | undefined, system: SystemReads): Finding[] {
+  const findings: Finding[] = [];
+  const read = (file: string) => attempt(file, findings, () => ({ bytes: readIfExists(file, system) }));
+  const copy = read(path);
+  const own = original === undefined ? undefined : read(original);
+  if (copy === undefined) return findings;
+  if (copy.bytes === undefined)
+    findings.push(loaderProblem('error', 'menu-file', path, 'the menu loads this, and it is not there'));
+  else if (own?.bytes?.equals(copy.bytes) === false)
+    findings.push(
+      loaderProblem('error', 'menu-file', path, `the menu loads this, and it is not ${original}`),
+    );
+  return findings;
 }
 
 function checkEntry(

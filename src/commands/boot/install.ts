@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ExitCode, UsageError } from '../../base/errors.ts';
 import { type Change, type ChangeVerb, changeBoot } from '../../boot/change.ts';
 import { bootCommand } from '../../boot/check/context.ts';
-import type { BootPlan } from '../../boot/plan.ts';
+import type { BootPlan, MenuByHand } from '../../boot/plan.ts';
 import { stepTitle } from '../../boot/step-title.ts';
 import { ensureWritable } from '../../deployment/writable.ts';
 import type { Context } from '../context.ts';
@@ -109,16 +109,24 @@ function report(
   return isFailed ? ExitCode.failed : ExitCode.ok;
 }
 
-function ending({ verb, waitsFor }: BootPlan, sysrootPath: string): string[] {
-  if (verb === 'remove') return ['Done: every deployment boots plain from now on, as ostree left it.'];
+function ending({ verb, waitsFor, warnings }: BootPlan, sysrootPath: string): string[] {
+  const check = `  ${bootCommand(sysrootPath, 'check')}`;
   if (waitsFor !== undefined)
     return [
       'Done so far. The mount script follows once the boot menu has the seal pins:',
-      `  ${waitsFor.command ?? `(bring ${waitsFor.path} up to date)`}`,
+      bringUpToDate(waitsFor),
       `  ${bootCommand(sysrootPath, 'install')}`,
     ];
-  return [
-    'Done: from the next boot on, what was sealed is what boots. To try it without a reboot:',
-    `  ${bootCommand(sysrootPath, 'check')}`,
-  ];
+  const behind = warnings.find(({ code }) => code === 'menu-behind');
+  const menu = behind && bringUpToDate({ path: behind.where, command: behind.remedy?.[0] });
+  if (verb === 'remove')
+    return menu === undefined
+      ? ['Done: every deployment boots plain from now on, as ostree left it.']
+      : ['Done. Every deployment boots plain, as ostree left it, once the boot menu follows:', menu];
+  return menu === undefined
+    ? ['Done: from the next boot on, what was sealed is what boots. To try it without a reboot:', check]
+    : ['Done. What was sealed is what boots once the boot menu follows:', menu, check];
 }
+
+const bringUpToDate = ({ path, command }: MenuByHand): string =>
+  `  ${command ?? `(bring ${path} up to date)`}`;

@@ -171,7 +171,7 @@ complete -c sealtree -n '__fish_seen_subcommand_from config; and __fish_seen_sub
 
 complete -c sealtree -n '__fish_use_subcommand' -a ui -d 'Open the interface'
 
-complete -c sealtree -n '__fish_use_subcommand' -a hook -d 'Seal what is new, quietly; for units and package hooks'
+complete -c sealtree -n '__fish_use_subcommand' -a hook -d 'Seal what is new and keep the boot up to date with it, quietly; for units and package hooks'
 complete -c sealtree -n '__fish_seen_subcommand_from hook' -l sysroot -r -F -d 'the system to seal (default: $OSTREE_SYSROOT or /)'
 complete -c sealtree -n '__fish_seen_subcommand_from hook' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 120)'
 

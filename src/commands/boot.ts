@@ -24,7 +24,7 @@ export const command: CommandModule = {
   details: [
     'A seal pin in each boot entry names the one image that its deployment may be booted from. A small script in the initramfs has the kernel compare the image with it, mounts the image over the objects with verity=require and makes that the root: what differs is refused when it is read.',
     'install puts pins and script there. It first finds out whether that can work with this kernel, file system, boot loader and initramfs, and refuses where it cannot. It shows the plan and asks; the system boots before and after each step, and a run that was cut off is gone on with by running it again. Nothing is done twice: install on a system that has it does nothing. remove takes all of it back but fs-verity, which stays on what has it.',
-    'After ostree has deployed something new, its entry has the seal pin of the deployment before: sealtree seal, then boot install puts that right.',
+    'After ostree has deployed something new, its entry has the seal pin of the deployment before: sealtree hook deploy, or seal and then boot install, puts that right.',
     'Each change is kept in a history of its own, as long as git is installed: what was there before it and after it, who made it, when and why. rollback goes back to an entry by doing what install or remove would do, with the settings of then: old files are never put back, since their links lead elsewhere now. It says what it cannot bring back. Kernel arguments may hold secrets, so only root can read the history.',
     'preview and status exit with 0 where install would work and where it has; preview with 2 where it would be refused. check exits with 2 when a boot would fail or would not be what the policy asks for.',
   ],

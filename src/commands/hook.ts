@@ -1,11 +1,13 @@
 /**
- * `sealtree hook EVENT`: what units and package hooks call. Seals what is new and is silent when nothing is; in
- * that case it must cost next to nothing, so neither the option parser nor the kernel's calls are loaded before
- * it is clear that there is work.
+ * `sealtree hook EVENT`: what units and package hooks call. Seals what is new, and where `boot install` was run brings
+ * the boot up to date with it; is silent when nothing is new. In that case it must cost next to nothing, so neither the
+ * option parser nor the kernel's calls are loaded before it is clear that there is work.
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ExitCode, errnoOf, UsageError } from '../base/errors.ts';
 import type { System } from '../base/system.ts';
+import { installedPath } from '../boot/journal.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { readImageState } from '../deployment/image-state.ts';
 import { readSysroot, type Sysroot } from '../deployment/sysroot.ts';
@@ -21,9 +23,9 @@ const DEFAULT_TIMEOUT_MS = 120_000;
 
 export const command: RawCommand = {
   name: 'hook',
-  summary: 'Seal what is new, quietly; for units and package hooks',
+  summary: 'Seal what is new and keep the boot up to date with it, quietly; for units and package hooks',
   details: [
-    'Seals every deployment that is not sealed yet and prints a line for each; silent, and done at once, where there is nothing to do or no ostree system. Where there is something to do, objects of sealed deployments that lost their fs-verity get it back as well. EVENT is a word of your choice, such as boot or deploy: it begins each line and changes nothing else. Unlocked deployments are left as they are. What is wrong with the sysroot itself is a warning each time and leaves the exit code to the seals. Called from inside ostree it does not wait for a lock that its own caller holds, and exits with 75 instead.',
+    'Seals every deployment that is not sealed yet and prints a line for each; silent, and done at once, where there is nothing to do or no ostree system. On a system that boot install was run on, it then does what boot install does: the new boot entry gets its seal pin and the mount script, or, where the deployment is staged, what ostree makes the entry of at shutdown. Where there is something to do, objects of sealed deployments that lost their fs-verity get it back as well. EVENT is a word of your choice, such as boot or deploy: it begins each line and changes nothing else. Unlocked deployments are left as they are. What is wrong with the sysroot itself is a warning each time and leaves the exit code to the seals. Called from inside ostree it does not wait for a lock that its own caller holds, and exits with 75 instead.',
   ],
   examples: [
     ['hook boot', 'in a unit that runs after each boot'],
@@ -46,12 +48,22 @@ export const command: RawCommand = {
     const { event, sysrootPath, timeoutMs } = parse(args, surroundings);
     const { system } = surroundings;
     if (system.lstatIfExists(`${sysrootPath}/ostree/deploy`) === undefined) return ExitCode.ok;
-    const sysroot = readSysroot(sysrootPath, system);
-    const broken = sysroot.problems.filter(({ severity }) => severity === 'error');
+    const first = readSysroot(sysrootPath, system);
+    const broken = first.problems.filter(({ severity }) => severity === 'error');
     for (const { where, message } of broken)
       await say(surroundings, 'warning', `${event}: ${where}: ${message}`);
-    if (!isSomethingToDo(sysroot, system)) return ExitCode.ok;
-    return await sealNew(event, sysrootPath, timeoutMs, surroundings);
+    let sysroot = first;
+    for (let turn = 1; ; turn++) {
+      const before = deployed(sysroot);
+      const sealed = isSomethingToSeal(sysroot, system)
+        ? await sealNew(event, sysrootPath, timeoutMs, surroundings)
+        : ExitCode.ok;
+      const updated = await updateBoot(event, sysrootPath, timeoutMs, surroundings);
+      if (sealed !== ExitCode.ok || updated !== ExitCode.ok) return sealed || updated;
+      // Whoever deploys does not wait for us, and nobody tells a unit that runs of what was deployed meanwhile.
+      sysroot = readSysroot(sysrootPath, system);
+      if (turn === MAX_TURNS || deployed(sysroot) === before) return ExitCode.ok;
+    }
   },
 };
 
@@ -93,7 +105,7 @@ const sealable = ({ deployments }: Sysroot): Deployment[] =>
   deployments.filter(({ unlocked }) => unlocked === undefined);
 
 /** Whether sealing would change anything, as far as stat can tell. */
-function isSomethingToDo(sysroot: Sysroot, system: System): boolean {
+function isSomethingToSeal(sysroot: Sysroot, system: System): boolean {
   return sealable(sysroot).some(
     (deployment) => readImageState(deployment, sysroot.repositoryPath, system).kind !== 'sealed',
   );
@@ -137,11 +149,64 @@ async function sealNew(
   return failureOf(results)?.exitCode ?? ExitCode.ok;
 }
 
+/**
+ * Does what `boot install` does, where it was run before and is behind. What cannot be sealed is said to be left as it
+ * is, with every deployment anew.
+ * @returns the exit code
+ */
+async function updateBoot(
+  event: string,
+  sysrootPath: string,
+  timeoutMs: number,
+  surroundings: Surroundings,
+): Promise<number> {
+  const { system } = surroundings;
+  const sysroot = readSysroot(sysrootPath, system);
+  if (system.lstatIfExists(installedPath(sysroot.repositoryPath)) === undefined) return ExitCode.ok;
+  const { isBootCurrent } = await import('../boot/keep/current.ts');
+  if (isBootCurrent(sysroot, system)) return ExitCode.ok;
+  const [{ ensureWritable }, { changeBoot }, { Progress }] = await Promise.all([
+    import('../deployment/writable.ts'),
+    import('../boot/change.ts'),
+    import('../base/progress.ts'),
+  ]);
+  await ensureWritable([sysrootPath], system, [join(sysrootPath, 'boot')]);
+  const { outcome, plan } = await changeBoot(
+    'install',
+    sysrootPath,
+    {
+      lockTimeoutMs: runsInsideOstree() ? 0 : timeoutMs,
+      cause: `hook ${event}`,
+      progress: new Progress({ signal: surroundings.signal }),
+    },
+    system,
+  );
+  for (const { where, message } of plan.refusals)
+    await say(surroundings, 'error', `${event}: ${where}: ${message}`);
+  for (const { where, message } of plan.warnings)
+    await say(surroundings, 'warning', `${event}: ${where}: ${message}`);
+  if (outcome === 'refused') return ExitCode.failed;
+  if (outcome === 'done') await say(surroundings, 'info', `${event}: the boot is up to date`);
+  if (plan.waitsFor === undefined) return ExitCode.ok;
+  const { command, path } = plan.waitsFor;
+  await say(
+    surroundings,
+    'error',
+    `${event}: ${path}: has to be brought up to date: ${command ?? 'by hand'}`,
+  );
+  return ExitCode.failed;
+}
+
 /** A line to stderr; what that takes is loaded with the first. */
 async function say(surroundings: Surroundings, level: Level, message: string): Promise<void> {
   const context = await import('./context.ts');
   context.say(surroundings, { quiet: false, verbose: false, color: 'auto' }, level, message);
 }
+
+/** So many deployments in a row are taken up by one run. */
+const MAX_TURNS = 5;
+
+const deployed = ({ deployments }: Sysroot): string => deployments.map(({ id }) => id).join(' ');
 
 const OSTREE_PROGRAMS: readonly string[] = ['ostree', 'rpm-ostree', 'rpm-ostreed', 'bootc'];
 

@@ -78,9 +78,8 @@ export function splitAddition(bytes: Uint8Array, where: string): ExtendedInitram
  * @throws FormatError when the lengths in the mark do not fit the file
  */
 export function readEndMark(file: Buffer, where: string): ExtendedInitramfs | undefined {
-  const markStart = file.length - MARK_SIZE;
-  if (markStart < 0 || !file.subarray(markStart, markStart + MARK_HEADER.length).equals(MARK_HEADER))
-    return undefined;
+  const markStart = file.length - END_MARK_SIZE;
+  if (markStart < 0 || !startsEndMark(file.subarray(markStart))) return undefined;
   const text = file.toString('latin1', markStart + HEADER_SIZE, file.indexOf(0, markStart + HEADER_SIZE));
   const [, original = '', addition = '', originalSha256 = ''] = MARK.exec(text) ?? [];
   const originalEnd = Number(original);
@@ -116,7 +115,13 @@ const HEADER_SIZE = HEADER.length;
 
 const ADDITION_HEADER = Buffer.concat([HEADER, Buffer.from(`${ADDITION_NAME}\0`, 'latin1')]);
 const MARK_HEADER = Buffer.concat([HEADER, Buffer.from(MARK_NAME, 'latin1')]);
-const MARK_SIZE = endMark(0, 0, '0'.repeat(64)).length;
+
+/** Bytes at the end of every extended initramfs. */
+export const END_MARK_SIZE = endMark(0, 0, '0'.repeat(64)).length;
+
+/** Whether the last {@link END_MARK_SIZE} bytes of a file are an end mark by their beginning. */
+export const startsEndMark = (end: Buffer): boolean =>
+  end.subarray(0, MARK_HEADER.length).equals(MARK_HEADER);
 
 /** What is packed is mostly programs: with a higher level it takes twice as long and is a thousandth smaller. */
 function gzip(bytes: Uint8Array, name: string, level = 6): Buffer {

@@ -10,6 +10,7 @@ import { OperationError } from '../base/errors.ts';
 const PAYLOAD = {
   'seal-root': 'boot/seal-root',
   'sealtree-root.service': 'boot/sealtree-root.service',
+  'sealtree-prepare.service': 'boot/sealtree-prepare.service',
   remove: 'boot/remove',
   'dracut/module-setup.sh': 'dracut/50sealtree/module-setup.sh',
   'dracut/50-sealtree.conf': 'dracut/50-sealtree.conf',

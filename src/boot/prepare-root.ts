@@ -1,6 +1,7 @@
 /**
- * Whether ostree is told to mount a composefs image by itself (ostree-prepare-root(1)): then that is what mounts the
- * root, and a second mount of the same kind over it would only be in the way.
+ * The settings of ostree-prepare-root(1), which mounts composefs images by itself where it was built with composefs and
+ * is told to. Then that is what mounts the root, and sealtree only has it mount the image that is pinned: a second mount
+ * of the same kind over it would only be in the way.
  */
 import { join } from 'node:path';
 import type { ByteString } from '../base/bytes.ts';
@@ -9,6 +10,9 @@ import type { Deployment } from '../deployment/deployment.ts';
 import { readIfExists } from '../deployment/read-if-exists.ts';
 import { parseKarg, splitKargs } from '../formats/kargs.ts';
 import { Keyfile } from '../formats/keyfile.ts';
+
+/** The file, below /etc or /usr/lib: in the initramfs at boot, in the tree when ostree deploys it. */
+export const PREPARE_ROOT_CONF = 'ostree/prepare-root.conf';
 
 const KARG = 'ostree.prepare-root.composefs';
 
@@ -31,7 +35,7 @@ export function composefsOfOstree(
   if (karg !== undefined)
     return NO.includes(karg.value ?? '') ? undefined : `the boot entry has ${KARG}=${karg.value ?? ''}`;
   for (const folder of ['etc', 'usr/lib']) {
-    const path = join(deployment.path, folder, 'ostree/prepare-root.conf');
+    const path = join(deployment.path, folder, PREPARE_ROOT_CONF);
     const bytes = readIfExists(path, system);
     if (bytes === undefined) continue;
     const value = Keyfile.parse(bytes, path).getRaw('composefs', 'enabled')?.trim();
@@ -39,4 +43,27 @@ export function composefsOfOstree(
     return `${path} has composefs.enabled = ${value}`;
   }
   return undefined;
+}
+
+/**
+ * The settings with which it mounts the image and has the kernel check all that is read of it; all else as it was.
+ * @param existing the file that it would read; undefined where there is none
+ * @param sysrootReadOnly `sysroot.readonly` of the repository's configuration, which it goes by as long as it mounts no
+ *   image; undefined where that is not known
+ * @throws FormatError for a file that is no keyfile
+ */
+export function mountingPrepareRootConf(
+  existing: Uint8Array | undefined,
+  where: string,
+  sysrootReadOnly: boolean | undefined,
+): Buffer {
+  const file = Keyfile.parse(existing ?? '', where);
+  const enabled = file.getRaw('composefs', 'enabled')?.trim();
+  // That one checks the image as `verity` does, and its signature besides.
+  if (enabled !== 'signed') file.setString('composefs', 'enabled', 'verity');
+  // With composefs it is on unless something is said (otcore-prepare-root.c).
+  const wasByRepository = enabled === undefined || enabled === 'maybe' || NO.includes(enabled);
+  if (wasByRepository && sysrootReadOnly !== undefined && !file.has('sysroot', 'readonly'))
+    file.setBoolean('sysroot', 'readonly', sysrootReadOnly);
+  return file.toBytes();
 }

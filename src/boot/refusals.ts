@@ -32,7 +32,7 @@ export function findObstacles(target: BootTarget, state: BootState): Finding[] {
   return [
     ...unsealedObstacles(target, state),
     ...kernelObstacles(target),
-    ...composefsObstacles(target),
+    ...composefsObstacles(target, state),
     ...libraryObstacles(target),
     ...initramfsObstacles(target, state),
   ];
@@ -105,11 +105,13 @@ function kernelObstacles(target: BootTarget): Finding[] {
   ];
 }
 
-function composefsObstacles(target: BootTarget): Finding[] {
-  const { composefs, deployment } = target;
-  if (composefs === undefined) return [];
-  const message = `${composefs}: ostree mounts the image by itself, which sealtree does not take over`;
-  return [obstacle(target, 'composefs-by-ostree', deployment.path, message)];
+/** One that was built with composefs mounts the image by itself; any other one ends the boot. */
+function composefsObstacles(target: BootTarget, { initramfs }: BootState): Finding[] {
+  const { composefs, deployment, initramfsPath } = target;
+  const facts = initramfs.find(({ path }) => path === initramfsPath)?.facts;
+  if (composefs === undefined || facts?.prepareRoot !== 'plain') return [];
+  const message = `${composefs}: the ostree-prepare-root of its initramfs was built without composefs, and boots nothing then`;
+  return [obstacle(target, 'composefs-unsupported', deployment.path, message)];
 }
 
 function libraryObstacles(target: BootTarget): Finding[] {

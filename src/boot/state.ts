@@ -13,6 +13,7 @@ import type { Deployment } from '../deployment/deployment.ts';
 import { type ImageState, readImageState } from '../deployment/image-state.ts';
 import { readIfExists } from '../deployment/read-if-exists.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
+import { Keyfile } from '../formats/keyfile.ts';
 import type { Finding } from '../image/findings.ts';
 import { Repository, type RepositoryMode } from '../repository/repository.ts';
 import { bootFilePath } from './check/boot-files.ts';
@@ -325,11 +326,18 @@ class StateReader {
             sharing.map(({ deployment }) => deployment.path),
             this.#system,
           ),
+          sysrootReadOnly: this.#isSysrootReadOnly(),
         },
         this.#system,
       );
       return { sha256: sha256(bytes), bytes, lacks };
     });
+  }
+
+  /** What ostree-prepare-root goes by where its own settings say nothing. */
+  #isSysrootReadOnly(): boolean {
+    const path = join(this.#sysroot.repositoryPath, 'config');
+    return Keyfile.parse(this.#system.readFile(path), path).getBoolean('sysroot', 'readonly') ?? false;
   }
 
   #attempt<T>(code: string, read: () => T | undefined): T | undefined {

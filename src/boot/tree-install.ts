@@ -11,9 +11,11 @@ import type { System, SystemReads } from '../base/system.ts';
 import { readIfExists } from '../deployment/read-if-exists.ts';
 import type { Finding } from '../image/findings.ts';
 import { temporaryName } from '../image/store.ts';
+import { prepareRootKind } from './initramfs/facts.ts';
 import { firstFiles } from './initramfs/first-files.ts';
 import { type InitramfsSettings, renderSettings } from './initramfs-settings.ts';
 import { type PayloadName, payloadFile } from './payload.ts';
+import { mountingPrepareRootConf, PREPARE_ROOT_CONF } from './prepare-root.ts';
 import { findLeftovers, removeLeftovers, removeQuietly, renameDurably } from './replace.ts';
 import { sealTemplate } from './template.ts';
 
@@ -70,6 +72,7 @@ export function planTreeInstall(tree: string, settings: InitramfsSettings, syste
     { path: `${FILES}/first-files`, mode: 0o644, after: linesOf(first) },
     { path: `${FILES}/seal-root`, mode: 0o755, after: payloadFile('seal-root') },
     { path: `${FILES}/sealtree-root.service`, mode: 0o644, after: payloadFile('sealtree-root.service') },
+    ...prepareRootFiles(tree, system),
     ...GENERATOR_FILES.map(([path, mode, name]) => ({ path, mode, after: payloadFile(name) })),
   ];
   const changes: TreeFile[] = [];
@@ -86,6 +89,26 @@ export function planTreeInstall(tree: string, settings: InitramfsSettings, syste
     else changes.push({ ...file, before });
   }
   return { tree, changes, unchanged, warnings: warnings(tree, first.length > 0, system) };
+}
+
+/** What makes an ostree-prepare-root that mounts images by itself mount the one that is pinned. */
+function prepareRootFiles(tree: string, system: SystemReads): Omit<TreeFile, 'before'>[] {
+  const program = 'usr/lib/ostree/ostree-prepare-root' as ByteString;
+  const content = readIfExists(join(tree, program), system);
+  if (content === undefined || prepareRootKind({ name: program, content }) === 'plain') return [];
+  const confs = ['etc', 'usr/etc', 'usr/lib'].map((folder) => join(tree, folder, PREPARE_ROOT_CONF));
+  const where = confs.find((path) => system.lstatIfExists(path) !== undefined);
+  const existing = where === undefined ? undefined : readIfExists(where, system);
+  // What the repository's configuration will say is not known here.
+  const conf = mountingPrepareRootConf(existing, where ?? PREPARE_ROOT_CONF, undefined);
+  return [
+    { path: `${FILES}/prepare-root.conf`, mode: 0o644, after: conf },
+    {
+      path: `${FILES}/sealtree-prepare.service`,
+      mode: 0o644,
+      after: payloadFile('sealtree-prepare.service'),
+    },
+  ];
 }
 
 /** Carries a plan out. Stopped at any point, it is carried on by planning and doing it again. @throws IoError */

@@ -139,6 +139,15 @@ describe('facts of an initramfs', () => {
     const prepareRoot = makeElf({ interpreter: LOADER, needed: ['libcomposefs.so.1'] });
     const facts = await factsOf(archiveOf({ ...DRACUT, 'usr/lib/ostree/ostree-prepare-root': prepareRoot }));
     assert.equal(facts.prepareRoot, 'composefs');
+    assert.equal(facts.prepareRootConf, undefined);
+  });
+
+  it('tell the settings that ostree-prepare-root reads: those in /etc before those in /usr', async () => {
+    const usr = { ...DRACUT, 'usr/lib/ostree/prepare-root.conf': '[sysroot]\nreadonly=true\n' };
+    assert.equal((await factsOf(archiveOf(usr))).prepareRootConf?.toString(), '[sysroot]\nreadonly=true\n');
+    const etc = { 'etc/ostree/prepare-root.conf': '[etc]\ntransient=true\n' };
+    const facts = await factsOf(archiveOf(usr), archiveOf(etc));
+    assert.equal(facts.prepareRootConf?.toString(), '[etc]\ntransient=true\n');
   });
 
   it('take what looks like a damaged program for none of those they know', async () => {
@@ -282,6 +291,50 @@ describe('the addition', () => {
     assert.equal(textOf('modules/LOAD'), 'libcrc32c.ko.xz\nerofs.ko.xz\noverlay.ko.xz\nloop.ko.xz\n');
     assert.equal(textOf('kernel'), `${RELEASE}\n`);
     assert.equal(textOf('modules/erofs.ko.xz'), 'erofs');
+  });
+
+  const COMPOSEFS = makeElf({ interpreter: LOADER, needed: ['libgio-2.0.so.0', 'libcomposefs.so.1'] });
+
+  it('has an ostree-prepare-root that mounts images by itself mount the pinned one', async () => {
+    using work = new Sandbox();
+    const facts = await factsOf(
+      archiveOf({
+        ...DRACUT,
+        'usr/lib/ostree/ostree-prepare-root': COMPOSEFS,
+        'usr/lib/ostree/prepare-root.conf': '[etc]\ntransient=true\n',
+      }),
+    );
+    const { contents, bytes, lacks } = buildAddition(
+      { ...request(makeDeployment(work), facts), sysrootReadOnly: false },
+      linuxSystem,
+    );
+    assert.deepEqual(lacks, []);
+    const more = contents.map(({ path }) => `${path}`).filter((path) => /prepare/.test(path));
+    assert.deepEqual(more, [
+      'etc/systemd/system/initrd-root-fs.target.wants/sealtree-prepare.service',
+      `${OWN}/prepare-root.conf`,
+      'usr/lib/systemd/system/sealtree-prepare.service',
+    ]);
+    const { entries } = readCpio(gunzipSync(bytes), 'addition');
+    assert.equal(
+      entries.find(({ name }) => name === `${OWN}/prepare-root.conf`)?.content?.toString(),
+      '[etc]\ntransient=true\n\n[composefs]\nenabled=verity\n\n[sysroot]\nreadonly=false\n',
+    );
+  });
+
+  it('brings settings for the ostree-prepare-root that it brings', async () => {
+    using work = new Sandbox();
+    const deployment = makeDeployment(work, {
+      'usr/lib/ostree/ostree-prepare-root': COMPOSEFS,
+      'usr/lib/x86_64-linux-gnu/libcomposefs.so.1': makeElf({ needed: ['libc.so.6'] }),
+    });
+    const facts = await factsOf(archiveOf(INITRAMFS_TOOLS));
+    const { bytes } = buildAddition(request(deployment, facts), linuxSystem);
+    const { entries } = readCpio(gunzipSync(bytes), 'addition');
+    assert.equal(
+      entries.find(({ name }) => name === `${OWN}/prepare-root.conf`)?.content?.toString(),
+      '[sysroot]\nreadonly=true\n\n[composefs]\nenabled=verity\n',
+    );
   });
 
   it('takes no top-level name that an initramfs has as a link', async () => {

@@ -144,7 +144,7 @@ describe('what is refused before anything is changed', () => {
     ],
     [
       'an ostree that mounts images by itself',
-      'composefs-by-ostree',
+      'composefs-unsupported',
       () => withTarget(0, (t) => ({ ...t, composefs: 'prepare-root.conf has composefs.enabled = yes' })),
     ],
     [
@@ -385,7 +385,7 @@ describe('a menu that the loader reads instead of the entries', () => {
   });
 });
 
-describe('prepare-root.conf', () => {
+describe('prepare-root.conf, where ostree was built without composefs', () => {
   const work = new Sandbox();
   after(() => work.dispose());
 
@@ -413,7 +413,7 @@ describe('prepare-root.conf', () => {
       const { refusals } = planInstall(await readState(sysroot, sysroot.system));
       assert.deepEqual(
         refusals.map(({ code }) => code),
-        isRefused ? ['composefs-by-ostree'] : [],
+        isRefused ? ['composefs-unsupported'] : [],
       );
     });
 
@@ -427,7 +427,22 @@ describe('prepare-root.conf', () => {
     const { refusals } = planInstall(await readState(sysroot, sysroot.system));
     assert.deepEqual(
       refusals.map(({ code }) => code),
-      ['composefs-by-ostree'],
+      ['composefs-unsupported'],
     );
+  });
+
+  it('is fine where the ostree-prepare-root of the initramfs mounts images', async () => {
+    const sysroot = await makeSealedSysroot(work, 'composefs');
+    const path = join(sysroot.deploymentPaths[0] as string, 'usr/lib/ostree/prepare-root.conf');
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, '[composefs]\nenabled=yes\n');
+    const state = await readState(sysroot, sysroot.system, (one) => ({
+      ...one,
+      initramfs: one.initramfs.map((file) => ({
+        ...file,
+        facts: file.facts && { ...file.facts, prepareRoot: 'composefs' },
+      })),
+    }));
+    assert.deepEqual(planInstall(state).refusals, []);
   });
 });

@@ -56,6 +56,10 @@ interface World {
   readonly otherFirstFiles?: readonly string[];
   /** The deployment is found through this link below the root, whose other end is the deployment's folder. */
   readonly bootLink?: string;
+  /** Run before ostree-prepare-root, for which there are these settings; `none` = there are none. */
+  readonly before?: string;
+  /** Whether the deployment is hotfixed. */
+  readonly isHotfixed?: boolean;
   /** Names of modules that the initramfs brings, and the kernel they are for. */
   readonly fstab?: string;
   readonly modules?: { readonly release: string; readonly names: readonly string[] };
@@ -72,6 +76,8 @@ interface Outcome {
   /** Of services, by name. */
   readonly dropIns: Record<string, string | undefined>;
   readonly fstab: string | undefined;
+  /** The settings that ostree-prepare-root will read. */
+  readonly prepareRootConf: string | undefined;
   /** What the kernel was given to check the image by. */
   readonly template: Buffer | undefined;
 }
@@ -143,19 +149,33 @@ function boot(shell: readonly string[], world: World = {}): Outcome {
   if (world.fstab !== undefined) write('root/etc/fstab', world.fstab);
   if (world.hasImage ?? true) write('root/.ostree.cfs', 'an image');
   if (world.bootLink !== undefined) {
-    const deployment = `root/sysroot/ostree/deploy/os/deploy/${COMMIT}.0`;
+    const physical = world.before === undefined ? 'root/sysroot' : 'root';
+    const deployment = `${physical}/ostree/deploy/os/deploy/${COMMIT}.0`;
     write(`${deployment}/.ostree.cfs`, 'an image');
+    if (world.isHotfixed) mkdirSync(join(path, deployment, '.usr-ovl-work'));
     mkdirSync(join(root, world.bootLink, '..'), { recursive: true });
     symlinkSync(join(path, deployment), join(root, world.bootLink));
   }
 
+  if (world.rootMount !== undefined) {
+    write('root/usr/lib/os-release', '');
+    for (const file of firstFiles) {
+      if (file.endsWith('/')) mkdirSync(join(root, file), { recursive: true });
+      else write(`root/${file}`, '');
+    }
+  }
+  if (world.before !== undefined && world.before !== 'none') write('own/prepare-root.conf', world.before);
+  write('etc/ostree/prepare-root.conf', 'as it was\n');
+
   const [program = '', ...args] = shell;
-  const child = spawnSync(program, [...args, join(path, 'own/seal-root'), root], {
+  const mode = world.before === undefined ? [] : ['before'];
+  const child = spawnSync(program, [...args, join(path, 'own/seal-root'), root, ...mode], {
     encoding: 'utf8',
     env: {
       PATH: process.env.PATH,
       SEALTREE_RUN: join(path, 'run'),
       SEALTREE_PROC: join(path, 'proc'),
+      SEALTREE_ETC: join(path, 'etc'),
       WORLD: path,
       IMAGE: world.image ?? 'right',
       FAILING: world.failing ?? '',
@@ -179,6 +199,7 @@ function boot(shell: readonly string[], world: World = {}): Outcome {
       ]),
     ),
     fstab: read('run/sealtree/fstab'),
+    prepareRootConf: read('etc/ostree/prepare-root.conf'),
     template: readIfThere(join(path, 'template')),
   };
 }
@@ -593,6 +614,23 @@ describe('a root that ostree mounted from a composefs image itself', () => {
     assert.match(stderr, /REFUSED TO BOOT: ostree mounted its own composefs image without fs-verity\n/);
   });
 
+  inEachShell('is not sealed where a file that user space needs first cannot be read', (run) => {
+    const world = { rootMount: composefs(',verity=require'), bootLink: link, firstFiles: ['usr/bin/init/'] };
+    const { status, stderr } = run(world);
+    assert.equal(status, 1);
+    assert.match(stderr, /expected: \/usr\/bin\/init as sealed/);
+  });
+
+  inEachShell('is not sealed where its /usr can be changed', (run) => {
+    const { status, stderr } = run({
+      rootMount: composefs(',verity=require'),
+      bootLink: link,
+      mounts: ['33 30 0:41 / ROOT/usr rw - overlay overlay rw'],
+    });
+    assert.equal(status, 1);
+    assert.match(stderr, /the deployment is unlocked/);
+  });
+
   inEachShell('is not sealed where its image is another', (run) => {
     const { status, stderr } = run({
       rootMount: composefs(',verity=require'),
@@ -602,6 +640,65 @@ describe('a root that ostree mounted from a composefs image itself', () => {
     assert.equal(status, 1);
     assert.match(stderr, /REFUSED TO BOOT: the deployment's image is not the pinned one\n/);
   });
+});
+
+describe('before an ostree-prepare-root that mounts images by itself', () => {
+  const link = 'ostree/boot.1/os/bootcsum/0';
+  const physical = { mounts: [], rootMount: 'ext4 /dev/sda1 rw' };
+  const conf = '[composefs]\nenabled=verity\n';
+
+  inEachShell('has it mount the pinned image', (run) => {
+    const { status, stderr, calls, prepareRootConf, sealed } = run({
+      ...physical,
+      before: conf,
+      bootLink: link,
+    });
+    assert.deepEqual({ status, stderr, prepareRootConf }, { status: 0, stderr: '', prepareRootConf: conf });
+    // What became of it is for the run after to say.
+    assert.equal(sealed, undefined);
+    assert.deepEqual(calls.slice(3), [
+      'umount -l /run/sealtree/check',
+      `mount -i -t erofs -o ro /root/ostree/deploy/os/deploy/${COMMIT}.0/.ostree.cfs /run/sealtree/lower`,
+      'mount -i -t overlay -o ro,metacopy=on,redirect_dir=on,verity=require,lowerdir=/run/sealtree/lower::/root/ostree/repo/objects /dev/sda1 /run/sealtree/root',
+      'umount -l /run/sealtree/root',
+      'umount -l /run/sealtree/lower',
+    ]);
+  });
+
+  const CASES: readonly (readonly [what: string, world: World])[] = [
+    ['an image that is another', { image: 'wrong' }],
+    ['no seal pin', { commandLine: `root=LABEL=root ${LINK}` }],
+    ['a pin of another commit', { commandLine: `${PIN.replace('0123456789ab', 'ba9876543210')} ${LINK}` }],
+    ['no deployment to be found', { commandLine: `${PIN} ostree=/ostree/boot.0/os/bootcsum/0` }],
+    ['a first file that cannot be read', { firstFiles: ['usr/bin/init/'] }],
+    ['a kernel that cannot', { filesystems: 'ext4\n' }],
+    ['an image that cannot be mounted', { failing: '*.ostree.cfs*' }],
+    ['a deployment that is hotfixed', { isHotfixed: true }],
+    ['no settings for it', { before: 'none' }],
+    ['no deployment to boot', { commandLine: 'root=LABEL=root' }],
+  ];
+  for (const [what, world] of CASES)
+    inEachShell(`changes nothing, refuses nothing and says nothing: ${what}`, (run) => {
+      for (const settings of [ENFORCE, PREFER, UNPINNED_PLAIN]) {
+        const { status, stderr, prepareRootConf, sealed, unsealed, calls } = run({
+          ...physical,
+          settings,
+          before: conf,
+          bootLink: link,
+          ...world,
+        });
+        assert.deepEqual(
+          { status, stderr, prepareRootConf, sealed, unsealed },
+          { status: 0, stderr: '', prepareRootConf: 'as it was\n', sealed: undefined, unsealed: undefined },
+        );
+        for (const name of ['check', 'lower', 'root']) {
+          const isTried = calls.some(
+            (line) => line.startsWith('mount ') && line.endsWith(` /run/sealtree/${name}`),
+          );
+          if (isTried) assert.ok(calls.includes(`umount -l /run/sealtree/${name}`), calls.join('\n'));
+        }
+      }
+    });
 });
 
 describe('what is shipped for an initramfs', () => {

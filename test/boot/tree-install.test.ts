@@ -9,6 +9,7 @@ import { type InitramfsSettings, parseSettings } from '../../src/boot/initramfs-
 import { payloadFile } from '../../src/boot/payload.ts';
 import { sealTemplate } from '../../src/boot/template.ts';
 import { installIntoTree, planTreeInstall, type TreePlan } from '../../src/boot/tree-install.ts';
+import { makeElf } from '../support/elf.ts';
 import { faultSystem, PowerCut } from '../support/fault-system.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { walk } from '../support/walk.ts';
@@ -66,6 +67,30 @@ describe('installing into a tree', () => {
     }
     const settings = readFileSync(join(tree, 'usr/lib/sealtree/initramfs/settings'));
     assert.deepEqual(parseSettings(settings, 'settings'), SETTINGS);
+  });
+
+  it('has an ostree that mounts images by itself mount the pinned one', () => {
+    using work = new Sandbox();
+    const tree = makeTree(work);
+    writeFileSync(
+      join(tree, 'usr/lib/ostree/ostree-prepare-root'),
+      makeElf({ interpreter: '/lib64/ld.so', needed: ['libcomposefs.so.1'] }),
+    );
+    mkdirSync(join(tree, 'etc/ostree'), { recursive: true });
+    writeFileSync(join(tree, 'etc/ostree/prepare-root.conf'), '[etc]\ntransient=true\n');
+    install(tree);
+    const folder = 'usr/lib/sealtree/initramfs';
+    assert.equal(
+      readFileSync(join(tree, folder, 'prepare-root.conf'), 'utf8'),
+      '[etc]\ntransient=true\n\n[composefs]\nenabled=verity\n',
+    );
+    assert.ok(
+      readFileSync(join(tree, folder, 'sealtree-prepare.service')).equals(
+        payloadFile('sealtree-prepare.service'),
+      ),
+    );
+    // The tree's own settings are the admin's.
+    assert.equal(readFileSync(join(tree, 'etc/ostree/prepare-root.conf'), 'utf8'), '[etc]\ntransient=true\n');
   });
 
   it('has nothing to do the second time, and only what differs after a change', () => {

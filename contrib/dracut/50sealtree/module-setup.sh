@@ -26,6 +26,14 @@ install() {
     done
     inst_script "$files/seal-root" /usr/lib/sealtree/seal-root
     inst_simple "$files/sealtree-root.service" "$systemdsystemunitdir/sealtree-root.service"
+    # Only where ostree-prepare-root mounts images by itself.
+    if [[ -f "${dracutsysrootdir-}$files/prepare-root.conf" ]]; then
+        inst_simple "$files/prepare-root.conf" /usr/lib/sealtree/prepare-root.conf
+        inst_simple "$files/sealtree-prepare.service" "$systemdsystemunitdir/sealtree-prepare.service"
+        mkdir -p "${initdir}/etc/systemd/system/initrd-root-fs.target.wants"
+        ln_r "$systemdsystemunitdir/sealtree-prepare.service" \
+            /etc/systemd/system/initrd-root-fs.target.wants/sealtree-prepare.service
+    fi
     # As every addition to a finished initramfs has it.
     mkdir -p "${initdir}/etc/systemd/system/initrd-root-fs.target.requires"
     ln_r "$systemdsystemunitdir/sealtree-root.service" \

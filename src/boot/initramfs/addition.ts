@@ -14,9 +14,10 @@ import { type CpioFile, writeCpio } from '../../formats/cpio.ts';
 import type { Finding } from '../../image/findings.ts';
 import { type InitramfsSettings, renderSettings } from '../initramfs-settings.ts';
 import { payloadFile } from '../payload.ts';
+import { mountingPrepareRootConf, PREPARE_ROOT_CONF } from '../prepare-root.ts';
 import { sealTemplate } from '../template.ts';
 import { packAddition } from './extended.ts';
-import { type InitramfsFacts, OWN } from './facts.ts';
+import { COMPOSEFS_LIBRARY, type InitramfsFacts, OWN } from './facts.ts';
 import { loadingOrder, readModules } from './modules.ts';
 import { type ProgramFiles, programFiles } from './programs.ts';
 import { TreeRoot } from './tree-root.ts';
@@ -33,6 +34,8 @@ export interface AdditionRequest {
   readonly settings: InitramfsSettings;
   /** Of all deployments that share the initramfs; see {@link firstFiles}. */
   readonly firstFiles: readonly ByteString[];
+  /** `sysroot.readonly` of the repository's configuration; undefined where that is not known. */
+  readonly sysrootReadOnly?: boolean | undefined;
 }
 
 export interface Addition {
@@ -47,8 +50,6 @@ export interface Addition {
 }
 
 const PREPARE_ROOTS = ['usr/lib/ostree/ostree-prepare-root', 'usr/sbin/ostree-prepare-root'] as ByteString[];
-
-const PREPARE_ROOT_CONF = 'ostree/prepare-root.conf';
 
 /** What seal-root runs besides mount and umount, in whichever form the initramfs has it. */
 const BASE_PROGRAMS = ['sh', 'cat', 'mkdir', 'ln'];
@@ -65,11 +66,17 @@ export function buildAddition(request: AdditionRequest, system: SystemReads): Ad
   };
   const programs = collectPrograms(request, root, lack);
   const modules = collectModules(request, root, lack);
+  const isOwnPrepareRoot = programs.some(({ name }) => name.endsWith('/ostree-prepare-root'));
+  const confs = isOwnPrepareRoot ? prepareRootConfs(root) : [];
+  const mountsImages = isOwnPrepareRoot
+    ? programs.some(({ name }) => name.startsWith(`${OWN}/lib/${COMPOSEFS_LIBRARY}`))
+    : request.facts.prepareRoot === 'composefs';
   const files: CpioFile[] = [
     ...script(request),
     ...hook(request.facts),
     ...programs,
-    ...(programs.some(({ name }) => name.endsWith('/ostree-prepare-root')) ? prepareRootConf(root) : []),
+    ...confs,
+    ...(mountsImages ? prepareHook(request, confs.at(-1)?.content ?? request.facts.prepareRootConf) : []),
     ...modules,
   ];
   checkInitramfs(request, modules.length > 0, files, lack);
@@ -92,6 +99,12 @@ const regular = (name: string, content: Uint8Array, mode = 0o644): CpioFile => (
   content,
 });
 
+const link = (name: string, target: string): CpioFile => ({
+  name: name as ByteString,
+  mode: S_IFLNK | 0o777,
+  content: Buffer.from(target, 'latin1'),
+});
+
 function script({ settings, firstFiles }: AdditionRequest): CpioFile[] {
   const { head, tail } = sealTemplate();
   return [
@@ -109,11 +122,7 @@ function hook({ kind }: InitramfsFacts): CpioFile[] {
   if (kind === 'systemd')
     return [
       regular(unit, payloadFile('sealtree-root.service')),
-      {
-        name: 'etc/systemd/system/initrd-root-fs.target.requires/sealtree-root.service' as ByteString,
-        mode: S_IFLNK | 0o777,
-        content: Buffer.from(`/${unit}`, 'latin1'),
-      },
+      link('etc/systemd/system/initrd-root-fs.target.requires/sealtree-root.service', `/${unit}`),
     ];
   if (kind === 'initramfs-tools')
     return [
@@ -177,8 +186,27 @@ function findProgram(
   return undefined;
 }
 
-/** The settings that ostree's own generator module takes along. */
-function prepareRootConf(root: TreeRoot): CpioFile[] {
+/** What makes an ostree-prepare-root that mounts images by itself mount the one that is pinned. */
+function prepareHook(
+  { facts, sysrootReadOnly }: AdditionRequest,
+  existing: Uint8Array | undefined,
+): CpioFile[] {
+  const conf = mountingPrepareRootConf(existing, PREPARE_ROOT_CONF, sysrootReadOnly);
+  const unit = 'usr/lib/systemd/system/sealtree-prepare.service';
+  return [
+    regular(`${OWN}/prepare-root.conf`, conf),
+    // In initramfs-tools the script that stands in for the boot script does it.
+    ...(facts.kind === 'systemd'
+      ? [
+          regular(unit, payloadFile('sealtree-prepare.service')),
+          link('etc/systemd/system/initrd-root-fs.target.wants/sealtree-prepare.service', `/${unit}`),
+        ]
+      : []),
+  ];
+}
+
+/** The settings that ostree's own generator module takes along; the last one is what counts. */
+function prepareRootConfs(root: TreeRoot): CpioFile[] {
   return [
     ['usr/lib', 'usr/lib'],
     ['usr/etc', 'etc'],

@@ -8,6 +8,7 @@ import { isDirectory, isRegular, isSymlink } from '../../base/mode.ts';
 import { type CpioEntry, type CpioReaderOptions, cpioPath } from '../../formats/cpio.ts';
 import { isElf, readElf } from '../../formats/elf.ts';
 import { type InitramfsSettings, parseSettings } from '../initramfs-settings.ts';
+import { PREPARE_ROOT_CONF } from '../prepare-root.ts';
 import { ADDITION_NAME } from './extended.ts';
 import { isModuleFile, moduleName } from './modules.ts';
 import type { InitramfsArchive } from './read.ts';
@@ -23,6 +24,8 @@ export interface InitramfsFacts {
   readonly hasUtilLinuxMount: boolean;
   /** `composefs`: it is built with composefs and can mount images by itself. */
   readonly prepareRoot: 'none' | 'plain' | 'composefs';
+  /** The settings that it reads; undefined where there are none. */
+  readonly prepareRootConf: Buffer | undefined;
   /** Names of the modules in it, by kernel release. */
   readonly modules: ReadonlyMap<string, ReadonlySet<string>>;
   /** Paths of its symlinks: a folder of that name in what is unpacked later would take their place. */
@@ -57,6 +60,9 @@ const PROGRAM_FOLDERS = ['usr/sbin', 'usr/bin', 'sbin', 'bin'];
 
 const PREPARE_ROOT = ['usr/lib/ostree/ostree-prepare-root', 'lib/ostree/ostree-prepare-root'];
 
+/** The one in /etc takes the other's place as a whole (otcore-prepare-root.c). */
+const PREPARE_ROOT_CONFS = ['etc', 'usr/lib', 'lib'].map((folder) => `${folder}/${PREPARE_ROOT_CONF}`);
+
 const INIT_BOTTOM_ORDER = 'scripts/init-bottom/ORDER';
 
 const MAX_KEPT_BYTES = 8 << 20;
@@ -71,6 +77,7 @@ export const keepForFacts: NonNullable<CpioReaderOptions['keep']> = ({ name, mod
   return (
     PROGRAM_FOLDERS.some((folder) => path === `${folder}/mount`) ||
     PREPARE_ROOT.includes(path) ||
+    PREPARE_ROOT_CONFS.includes(path) ||
     path === INIT_BOTTOM_ORDER
   );
 };
@@ -83,6 +90,7 @@ export function describeInitramfs(archives: readonly InitramfsArchive[]): Initra
     kind,
     programs: programsOf(tree),
     hasUtilLinuxMount: hasUtilLinuxMount(tree),
+    prepareRootConf: PREPARE_ROOT_CONFS.map((path) => tree.find(path)?.entry.content).find(Boolean),
     prepareRoot: prepareRoot === undefined ? 'none' : prepareRootKind(prepareRoot.entry),
     modules: modulesOf(tree),
     links: linksOf(tree),
@@ -172,12 +180,16 @@ function hasUtilLinuxMount(tree: InitramfsTree): boolean {
   return mount !== undefined && neededOf(mount.entry).some((name) => name.startsWith('libmount.so'));
 }
 
-function prepareRootKind(entry: CpioEntry): 'plain' | 'composefs' {
-  return neededOf(entry).some((name) => name.startsWith('libcomposefs.so')) ? 'composefs' : 'plain';
+/** What an ostree-prepare-root that mounts images by itself is linked with. */
+export const COMPOSEFS_LIBRARY = 'libcomposefs.so';
+
+/** Which of the two an ostree-prepare-root is, by its bytes. */
+export function prepareRootKind(program: Pick<CpioEntry, 'name' | 'content'>): 'plain' | 'composefs' {
+  return neededOf(program).some((name) => name.startsWith(COMPOSEFS_LIBRARY)) ? 'composefs' : 'plain';
 }
 
 /** Nothing for what is no ELF file, or a damaged one: that is not ours to judge. */
-function neededOf({ name, content }: CpioEntry): readonly ByteString[] {
+function neededOf({ name, content }: Pick<CpioEntry, 'name' | 'content'>): readonly ByteString[] {
   if (content === undefined || !isElf(content)) return [];
   try {
     return readElf(content, name).needed;

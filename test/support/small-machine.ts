@@ -12,7 +12,8 @@ import { ORACLES, runHost } from './oracle.ts';
 /** Has what the system is made of, but for the kernel and its modules: those are the guest's. */
 const MACHINE_ROOT = join(ORACLES, 'machine');
 
-const PROGRAMS = ['usr/bin/busybox', 'usr/bin/mount', 'usr/bin/umount', 'usr/lib/ostree/ostree-prepare-root'];
+const PREPARE_ROOT = 'usr/lib/ostree/ostree-prepare-root';
+const PROGRAMS = ['usr/bin/busybox', 'usr/bin/mount', 'usr/bin/umount', PREPARE_ROOT];
 const MODULES = ['lib/libcrc32c', 'fs/erofs/erofs', 'fs/overlayfs/overlay', 'drivers/block/loop'];
 
 /** Files that the system boots without, in this folder of it. Each says its name, and is three pages long. */
@@ -29,6 +30,9 @@ export const INIT = 'usr/bin/busybox';
 /** A line for each thing that is to be seen, the last one `end`. */
 const REPORT = `#!/usr/bin/busybox sh
 exec >/dev/ttyS1 2>&1
+# Firmware may have written there too.
+echo
+echo begin
 while read -r _ _ _ source point rest; do
   [ "$point" != / ] || root="\${rest#* - } $source"
 done </proc/self/mountinfo
@@ -45,8 +49,10 @@ for name in ${PLAIN_FILES.join(' ')}; do
   else echo "fails $name $(cat /run/error)"; fi
 done
 echo end
-poweroff -f
 `;
+
+/** What busybox's init does, in this order. */
+export const INITTAB = ['::sysinit:/usr/libexec/report', '::wait:/usr/bin/poweroff -f'] as const;
 
 /** What a machine booted into; `nothing` when its init was never started. */
 export type Root = 'sealed' | 'plain' | 'nothing';
@@ -78,10 +84,12 @@ const ENDS = [
 /** What a machine that has ended left on ttyS0 and ttyS1. */
 export function readSmallBoot(consoleText: string, report: string): SmallBoot {
   const console = consoleText.split('\n').map((line) => line.replace(/^\[ *\d+\.\d+\] /, '').trimEnd());
-  const end = ENDS.find(([, pattern]) => console.some((line) => pattern.test(line)))?.[0];
-  assert(end !== undefined, `the console shows no end:\n${console.slice(-60).join('\n')}`);
-  const lines = report.split(/\r?\n/).filter(Boolean);
-  assert(lines.length === 0 || lines.at(-1) === 'end', `init was stopped after\n${report}`);
+  const how = ENDS.find(([, pattern]) => console.some((line) => pattern.test(line)))?.[0];
+  assert(how !== undefined, `the console shows no end:\n${console.slice(-60).join('\n')}`);
+  const all = report.split(/\r?\n/);
+  const [begin, end] = [all.indexOf('begin'), all.indexOf('end')];
+  assert(begin < 0 || end >= 0, `init was stopped after\n${report}`);
+  const lines = all.slice(begin, end);
   const valuesOf = (word: string): string[] =>
     lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
   const reads = new Map<string, string>();
@@ -95,7 +103,7 @@ export function readSmallBoot(consoleText: string, report: string): SmallBoot {
   return {
     root: root === undefined ? 'nothing' : rootOf(root),
     commandLine: valuesOf('cmdline')[0],
-    end,
+    end: how,
     console,
     sealed: valuesOf('sealed')[0],
     unsealed: valuesOf('unsealed')[0],
@@ -114,26 +122,22 @@ function rootOf(text: string): Root {
   return 'sealed';
 }
 
+export interface SmallTree {
+  /** Whether its initramfs has ostree-prepare-root, and so needs nothing of ours to come up plain; default no. */
+  readonly hasPrepareRoot?: boolean;
+}
+
 /** Makes the tree to be committed, in a folder that is not there. `version` is all that tells two from each other. */
-export function makeSmallTree(tree: string, version: string): void {
+export function makeSmallTree(tree: string, version: string, options: SmallTree = {}): void {
   const release = guestKernelRelease();
   const modules = `usr/lib/modules/${release}`;
   const script = `
-    machine=$1 guest=$2 tree=$3 modules=$4 files=$5 kernel=$6; shift 6
+    guest=$1 tree=$2 modules=$3 files=$4 kernel=$5
     mkdir "$tree"
     cd "$tree"
-    mkdir -p boot dev proc run sys sysroot tmp var usr/bin usr/sbin usr/etc usr/lib64 "$modules"
+    mkdir -p boot dev proc run sys sysroot tmp var usr/bin usr/sbin usr/etc "$modules"
     for name in bin lib lib64 sbin; do ln -s "usr/$name" "$name"; done
     ln -s sysroot/ostree ostree
-    for program; do
-      install -D -m 755 "$machine/$program" "$program"
-      chroot "$machine" /lib64/ld-linux-x86-64.so.2 --list "/$program"
-    done >"$tree.libraries"
-    sed -n 's|.* => /\\(usr/\\)\\{0,1\\}\\(lib/[^ ]*\\) .*|usr/\\2|p' "$tree.libraries" | sort -u |
-      while read -r library; do install -D -m 755 "$machine/$library" "$library"; done
-    loader=lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
-    install -m 755 "$machine/usr/$loader" "usr/$loader"
-    ln -s "../$loader" usr/lib64/
     ln -s ../bin/busybox usr/sbin/init
     for applet in cat poweroff sha256sum touch; do ln -s busybox "usr/bin/$applet"; done
     for file in $files; do install -D -m 644 "$guest/$modules/$file" "$modules/$file"; done
@@ -142,10 +146,10 @@ export function makeSmallTree(tree: string, version: string): void {
   const files = ['modules.dep', 'modules.builtin', ...MODULES.map((name) => `kernel/${name}.ko.xz`)].join(
     ' ',
   );
-  const roots = [MACHINE_ROOT, GUEST_ROOT];
-  runHost(['sh', '-euc', script, 'tree', ...roots, tree, modules, files, release, ...PROGRAMS]);
+  runHost(['sh', '-euc', script, 'tree', GUEST_ROOT, tree, modules, files, release]);
+  installPrograms(tree, MACHINE_ROOT, PROGRAMS);
   const own: Record<string, string | Uint8Array> = {
-    'usr/etc/inittab': '::sysinit:/usr/libexec/report\n',
+    'usr/etc/inittab': `${INITTAB.join('\n')}\n`,
     'usr/libexec/report': REPORT,
     'usr/lib/os-release': `NAME=Small\nID=small\nVERSION_ID=${version}\nPRETTY_NAME="Small OS ${version}"\n`,
   };
@@ -154,20 +158,36 @@ export function makeSmallTree(tree: string, version: string): void {
     mkdirSync(join(tree, dirname(name)), { recursive: true });
     writeFileSync(join(tree, name), content, { mode: name.startsWith('usr/libexec/') ? 0o755 : 0o644 });
   }
-  makeInitramfs(`${tree}.initramfs`, join(tree, modules, 'initramfs.img'));
+  makeInitramfs(`${tree}.initramfs`, join(tree, modules, 'initramfs.img'), options);
+}
+
+/** Copies programs and libraries of a Debian root into a tree, by their paths, with all libraries that they need. */
+export function installPrograms(tree: string, root: string, paths: readonly string[]): void {
+  const script = `
+    tree=$1 root=$2; shift 2
+    folder=usr/lib/x86_64-linux-gnu loader=ld-linux-x86-64.so.2
+    for path; do
+      install -D -m 755 "$root/$path" "$tree/$path"
+      "$root/$folder/$loader" --library-path "$root/$folder" --list "$root/$path"
+    done | sed -n "s|.* => $root/\\($folder/[^ ]*\\) .*|\\1|p" | sort -u |
+      while read -r library; do install -D -m 755 "$root/$library" "$tree/$library"; done
+    install -m 755 "$root/$folder/$loader" "$tree/$folder/"
+    mkdir -p "$tree/usr/lib64"
+    ln -s -f "../\${folder#usr/}/$loader" "$tree/usr/lib64/"`;
+  runHost(['sh', '-euc', script, 'install', tree, root, ...paths]);
 }
 
 /**
- * Debian's /init and its scripts on a static busybox, with the one driver that the disk needs and neither
- * ostree-prepare-root nor anything that mounts an image. Not compressed: unpacking takes longer than reading.
+ * Debian's /init and its scripts on a static busybox, with the one driver that the disk needs and nothing that
+ * mounts an image. Not compressed: unpacking takes longer than reading.
  */
-function makeInitramfs(folder: string, archive: string): void {
+function makeInitramfs(folder: string, archive: string, { hasPrepareRoot = false }: SmallTree): void {
   const script = `
-    machine=$1 guest=$2 driver=$3 archive=$4
-    mkdir "$5"
-    cd "$5"
+    machine=$1 guest=$2 driver=$3
+    mkdir "$4"
+    cd "$4"
     mkdir -p run usr/bin usr/lib usr/sbin etc conf/conf.d scripts/init-top scripts/init-bottom
-    for name in bin lib sbin; do ln -s "usr/$name" "$name"; done
+    for name in bin lib lib64 sbin; do ln -s "usr/$name" "$name"; done
     install -m 755 "$guest/usr/bin/busybox" usr/bin/
     for applet in $("$guest/usr/bin/busybox" --list); do
       [ "$applet" = busybox ] || ln -s busybox "usr/bin/$applet"
@@ -178,12 +198,17 @@ function makeInitramfs(folder: string, archive: string): void {
     cp "$machine/etc/initramfs-tools/initramfs.conf" conf/
     echo DPKG_ARCH=amd64 >conf/arch.conf
     echo 'insmod /usr/lib/virtio_blk.ko' >scripts/init-top/ORDER
-    # As udev's script does.
-    echo 'mount -n -o move /dev "$rootmnt/dev"' >scripts/init-bottom/ORDER
+    # The last one as udev's script does it.
+    printf '%s\\n' "$5" 'mount -n -o move /dev "$rootmnt/dev"' >scripts/init-bottom/ORDER
     xz --decompress --stdout "$guest/usr/lib/modules/$driver" >usr/lib/virtio_blk.ko
     printf '#!/bin/sh\\necho FSTYPE=ext4\\n' >usr/bin/fstype
-    chmod 755 usr/bin/fstype
-    find . | sort | cpio --quiet --create --format=newc --reproducible --owner=+0:+0 >"$archive"`;
+    chmod 755 usr/bin/fstype`;
   const driver = `${guestKernelRelease()}/kernel/drivers/block/virtio_blk.ko.xz`;
-  runHost(['sh', '-euc', script, 'initramfs', MACHINE_ROOT, GUEST_ROOT, driver, archive, folder]);
+  const call = hasPrepareRoot ? `/${PREPARE_ROOT} "$rootmnt"` : ':';
+  runHost(['sh', '-euc', script, 'initramfs', MACHINE_ROOT, GUEST_ROOT, driver, folder, call]);
+  if (hasPrepareRoot) installPrograms(folder, MACHINE_ROOT, [PREPARE_ROOT]);
+  const pack = `
+    cd "$1"
+    find . | sort | cpio --quiet --create --format=newc --reproducible --owner=+0:+0 >"$2"`;
+  runHost(['sh', '-euc', pack, 'pack', folder, archive]);
 }

@@ -125,6 +125,8 @@ function rootOf(text: string): Root {
 export interface SmallTree {
   /** Whether its initramfs has ostree-prepare-root, and so needs nothing of ours to come up plain; default no. */
   readonly hasPrepareRoot?: boolean;
+  /** The Debian root that it comes from; by default that of all else. */
+  readonly prepareRootOf?: string;
 }
 
 /** Makes the tree to be committed, in a folder that is not there. `version` is all that tells two from each other. */
@@ -181,7 +183,8 @@ export function installPrograms(tree: string, root: string, paths: readonly stri
  * Debian's /init and its scripts on a static busybox, with the one driver that the disk needs and nothing that
  * mounts an image. Not compressed: unpacking takes longer than reading.
  */
-function makeInitramfs(folder: string, archive: string, { hasPrepareRoot = false }: SmallTree): void {
+function makeInitramfs(folder: string, archive: string, tree: SmallTree): void {
+  const { hasPrepareRoot = false, prepareRootOf = MACHINE_ROOT } = tree;
   const script = `
     machine=$1 guest=$2 driver=$3
     mkdir "$4"
@@ -206,7 +209,7 @@ function makeInitramfs(folder: string, archive: string, { hasPrepareRoot = false
   const driver = `${guestKernelRelease()}/kernel/drivers/block/virtio_blk.ko.xz`;
   const call = hasPrepareRoot ? `/${PREPARE_ROOT} "$rootmnt"` : ':';
   runHost(['sh', '-euc', script, 'initramfs', MACHINE_ROOT, GUEST_ROOT, driver, folder, call]);
-  if (hasPrepareRoot) installPrograms(folder, MACHINE_ROOT, [PREPARE_ROOT]);
+  if (hasPrepareRoot) installPrograms(folder, prepareRootOf, [PREPARE_ROOT]);
   const pack = `
     cd "$1"
     find . | sort | cpio --quiet --create --format=newc --reproducible --owner=+0:+0 >"$2"`;

@@ -33,7 +33,7 @@ import { blsOptions, parseBlsEntry } from '../../src/formats/bls.ts';
 import { writeCpio } from '../../src/formats/cpio.ts';
 import { bootGuest, guestKernelRelease } from './guest.ts';
 import { runInGuest } from './guest-script.ts';
-import { oracle, runHost } from './oracle.ts';
+import { oracle, runHost, type Suite } from './oracle.ts';
 import { OstreeSysroot } from './ostree-sysroot.ts';
 import type { Sandbox } from './sandbox.ts';
 import { PROJECT } from './sealtree.ts';
@@ -44,6 +44,7 @@ import {
   type PlainFile,
   readSmallBoot,
   type SmallBoot,
+  type SmallTree,
 } from './small-machine.ts';
 import { walk } from './walk.ts';
 
@@ -55,6 +56,8 @@ export interface BootOptions {
   readonly name: string;
   /** Seal pins as the entry's `options` line has them. */
   readonly pins: readonly string[];
+  /** Further kernel arguments. */
+  readonly kargs?: readonly string[];
   /** What follows Debian's own archive in the initramfs. */
   readonly addition: Uint8Array;
   /** Done to this boot's disk before it. */
@@ -179,19 +182,22 @@ export class TamperMachine {
     );
   }
 
-  /** Commits, deploys and seals: most of the time goes into the guest that does the last of it. */
-  static async make(work: Sandbox): Promise<TamperMachine> {
-    const sysroot = new OstreeSysroot(oracle('trixie'), work, ['os']);
+  /**
+   * Commits, deploys and seals: most of the time goes into the guest that does the last of it.
+   * @param suite whose ostree deploys it
+   */
+  static async make(work: Sandbox, suite: Suite = 'trixie', options: SmallTree = {}): Promise<TamperMachine> {
+    const sysroot = new OstreeSysroot(oracle(suite), work, ['os']);
     const paths = ['1', '2'].map((version) => {
       const tree = work.join(`tree-${version}`);
-      makeSmallTree(tree, version);
+      makeSmallTree(tree, version, options);
       const time = '--timestamp=2026-01-01 00:00:00 UTC';
       sysroot.repo('commit', [`--branch=os/${version}`, `--tree=dir=${tree}`, time]);
       return `/${relative(sysroot.path, sysroot.deploy('os', `os/${version}`, ['--karg=root=/dev/vda', '--karg=rw']))}`;
     });
     const disk = work.write('disk.img', '');
-    const options = ['-q', '-F', '-t', 'ext4', '-b', String(BLOCK_SIZE), '-O', 'verity', '-d', sysroot.path];
-    runHost(['mke2fs', ...options, disk, '192M']);
+    const format = ['-q', '-F', '-t', 'ext4', '-b', String(BLOCK_SIZE), '-O', 'verity', '-d', sysroot.path];
+    runHost(['mke2fs', ...format, disk, '192M']);
     const digests = await seal(work, disk, paths);
     const entries = readdirSync(join(sysroot.path, 'boot/loader/entries')).map((name) =>
       blsOptions(parseBlsEntry(readFileSync(join(sysroot.path, 'boot/loader/entries', name)), name)),
@@ -248,6 +254,7 @@ export class TamperMachine {
         facts: describeInitramfs(archives),
         settings,
         firstFiles: firstFiles([this.folder], linuxSystem),
+        sysrootReadOnly: false,
       },
       linuxSystem,
     );
@@ -261,7 +268,7 @@ export class TamperMachine {
     return files.length === 0 ? bytes : Buffer.concat([bytes, gzipSync(writeCpio(files))]);
   }
 
-  async boot({ name, pins, addition, tamper }: BootOptions): Promise<SmallBoot> {
+  async boot({ name, pins, kargs = [], addition, tamper }: BootOptions): Promise<SmallBoot> {
     const folder = this.#work.mkdir('boots', name);
     const disk = join(folder, 'disk.img');
     runHost(['cp', '--sparse=always', this.#disk, disk]);
@@ -272,7 +279,7 @@ export class TamperMachine {
     const end = await bootGuest(folder, {
       initramfs,
       disks: [disk],
-      append: ['loglevel=5', this.deployment.options, ...pins].join(' '),
+      append: ['loglevel=5', this.deployment.options, ...pins, ...kargs].join(' '),
       timeoutMs: 120_000,
     });
     rmSync(disk);

@@ -54,6 +54,12 @@ _sealtree_value() {
     show:--print-detached-metadata-key) COMPREPLY=() ;;
     diff:--owner-uid) COMPREPLY=() ;;
     diff:--owner-gid) COMPREPLY=() ;;
+    import_tar:--ref) COMPREPLY=() ;;
+    import_tar:--subject) COMPREPLY=() ;;
+    import_tar:--timestamp) COMPREPLY=() ;;
+    import_tar:--max-size) COMPREPLY=() ;;
+    import_tar:--max-entries) COMPREPLY=() ;;
+    import_tar:--lock-timeout) COMPREPLY=() ;;
     image_create:-o|image_create:--output) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     image_create:--from-file) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     image_create:--from-dir) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
@@ -115,6 +121,8 @@ _sealtree() {
       :ls) command=ls ;;
       :cat) command=cat ;;
       :diff) command=diff ;;
+      :import) command=import ;;
+      import:tar) command=import_tar ;;
       :image) command=image ;;
       image:create) command=image_create ;;
       image:info) command=image_info ;;
@@ -166,13 +174,15 @@ _sealtree() {
     return
   fi
   case $command in
-    '') COMPREPLY=($(compgen -W "refs log show ls cat diff image digest seal status verify boot sharing gc demo config ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W "refs log show ls cat diff import image digest seal status verify boot sharing gc demo config ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
     refs) COMPREPLY=() ;;
     log) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     show) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     ls) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     cat) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     diff) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
+    import) COMPREPLY=($(compgen -W "tar" -- "$cur")) ;;
+    import_tar) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     image) COMPREPLY=($(compgen -W "create info ls dump objects missing-objects verify diff mount umount" -- "$cur")) ;;
     image_create) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     image_info) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
@@ -220,6 +230,7 @@ _sealtree_options() {
     show) printf '%s ' --list-metadata-keys --print-metadata-key --list-detached-metadata-keys --print-detached-metadata-key --print-hex --print-related --raw -B --no-byteswap ;;
     ls) printf '%s ' -d --dironly -R --recursive -C --checksum -X --xattrs --nul-filenames-only ;;
     diff) printf '%s ' --stats --fs-diff --no-xattrs --owner-uid --owner-gid ;;
+    import_tar) printf '%s ' --ref --parent --subject --timestamp --max-size --max-entries --skip-special --lock-timeout ;;
     image_create) printf '%s ' -o --output --from-file --from-dir --digests --digest-store --xattrs --no-devices --epoch --strict --min-version --max-version ;;
     image_dump) printf '%s ' --filter ;;
     image_missing_objects) printf '%s ' --objects ;;

@@ -6,6 +6,8 @@
  * bytes do, work as Map keys, are immutable, and cost one byte per byte in V8.
  */
 
+import { isUtf8 } from 'node:buffer';
+
 /** A string whose characters are bytes. Never show it to a person without {@link displayBytes}. */
 export type ByteString = string & { readonly __bytes: never };
 
@@ -33,6 +35,11 @@ export function textToBytes(text: string): ByteString {
 /** UTF-8 bytes as text; bytes that are not UTF-8 become U+FFFD. For showing only. */
 export function bytesToText(bytes: ByteString | Uint8Array): string {
   return (typeof bytes === 'string' ? stringToBytes(bytes) : asBuffer(bytes)).toString('utf8');
+}
+
+/** Whether the bytes are UTF-8: GVariant's strings, and so ostree's names and link targets, are nothing else. */
+export function isText(bytes: ByteString): boolean {
+  return !/[\x80-\xff]/.test(bytes) || isUtf8(stringToBytes(bytes));
 }
 
 /** C0, C1, bidirectional controls and line separators act on a terminal instead of being seen. */

@@ -2,7 +2,15 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { errnoOf, InterruptedError, NotFoundError, OperationError, UnsupportedError } from './errors.ts';
+import { pipeline } from 'node:stream/promises';
+import {
+  errnoOf,
+  InterruptedError,
+  NotFoundError,
+  OperationError,
+  SealtreeError,
+  UnsupportedError,
+} from './errors.ts';
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -89,7 +97,9 @@ export async function run(
 export async function* pipe(
   program: string,
   args: readonly string[],
-  options: Pick<RunOptions, 'input' | 'timeoutMs'> = {},
+  options: Pick<RunOptions, 'timeoutMs'> & {
+    readonly input?: RunOptions['input'] | AsyncIterable<Uint8Array>;
+  } = {},
 ): AsyncGenerator<Buffer, void, undefined> {
   const child = spawn(program, args, { stdio: 'pipe', env: { ...process.env, LC_ALL: 'C' } });
   let stderr = '';
@@ -118,13 +128,22 @@ export async function* pipe(
   });
   // It is awaited below, but may fail before that.
   ended.catch(() => undefined);
-  // A program that does not read its input may be gone before it is written.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(options.input);
+  const { input } = options;
+  let unreadable: unknown;
+  if (typeof input === 'object' && Symbol.asyncIterator in input) {
+    pipeline(input, child.stdin).catch((error: unknown) => {
+      // All else is the pipe's: a program that does not read its input may be gone before it is written.
+      if (error instanceof SealtreeError) unreadable = error;
+    });
+  } else {
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+  }
   try {
     for await (const piece of child.stdout) yield piece as Buffer;
     const why = await ended;
     if (why !== undefined) throw failure(program, args, why, stderr, undefined);
+    if (unreadable !== undefined) throw unreadable;
   } finally {
     clearTimeout(timer);
     child.kill('SIGKILL');

@@ -102,6 +102,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./diff.ts'),
   },
   {
+    name: 'import',
+    usage: 'tar …',
+    summary: 'Make commits of tar archives',
+    group: 'Commits',
+    load: () => import('./import.ts'),
+  },
+  {
     name: 'image',
     usage: 'VERB …',
     summary: 'Make, look into, compare and mount images',

@@ -1,6 +1,5 @@
 /** A file tree becomes objects from the leaves up: what a commit and a comparison with one have in common. */
-import { isUtf8 } from 'node:buffer';
-import { type ByteString, displayBytes, stringToBytes } from '../base/bytes.ts';
+import { type ByteString, displayBytes, isText } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
 import { FormatError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
@@ -51,7 +50,7 @@ async function ofDirectory(
 
 /** Names are strings in a dirtree, and GVariant's strings are UTF-8. */
 function checkName(name: ByteString, path: string): void {
-  if (/[\x80-\xff]/.test(name) && !isUtf8(stringToBytes(name)))
+  if (!isText(name))
     throw new FormatError(
       displayBytes(`${path}/${name}` as ByteString),
       'name is not UTF-8, which ostree requires',

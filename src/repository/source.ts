@@ -13,6 +13,8 @@ export interface Content {
   readonly size: number;
   /** The bytes in order; memory may be used again for the next piece. Can be called more than once. */
   chunks(): Iterable<Uint8Array>;
+  /** The bytes are in memory and cannot change meanwhile: what was hashed need not be hashed as it is written. */
+  readonly isFixed?: boolean;
 }
 
 interface Attributes {
@@ -70,7 +72,7 @@ export function sourceFile(content: Uint8Array | string | Content, options: Sour
 
 function bytesContent(content: Uint8Array | string): Content {
   const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
-  return { size: bytes.length, chunks: () => (bytes.length === 0 ? [] : [bytes]) };
+  return { size: bytes.length, chunks: () => (bytes.length === 0 ? [] : [bytes]), isFixed: true };
 }
 
 export function sourceSymlink(target: string, options: SourceOptions = {}): SourceSymlink {

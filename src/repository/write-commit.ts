@@ -36,7 +36,15 @@ export async function writeCommitOf(
   tree: SourceDirectory,
   options: CommitOptions,
 ): Promise<Checksum> {
-  const root = await writeTree(writer, tree, options.progress);
+  return writeCommit(writer, await writeTree(writer, tree, options.progress), options);
+}
+
+/** Writes a commit of a tree whose objects are written; visible after `writer.commit()`. */
+export function writeCommit(
+  writer: RepositoryWriter,
+  root: WrittenTree,
+  options: Omit<CommitOptions, 'progress'>,
+): Checksum {
   const commit = writer.writeCommit({
     metadata: options.metadata ?? new Map(),
     parent: options.parent,
@@ -44,7 +52,8 @@ export async function writeCommitOf(
     subject: textToBytes(options.subject ?? ''),
     body: textToBytes(options.body ?? ''),
     timestamp: options.timestamp,
-    ...root,
+    rootTree: root.rootTree,
+    rootMeta: root.rootMeta,
   });
   if (options.ref !== undefined) writer.setRef(options.ref, commit);
   return commit;

@@ -97,6 +97,7 @@ export function writeSymlinkObject(
 
 /**
  * Writes a regular file's object to `path`.
+ * @param known its checksum, where that needs no proof
  * @returns its checksum
  * @throws FormatError when the content is not as long as it said
  */
@@ -106,66 +107,105 @@ export function writeFileObject(
   path: string,
   header: FileHeader,
   content: Content,
+  known?: Checksum,
 ): Checksum {
-  const hasher = contentHasher(header);
-  // Nobody else may open the file while it has not its owner yet.
-  const fd = system.create(path, 0o600);
-  try {
-    if (mode === 'archive') writeCompressed(system, fd, header, content, hasher);
-    else writePlain(system, fd, content, hasher);
+  using object = new FileObject(system, mode, path, header, content.size, known);
+  for (const chunk of content.chunks()) object.write(chunk);
+  return object.finish();
+}
+
+/** A regular file's object at `path` whose content comes in pieces. */
+export class FileObject {
+  readonly #system: System;
+  readonly #mode: WritableMode;
+  readonly #path: string;
+  readonly #header: FileHeader;
+  readonly #size: number;
+  readonly #hasher: Hasher | undefined;
+  readonly #known: Checksum | undefined;
+  #fd: number | undefined;
+  #done = 0;
+
+  constructor(
+    system: System,
+    mode: WritableMode,
+    path: string,
+    header: FileHeader,
+    size: number,
+    known?: Checksum,
+  ) {
+    this.#system = system;
+    this.#mode = mode;
+    this.#path = path;
+    this.#header = header;
+    this.#size = size;
+    this.#known = known;
+    this.#hasher = known === undefined ? contentHasher(header) : undefined;
+    // Nobody else may open the file while it has not its owner yet.
+    this.#fd = system.create(path, 0o600);
+    if (mode !== 'archive') return;
+    system.write(this.#fd, filezHeader({ header, size }));
+    if (size === 0) system.write(this.#fd, deflateRawSync(Buffer.alloc(0)));
+  }
+
+  /** @throws FormatError when that is more than was announced */
+  write(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#done += chunk.length;
+    if (this.#done > this.#size) throw wrongSize(`more than ${this.#size}`, this.#size);
+    this.#hasher?.update(chunk);
+    const fd = this.#fd as number;
+    if (this.#mode !== 'archive') {
+      this.#system.write(fd, chunk);
+      return;
+    }
+    // Each piece is deflated by itself and ends at a byte border (Z_SYNC_FLUSH), the last one ends the stream:
+    // together they are one stream as RFC 1951 defines it, made in constant memory.
+    const finishFlush = this.#done === this.#size ? constants.Z_FINISH : constants.Z_SYNC_FLUSH;
+    this.#system.write(fd, deflateRawSync(chunk, { level: DEFLATE_LEVEL, finishFlush }));
+  }
+
+  /** Gives the object owner, mode, xattrs and times. @returns its checksum @throws FormatError when content is missing */
+  finish(): Checksum {
+    if (this.#done < this.#size) throw wrongSize(this.#done, this.#size);
+    const system = this.#system;
+    const header = this.#header;
+    const fd = this.#fd as number;
     // The order matters: chown clears set-id bits and capabilities; a user xattr needs the write permission.
-    if (mode === 'bare') {
+    if (this.#mode === 'bare') {
       system.fchown(fd, header.uid, header.gid);
       system.fchmod(fd, header.mode & 0o7777);
-      for (const [name, value] of header.xattrs) system.setxattr(path, name, value);
-    } else if (mode === 'bare-user') {
-      system.setxattr(path, OSTREEMETA, bytesToString(serializeOstreemeta(header)));
+      for (const [name, value] of header.xattrs) system.setxattr(this.#path, name, value);
+    } else if (this.#mode === 'bare-user') {
+      system.setxattr(this.#path, OSTREEMETA, bytesToString(serializeOstreemeta(header)));
       system.fchmod(fd, bareUserMode(header.mode));
     } else {
-      system.fchmod(fd, mode === 'archive' ? 0o644 : header.mode & 0o7777);
+      system.fchmod(fd, this.#mode === 'archive' ? 0o644 : header.mode & 0o7777);
     }
-  } finally {
-    system.close(fd);
+    this.close();
+    if (this.#mode !== 'archive') system.utimes(this.#path, 0);
+    return this.#known ?? checksumOf((this.#hasher as Hasher).digest());
   }
-  if (mode !== 'archive') system.utimes(path, 0);
-  return checksumOf(hasher.digest());
-}
 
-function writePlain(system: System, fd: number, content: Content, hasher: Hasher): void {
-  for (const { chunk } of measured(content)) {
-    hasher.update(chunk);
-    system.write(fd, chunk);
+  /** Lets go of the file, finished or not; the file itself stays. */
+  close(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) this.#system.close(fd);
   }
-}
 
-/**
- * Header and raw deflate. Each piece is deflated by itself and ends at a byte border (Z_SYNC_FLUSH), the last one
- * ends the stream: together they are one stream as RFC 1951 defines it, made in constant memory.
- */
-function writeCompressed(
-  system: System,
-  fd: number,
-  header: FileHeader,
-  content: Content,
-  hasher: Hasher,
-): void {
-  system.write(fd, filezHeader({ header, size: content.size }));
-  if (content.size === 0) system.write(fd, deflateRawSync(Buffer.alloc(0)));
-  for (const { chunk, isLast } of measured(content)) {
-    hasher.update(chunk);
-    const finishFlush = isLast ? constants.Z_FINISH : constants.Z_SYNC_FLUSH;
-    system.write(fd, deflateRawSync(chunk, { level: DEFLATE_LEVEL, finishFlush }));
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 
 /** The pieces of a content, checked against the size it announced. */
-export function* measured(content: Content): Generator<{ chunk: Uint8Array; isLast: boolean }> {
+export function* measured(content: Content): Generator<Uint8Array> {
   let done = 0;
   for (const chunk of content.chunks()) {
-    if (chunk.length === 0) continue;
     done += chunk.length;
     if (done > content.size) throw wrongSize(`more than ${content.size}`, content.size);
-    yield { chunk, isLast: done === content.size };
+    yield chunk;
   }
   if (done < content.size) throw wrongSize(done, content.size);
 }

@@ -25,6 +25,7 @@ import {
 import type { Repository } from './repository.ts';
 import type { Content } from './source.ts';
 import {
+  FileObject,
   keptHeader,
   measured,
   symlinkChecksum,
@@ -41,8 +42,18 @@ export interface WriteOptions {
   readonly lockTimeoutMs?: number;
 }
 
+/** A regular file that is being written. */
+export interface NewFile {
+  /** @throws FormatError when that is more than was announced */
+  write(chunk: Uint8Array): void;
+  /** Makes it an object of the transaction. @throws FormatError when content is missing */
+  finish(): Checksum;
+  /** Lets go of it, finished or not. */
+  close(): void;
+}
+
 /** Up to this size a content is hashed before it is written, so that what exists is not written at all. */
-const HASH_FIRST_BYTES = 1 << 20;
+export const HASH_FIRST_BYTES = 1 << 20;
 
 /** One transaction: nothing is visible before {@link commit}, and nothing is left when it is closed without. */
 export class RepositoryWriter {
@@ -109,13 +120,34 @@ export class RepositoryWriter {
     let known: Checksum | undefined;
     if (content.size <= HASH_FIRST_BYTES) {
       const hasher = contentHasher(kept);
-      for (const { chunk } of measured(content)) hasher.update(chunk);
+      for (const chunk of measured(content)) hasher.update(chunk);
       known = checksumOf(hasher.digest());
       if (this.hasObject(known, extension)) return known;
     }
+    const proven = content.isFixed === true ? known : undefined;
     return this.#stage(known, extension, (path) =>
-      writeFileObject(this.#system, this.mode, path, kept, content),
+      writeFileObject(this.#system, this.mode, path, kept, content, proven),
     );
+  }
+
+  /**
+   * Begins a regular file whose content comes in pieces, `size` bytes in all. It belongs to the transaction once
+   * {@link NewFile.finish} was called.
+   */
+  beginFile(header: Omit<FileHeader, 'target'>, size: number): NewFile {
+    if (!isRegular(header.mode)) throw new TypeError('the header is not that of a regular file');
+    const kept: FileHeader = keptHeader(this.mode, { ...header, target: '' as FileHeader['target'] });
+    const path = this.#newPath();
+    const object = new FileObject(this.#system, this.mode, path, kept, size);
+    return {
+      write: (chunk) => object.write(chunk),
+      finish: () => {
+        const checksum = object.finish();
+        this.#adopt(path, checksum, this.#fileExtension);
+        return checksum;
+      },
+      close: () => object.close(),
+    };
   }
 
   /** Whether an object is there, or will be with this transaction. */
@@ -126,9 +158,14 @@ export class RepositoryWriter {
     );
   }
 
+  /** @throws UsageError for what cannot be the name of a ref */
+  checkRef(name: string): void {
+    refPath(name);
+  }
+
   /** Lets a ref name a commit from {@link commit} on. `name` is a refspec: `[REMOTE:]REF`. */
   setRef(name: string, checksum: Checksum): void {
-    refPath(name);
+    this.checkRef(name);
     this.#refs.set(name, checksum);
   }
 
@@ -171,23 +208,43 @@ export class RepositoryWriter {
     return checksum;
   }
 
-  /** Lets `write` make an object in the staging folder, and puts it under its checksum. */
+  /**
+   * Lets `write` make an object in the staging folder, under its checksum where that is known. What fails leaves a file
+   * there that is no part of the transaction.
+   */
   #stage(known: Checksum | undefined, extension: string, write: (path: string) => Checksum): Checksum {
-    const staging = this.#openStaging();
-    const path = join(staging, `new-${this.#temporary++}`);
-    const checksum = write(path);
-    const name = `${checksum}.${extension}`;
-    if (known !== undefined && checksum !== known) {
-      this.#system.unlink(path);
-      throw new UsageError('a content gave other bytes when it was read for the second time');
-    }
-    if (known === undefined && this.hasObject(checksum, extension)) {
-      this.#system.unlink(path);
+    if (known === undefined) {
+      const path = this.#newPath();
+      const checksum = write(path);
+      this.#adopt(path, checksum, extension);
       return checksum;
     }
-    this.#system.rename(path, join(staging, name));
+    const name = `${known}.${extension}`;
+    const path = join(this.#openStaging(), name);
+    try {
+      if (write(path) !== known)
+        throw new UsageError('a content gave other bytes when it was read for the second time');
+    } catch (error) {
+      if (this.#system.lstatIfExists(path) !== undefined) this.#system.unlink(path);
+      throw error;
+    }
     this.#staged.add(name);
-    return checksum;
+    return known;
+  }
+
+  #newPath(): string {
+    return join(this.#openStaging(), `new-${this.#temporary++}`);
+  }
+
+  /** Puts a whole object in the staging folder under its checksum; one that exists already is not needed. */
+  #adopt(path: string, checksum: Checksum, extension: string): void {
+    const name = `${checksum}.${extension}`;
+    if (this.hasObject(checksum, extension)) {
+      this.#system.unlink(path);
+      return;
+    }
+    this.#system.rename(path, join(this.#openStaging(), name));
+    this.#staged.add(name);
   }
 
   #openStaging(): string {

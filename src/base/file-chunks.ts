@@ -1,0 +1,29 @@
+/** A file in pieces, for what is too large to be held as a whole. */
+import type { Path, SystemReads } from './system.ts';
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** The bytes from `start` on, `length` of them or all; each piece has memory of its own. */
+export async function* fileChunks(
+  path: Path,
+  system: SystemReads,
+  start = 0,
+  length = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Buffer, void, undefined> {
+  const fd = system.openRead(path);
+  try {
+    for (let done = 0; done < length; ) {
+      const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, length - done));
+      const count = system.read(
+        fd,
+        chunk,
+        start === 0 && length === Number.POSITIVE_INFINITY ? null : start + done,
+      );
+      if (count === 0) return;
+      yield chunk.subarray(0, count);
+      done += count;
+    }
+  } finally {
+    system.close(fd);
+  }
+}

@@ -1,0 +1,85 @@
+/** `sealtree import tar`: a tar archive becomes a commit. */
+import prettyBytes from 'pretty-bytes';
+import { displayBytes } from '../base/bytes.ts';
+import { ExitCode, UsageError } from '../base/errors.ts';
+import { fileChunks } from '../base/file-chunks.ts';
+import { importTar } from '../repository/import-tar.ts';
+import { writeNewTree } from '../repository/new-tree.ts';
+import { RepositoryWriter } from '../repository/write.ts';
+import { writeCommit } from '../repository/write-commit.ts';
+import type { Context } from './context.ts';
+import {
+  type CommitOptions,
+  type LimitOptions,
+  limitsOf,
+  refBinding,
+  refNow,
+  timestampOf,
+} from './import-options.ts';
+import { lockTimeoutMs } from './lock-timeout.ts';
+import { jsonBytes } from './output.ts';
+
+export interface TarOptions extends LimitOptions, CommitOptions {
+  readonly ref?: string;
+  readonly parent?: boolean;
+  readonly lockTimeout: string;
+}
+
+/** Skipped entries that are named; the rest is counted. */
+const SHOWN = 5;
+
+export async function importTarFile(context: Context, file: string, options: TarOptions): Promise<number> {
+  const { dryRun, json } = context.options;
+  if (options.parent && options.ref === undefined)
+    throw new UsageError('--parent is the commit that REF names now: say which with --ref');
+  const limits = limitsOf(options);
+  const repository = await context.openRepository();
+  const parent = options.parent && options.ref !== undefined ? refNow(repository, options.ref) : undefined;
+  const progress = context.progress();
+  using writer = await RepositoryWriter.open(repository, {
+    lockTimeoutMs: lockTimeoutMs(options.lockTimeout),
+  });
+  if (options.ref !== undefined) writer.checkRef(options.ref);
+  progress.begin('reading the archive');
+  const isStdin = file === '-';
+  const source = isStdin ? process.stdin : fileChunks(context.path(file), context.system);
+  const imported = await importTar(source, writer, {
+    where: isStdin ? 'standard input' : file,
+    limits,
+    skipSpecial: options.skipSpecial ?? false,
+    progress,
+  });
+  const commit = writeCommit(writer, writeNewTree(writer, imported.tree.finish()), {
+    timestamp: timestampOf(options, context),
+    metadata: refBinding(options.ref),
+    ...(parent === undefined ? {} : { parent }),
+    ...(options.subject === undefined ? {} : { subject: options.subject }),
+    ...(options.ref === undefined ? {} : { ref: options.ref }),
+  });
+  progress.begin('writing objects to disk');
+  if (!dryRun) writer.commit();
+  progress.end();
+  const { entries, bytes, skipped } = imported;
+  if (json) {
+    context.printJson('import-tar', {
+      dryRun,
+      checksum: commit,
+      parent: parent ?? null,
+      ref: options.ref ?? null,
+      entries,
+      bytes,
+      skipped: skipped.map(jsonBytes),
+    });
+    return ExitCode.ok;
+  }
+  context.print(commit);
+  const names = skipped.slice(0, SHOWN).map(displayBytes).join(', ');
+  if (skipped.length > 0)
+    context.say(
+      'warning',
+      `left out, since no commit can hold them: ${names}${skipped.length > SHOWN ? `, and ${skipped.length - SHOWN} more` : ''}`,
+    );
+  const what = `${entries} entries, ${prettyBytes(bytes)}`;
+  context.say('info', dryRun ? `${what} read; nothing was written` : `${what} imported`);
+  return ExitCode.ok;
+}

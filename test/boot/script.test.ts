@@ -60,8 +60,10 @@ interface World {
   readonly before?: string;
   /** Whether the deployment is hotfixed. */
   readonly isHotfixed?: boolean;
-  /** Names of modules that the initramfs brings, and the kernel they are for. */
+  /** Whether the kernel command line had the disk mounted read-only. */
+  readonly isReadOnly?: boolean;
   readonly fstab?: string;
+  /** Names of modules that the initramfs brings, and the kernel they are for. */
   readonly modules?: { readonly release: string; readonly names: readonly string[] };
 }
 
@@ -134,13 +136,15 @@ function boot(shell: readonly string[], world: World = {}): Outcome {
   write('proc/sys/kernel/osrelease', '6.12.0\n');
   const root = join(path, 'root');
   const bound = `8:1 /ostree/deploy/os/deploy/${COMMIT}.0`;
+  const access = world.isReadOnly ? 'ro' : 'rw';
+  const disk = `ext4 /dev/sda1 ${access},errors=remount-ro`;
   const mountinfo = [
     `20 1 0:2 / / rw - rootfs rootfs rw`,
     world.rootMount === undefined
-      ? `30 20 ${bound} ${root} rw,relatime - ext4 /dev/sda1 rw`
+      ? `30 20 ${bound} ${root} ${access},relatime - ${disk}`
       : `30 20 0:40 / ${root} ro - ${world.rootMount}`,
-    `31 30 ${bound}/usr ${root}/usr ro,relatime - ext4 /dev/sda1 rw`,
-    `32 30 8:1 / ${root}/sysroot rw,relatime - ext4 /dev/sda1 rw`,
+    `31 30 ${bound}/usr ${root}/usr ro,relatime - ${disk}`,
+    `32 30 8:1 / ${root}/sysroot ${access},relatime - ${disk}`,
     ...(world.mounts ?? []).map((line) => line.replaceAll('ROOT', root)),
   ];
   write('proc/self/mountinfo', `${mountinfo.join('\n')}\n`);
@@ -282,6 +286,24 @@ describe('a deployment with the pinned image', () => {
       'ostree-remount': '[Service]\nExecStartPost=-/usr/bin/mount -o remount,bind,rw /var\n',
       'systemd-remount-fs': undefined,
     });
+  });
+
+  inEachShell('has the disk made writable where the kernel command line left that to fstab', (run) => {
+    const remounts = (world: World): string[] =>
+      (run({ isReadOnly: true, ...world }).dropIns['ostree-remount'] ?? '')
+        .split('\n')
+        .slice(1, -1)
+        .map((line) => line.replace('ExecStartPost=-/usr/bin/mount -o remount,', ''));
+    const all = ['rw /etc', 'rw /var', 'bind,rw /sysroot'];
+    assert.deepEqual(remounts({}), all);
+    assert.deepEqual(
+      remounts({ fstab: '/dev/sdb /srv ext4 ro\nLABEL=root / ext4 errors=remount-ro 0 1' }),
+      all,
+    );
+    assert.deepEqual(remounts({ fstab: 'LABEL=root / ext4 noatime,ro' }), ['bind,rw /var']);
+    // sysroot.readonly
+    const mounts = ['41 32 8:1 /os/var ROOT/sysroot/ostree/deploy/os/var rw - ext4 /dev/sda1 ro'];
+    assert.deepEqual(remounts({ mounts }), ['rw /etc', 'rw /var']);
   });
 
   inEachShell('keeps systemd from remounting the root as fstab has it, and only that', (run) => {

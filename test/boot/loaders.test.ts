@@ -22,6 +22,7 @@ import { parseUenvMenu } from '../../src/boot/loaders/uenv-menu.ts';
 import { sealPinOf, withSealPin } from '../../src/boot/pin.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
+import { PROJECT } from '../support/sealtree.ts';
 import { layOutMenuSysroot, layOutTextSysroot, OSTREE_VERSIONS } from '../support/text-sysroot.ts';
 
 let work: Sandbox;
@@ -574,5 +575,59 @@ describe('texts of menus', () => {
       title === 'x' ? ('B' as ByteString) : options,
     );
     assert.equal(after.toString('latin1'), text.replace('AP \t', 'B \t'));
+  });
+});
+
+describe('contrib/doc/loaders.md', () => {
+  const systemdBoot = (): void => {
+    layOutTextSysroot('2026.4', path);
+    write('efi/EFI/systemd/systemd-bootx64.efi', 'MZ');
+    const name = 'ostree-2.conf';
+    write(`efi/loader/entries/${name}`, readFileSync(join(path, 'boot/loader.1/entries', name)));
+  };
+  const blscfg = (): void => {
+    layOutTextSysroot('2026.4', path);
+    write('boot/grub2/grub.cfg', BLSCFG_MENU);
+  };
+  const generated = (): void => {
+    layOutMenuSysroot('grub', '2025.2', path);
+    work.write('host/usr/sbin/grub-mkconfig', '');
+  };
+  const backEnd = (name: string) => (): void => {
+    layOutTextSysroot('2026.4', path);
+    configure(name);
+  };
+  const MACHINES: Readonly<Record<string, () => void>> = {
+    'systemd-boot': systemdBoot,
+    'GRUB with `blscfg`': blscfg,
+    'GRUB with a generated menu': generated,
+    'syslinux, extlinux': () => layOutMenuSysroot('syslinux', '2026.4', path),
+    'U-Boot': () => layOutMenuSysroot('u-boot', '2026.4', path),
+    zipl: backEnd('zipl'),
+    aboot: backEnd('aboot'),
+  };
+
+  const reads = ({ readsEntries, menus }: LoaderState): string => {
+    if (readsEntries === 'bls') return menus.length > 0 ? 'copies of the entries' : 'the entries';
+    return menus.length > 0 ? 'a menu made of the entries' : 'what its own program wrote';
+  };
+  const afterwards = ({ regenerate, command, menus }: LoaderState): string => {
+    if (regenerate?.kind === 'program')
+      return `sealtree runs \`${regenerate.argv[0]?.replace(/^.*\//, '')}\``;
+    if (regenerate?.kind === 'edit') return 'sealtree changes the menu';
+    if (command !== undefined) return `run \`${command}\``;
+    return menus.length > 0 ? 'copy them again' : 'nothing';
+  };
+
+  it('says what is found out about each of them', () => {
+    const text = readFileSync(join(PROJECT, 'contrib/doc/loaders.md'), 'utf8');
+    const [table = ''] = /^\| loader \| reads .*?\n\n/ms.exec(text) ?? [];
+    const rows = Object.entries(MACHINES).map(([name, make]) => {
+      rmSync(path, { recursive: true, force: true });
+      make();
+      const loader = detectBooted();
+      return `| ${[name, reads(loader), loader.initrds, loader.ways.join(', '), afterwards(loader)].join(' | ')} |`;
+    });
+    assert.deepEqual(table.trimEnd().split('\n').slice(2), rows);
   });
 });

@@ -60,6 +60,7 @@ _sealtree_value() {
     import_tar:--max-size) COMPREPLY=() ;;
     import_tar:--max-entries) COMPREPLY=() ;;
     import_tar:--lock-timeout) COMPREPLY=() ;;
+    export_tar:-o|export_tar:--output) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     image_create:-o|image_create:--output) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     image_create:--from-file) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     image_create:--from-dir) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
@@ -123,6 +124,8 @@ _sealtree() {
       :diff) command=diff ;;
       :import) command=import ;;
       import:tar) command=import_tar ;;
+      :export) command=export ;;
+      export:tar) command=export_tar ;;
       :image) command=image ;;
       image:create) command=image_create ;;
       image:info) command=image_info ;;
@@ -174,7 +177,7 @@ _sealtree() {
     return
   fi
   case $command in
-    '') COMPREPLY=($(compgen -W "refs log show ls cat diff import image digest seal status verify boot sharing gc demo config ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W "refs log show ls cat diff import export image digest seal status verify boot sharing gc demo config ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
     refs) COMPREPLY=() ;;
     log) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     show) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
@@ -183,6 +186,8 @@ _sealtree() {
     diff) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     import) COMPREPLY=($(compgen -W "tar" -- "$cur")) ;;
     import_tar) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
+    export) COMPREPLY=($(compgen -W "tar" -- "$cur")) ;;
+    export_tar) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     image) COMPREPLY=($(compgen -W "create info ls dump objects missing-objects verify diff mount umount" -- "$cur")) ;;
     image_create) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     image_info) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
@@ -231,6 +236,7 @@ _sealtree_options() {
     ls) printf '%s ' -d --dironly -R --recursive -C --checksum -X --xattrs --nul-filenames-only ;;
     diff) printf '%s ' --stats --fs-diff --no-xattrs --owner-uid --owner-gid ;;
     import_tar) printf '%s ' --ref --parent --subject --timestamp --max-size --max-entries --skip-special --lock-timeout ;;
+    export_tar) printf '%s ' -o --output ;;
     image_create) printf '%s ' -o --output --from-file --from-dir --digests --digest-store --xattrs --no-devices --epoch --strict --min-version --max-version ;;
     image_dump) printf '%s ' --filter ;;
     image_missing_objects) printf '%s ' --objects ;;

@@ -87,6 +87,11 @@ complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_sub
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -F
 
+complete -c sealtree -n '__fish_use_subcommand' -a export -d 'Write commits as tar archives'
+complete -c sealtree -n '__fish_seen_subcommand_from export; and not __fish_seen_subcommand_from tar' -a tar -d 'Write a commit as a tar archive'
+complete -c sealtree -n '__fish_seen_subcommand_from export; and __fish_seen_subcommand_from tar' -s o -l output -r -F -d 'where to write it; - is standard output (default: -)'
+complete -c sealtree -n '__fish_seen_subcommand_from export; and __fish_seen_subcommand_from tar' -a "(__sealtree_revisions)"
+
 complete -c sealtree -n '__fish_use_subcommand' -a image -d 'Make, look into, compare and mount images'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a create -d 'Make an image; prints its digest'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from create' -s o -l output -r -F -d 'where to write it; - is standard output'

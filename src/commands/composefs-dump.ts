@@ -1,7 +1,7 @@
 /** `composefs-dump SRC DST`: reads an image and writes it anew, in the same format version. For tests of readers and writers. */
 import { ErofsImage, readTree } from '../formats/erofs/read.ts';
 import { writeImage } from '../formats/erofs/write.ts';
-import { writeImageTo } from './image-output.ts';
+import { writeOutput } from './output-file.ts';
 import type { RawCommand } from './registry.ts';
 import { runTool, ToolFailure } from './stand-in.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -26,5 +26,5 @@ async function copyImage(args: readonly string[], { stdout, system }: Surroundin
   const image = new ErofsImage(system.readFile(source), source);
   const version = image.composefsVersion;
   const { bytes } = writeImage(readTree(image), { minVersion: version, maxVersion: version });
-  writeImageTo(destination, bytes, stdout, system);
+  await writeOutput(destination, [bytes], stdout, system);
 }

@@ -9,7 +9,7 @@ import { DigestStore } from '../image/digest-store.ts';
 import { treeFromDirectory } from '../image/from-directory.ts';
 import { buildCommitImage } from './commit-image.ts';
 import { type Context, oneOf } from './context.ts';
-import { writeImageTo } from './image-output.ts';
+import { writeOutput } from './output-file.ts';
 import { resolveRev } from './revision.ts';
 import { readInput } from './stand-in.ts';
 
@@ -50,7 +50,7 @@ export async function createImage(
   progress.end();
   if (!context.options.dryRun) {
     const path = toStdout ? '-' : context.path(options.output);
-    writeImageTo(path, image.bytes, context.stdout, context.system);
+    await writeOutput(path, [image.bytes], context.stdout, context.system);
   }
   report(context, image, options.output, toStdout);
   return ExitCode.ok;

@@ -8,7 +8,7 @@ import { verityDigest } from '../formats/verity.ts';
 import { DigestStore } from '../image/digest-store.ts';
 import { type DirectoryOptions, treeFromDirectory } from '../image/from-directory.ts';
 import { type OptionProblem, parseLongOptions } from './getopt.ts';
-import { writeImageTo } from './image-output.ts';
+import { writeOutput } from './output-file.ts';
 import type { OptionText, RawCommand } from './registry.ts';
 import { readInput, runTool, ToolFailure } from './stand-in.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -72,7 +72,7 @@ async function makeImage(args: readonly string[], surroundings: Surroundings): P
       })
     : await readDirectory(request, system);
   const { bytes } = writeImage(tree, request);
-  if (request.image !== undefined) writeImageTo(request.image, bytes, stdout, system);
+  if (request.image !== undefined) await writeOutput(request.image, [bytes], stdout, system);
   if (request.printDigest) stdout.write(`${digestOf(verityDigest(bytes))}\n`);
 }
 

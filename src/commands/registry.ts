@@ -109,6 +109,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./import.ts'),
   },
   {
+    name: 'export',
+    usage: 'tar REV',
+    summary: 'Write commits as tar archives',
+    group: 'Commits',
+    load: () => import('./export.ts'),
+  },
+  {
     name: 'image',
     usage: 'VERB …',
     summary: 'Make, look into, compare and mount images',

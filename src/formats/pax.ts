@@ -113,16 +113,19 @@ function lastOfEach(records: PaxRecords): Iterable<readonly [ByteString, ByteStr
   return new Map(records);
 }
 
-/** The records of xattrs, each twice: as GNU tar, Go and Python read them, and as libarchive (and so ostree) does. */
+/**
+ * The records of xattrs: raw, which GNU tar, libarchive, Go and star read as they are; in base64 where a name has what
+ * one of them reads in its own way. Not both of one xattr: libarchive gives it twice then, which ostree refuses.
+ */
 export function xattrRecords(xattrs: Xattrs): PaxRecords {
-  return xattrs.flatMap(([name, value]: Xattr) => {
-    const encoded: readonly [ByteString, ByteString] = [
-      `${LIBARCHIVE}${percentEncoded(name)}` as ByteString,
-      stringToBytes(value).toString('base64').replace(/=+$/, '') as ByteString,
-    ];
-    // A key ends at the first "=".
-    return name.includes('=') ? [encoded] : [[`${SCHILY}${name}` as ByteString, value] as const, encoded];
-  });
+  return xattrs.map(([name, value]: Xattr) =>
+    /[=%]/.test(name)
+      ? [
+          `${LIBARCHIVE}${percentEncoded(name)}` as ByteString,
+          stringToBytes(value).toString('base64').replace(/=+$/, '') as ByteString,
+        ]
+      : [`${SCHILY}${name}` as ByteString, value],
+  );
 }
 
 function percentDecoded(text: string, where: string): ByteString {

@@ -18,6 +18,7 @@ import { createInflateRaw, inflateRawSync } from 'node:zlib';
 import { type ByteString, bytesToString, stringToBytes } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
 import { FormatError, IoError } from '../base/errors.ts';
+import { fileChunks } from '../base/file-chunks.ts';
 import { isRegular, isSymlink } from '../base/mode.ts';
 import type { System } from '../base/system.ts';
 import { NO_XATTRS, type Xattr, type Xattrs } from '../base/xattrs.ts';
@@ -92,6 +93,38 @@ export class ContentReader {
     try {
       this.#pump(fd, sink);
       return true;
+    } finally {
+      this.#system.close(fd);
+    }
+  }
+
+  /** The content as it is asked for, each piece with memory of its own; nothing of a symlink, undefined when it is missing. */
+  stream(checksum: Checksum): AsyncIterable<Buffer> | undefined {
+    const info = this.info(checksum);
+    if (info === undefined) return undefined;
+    const path = this.#store.path(checksum, 'file');
+    if (isSymlink(info.mode)) return Readable.from([]);
+    return this.#store.mode === 'archive' ? this.#inflated(path) : fileChunks(path, this.#system);
+  }
+
+  async *#inflated(path: string): AsyncGenerator<Buffer> {
+    const fd = this.#system.openRead(path);
+    try {
+      const { size, end } = this.#filezHeader(fd, path);
+      let total = 0;
+      const inflate = createInflateRaw({ chunkSize: CHUNK_SIZE });
+      // A failure destroys the inflater with it, and reading from that one throws it.
+      pipeline(Readable.from(this.#chunks(fd, end), { objectMode: false }), inflate).catch(() => undefined);
+      try {
+        for await (const chunk of inflate as AsyncIterable<Buffer>) {
+          total += chunk.length;
+          if (total > size) throw wrongSize(path, `more than ${size}`, size);
+          yield chunk;
+        }
+      } catch (error) {
+        throw inflateError(error, path);
+      }
+      if (total !== size) throw wrongSize(path, total, size);
     } finally {
       this.#system.close(fd);
     }
@@ -191,7 +224,6 @@ export class ContentReader {
   #readArchive(path: string, sink: ContentSink): boolean | Promise<boolean> {
     const fd = openIfExists(this.#system, path);
     if (fd === undefined) return false;
-    let keep = false;
     try {
       const { header, size, end } = this.#filezHeader(fd, path);
       if (isSymlink(header.mode)) return true;
@@ -202,39 +234,14 @@ export class ContentReader {
         inflateAtOnce(input.subarray(0, length), size, path, sink);
         return true;
       }
-      keep = true;
-      return this.#inflateStreaming(fd, end, size, path, sink);
-    } finally {
-      if (!keep) this.#system.close(fd);
-    }
-  }
-
-  async #inflateStreaming(
-    fd: number,
-    start: number,
-    size: number,
-    path: string,
-    sink: ContentSink,
-  ): Promise<boolean> {
-    let total = 0;
-    try {
-      await pipeline(
-        Readable.from(this.#chunks(fd, start), { objectMode: false }),
-        createInflateRaw({ chunkSize: CHUNK_SIZE }),
-        async (inflated: AsyncIterable<Buffer>) => {
-          for await (const chunk of inflated) {
-            total += chunk.length;
-            if (total > size) throw wrongSize(path, `more than ${size}`, size);
-            sink(chunk);
-          }
-        },
-      );
-    } catch (error) {
-      throw inflateError(error, path);
+      return this.#inflateInto(path, sink);
     } finally {
       this.#system.close(fd);
     }
-    if (total !== size) throw wrongSize(path, total, size);
+  }
+
+  async #inflateInto(path: string, sink: ContentSink): Promise<boolean> {
+    for await (const chunk of this.#inflated(path)) sink(chunk);
     return true;
   }
 

@@ -197,6 +197,18 @@ export class Repository {
   }
 
   /**
+   * The content of a content object, a piece at a time as it is asked for; nothing is verified.
+   * @throws NotFoundError
+   */
+  streamContent(checksum: Checksum): AsyncIterable<Buffer> {
+    return (
+      this.#content.stream(checksum) ??
+      this.parent?.streamContent(checksum) ??
+      missing(this, checksum, 'file')
+    );
+  }
+
+  /**
    * Recomputes the checksum of a content object. In a bare-user-only repository owner and xattrs are not stored,
    * so an object that was pulled with others than 0:0 and none cannot match.
    * @throws NotFoundError, FormatError when it cannot be read at all

@@ -1,4 +1,4 @@
-/** Where a command puts the image it has made: a file, written aside and renamed, or standard output. */
+/** Where a command puts what it has made, an image or an archive: a file, written aside and renamed, or standard output. */
 import { dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
@@ -9,41 +9,49 @@ import type { OutputStream } from './surroundings.ts';
 /** Permissions of a new file before the umask. */
 const NEW_FILE_MODE = 0o666;
 
+/** The bytes in order, in pieces. */
+export type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 /**
- * Writes a whole image to `path`, or to `stdout` for `-`, which must not be a terminal. A file of that name is
+ * Writes it whole to `path`, or to `stdout` for `-`, which must not be a terminal. A file of that name is
  * replaced at once by the finished one, keeping its permissions; what is no regular file (a device, a pipe) is
  * written into.
  */
-export function writeImageTo(path: string, bytes: Uint8Array, stdout: OutputStream, system: System): void {
+export async function writeOutput(
+  path: string,
+  pieces: Pieces,
+  stdout: OutputStream,
+  system: System,
+): Promise<void> {
   if (path === '-') {
-    if (stdout.isTerminal) throw new UsageError('standard output is a terminal: no image is written to it');
-    stdout.write(bytes);
+    if (stdout.isTerminal) throw new UsageError('standard output is a terminal: name a file with --output');
+    for await (const bytes of pieces) stdout.write(bytes);
     return;
   }
   const existing = system.lstatIfExists(path);
   if (existing === undefined) {
-    replace(path, NEW_FILE_MODE, undefined, bytes, system);
+    await replace(path, NEW_FILE_MODE, undefined, pieces, system);
     return;
   }
   const { mode } = system.stat(path);
-  if (isRegular(mode)) replace(system.realpath(path), mode & 0o777, mode & 0o7777, bytes, system);
-  else writeInto(path, bytes, system);
+  if (isRegular(mode)) await replace(system.realpath(path), mode & 0o777, mode & 0o7777, pieces, system);
+  else await writeInto(path, pieces, system);
 }
 
-function replace(
+async function replace(
   path: string,
   createMode: number,
   exactMode: number | undefined,
-  bytes: Uint8Array,
+  pieces: Pieces,
   system: System,
-): void {
+): Promise<void> {
   const folder = dirname(path);
   system.stat(folder);
   const temporary = join(folder, `.sealtree-tmp-${randomHex(6)}`);
   const fd = system.create(temporary, createMode);
   try {
     try {
-      system.write(fd, bytes);
+      for await (const bytes of pieces) system.write(fd, bytes);
       if (exactMode !== undefined) system.fchmod(fd, exactMode);
       system.fsync(fd);
     } finally {
@@ -57,10 +65,10 @@ function replace(
   system.fsyncDirectory(folder);
 }
 
-function writeInto(path: string, bytes: Uint8Array, system: System): void {
+async function writeInto(path: string, pieces: Pieces, system: System): Promise<void> {
   const fd = system.openWrite(path);
   try {
-    system.write(fd, bytes);
+    for await (const bytes of pieces) system.write(fd, bytes);
   } finally {
     system.close(fd);
   }

@@ -1,0 +1,57 @@
+/** `sealtree export …`: commits for other programs. */
+import { ExitCode, UsageError } from '../base/errors.ts';
+import { exportTar } from '../repository/export-tar.ts';
+import type { Context } from './context.ts';
+import { writeOutput } from './output-file.ts';
+import type { CommandModule } from './registry.ts';
+import { resolveRev } from './revision.ts';
+
+export const command: CommandModule = {
+  name: 'export',
+  summary: 'Write commits as tar archives',
+  details: [
+    'The archive holds everything of the commit, xattrs in records that GNU tar, libarchive and Go read alike; importing it gives the same tree. It has the same bytes whenever and wherever it is written. Every content is hashed on its way: an object that was changed ends the export.',
+  ],
+  examples: [
+    ['export tar os/base -o rootfs.tar', 'to a file, which appears when it is whole'],
+    ['export tar os/base | tar --xattrs --xattrs-include=* -xf - -C /mnt', 'unpack it with GNU tar'],
+  ],
+  define(command, run) {
+    command
+      .command('tar')
+      .description('Write a commit as a tar archive')
+      .argument('<rev>', 'commit to write')
+      .option('-o, --output <file>', 'where to write it; - is standard output', '-')
+      .action(run(exportTarFile));
+  },
+};
+
+async function exportTarFile(context: Context, rev: string, options: { output: string }): Promise<number> {
+  const repository = await context.openRepository();
+  const commit = await resolveRev(context, repository, rev);
+  const progress = context.progress();
+  const isStdout = options.output === '-';
+  if (context.options.json && isStdout)
+    throw new UsageError(
+      '--json and the archive cannot both go to standard output: name a file with --output',
+    );
+  progress.begin('reading the commit');
+  const pieces = exportTar(repository, commit, progress);
+  let bytes = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces) {
+      bytes += piece.length;
+      progress.advance(0, piece.length);
+      yield piece;
+    }
+  }
+  if (context.options.dryRun) for await (const _ of counted());
+  else {
+    const path = isStdout ? '-' : context.path(options.output);
+    await writeOutput(path, counted(), context.stdout, context.system);
+  }
+  progress.end();
+  if (context.options.json)
+    context.printJson('export-tar', { checksum: commit, path: context.path(options.output), bytes });
+  return ExitCode.ok;
+}

@@ -176,8 +176,11 @@ class BootCheck {
     return [...loader.problems, { severity: 'unchecked', code: 'loader-unknown', where: boot.path, message }];
   }
 
+  /** None where neither sealtree nor a command brings the menu up to date. */
   #menuRemedy(): readonly string[] {
-    return this.#state.loader.command === undefined ? this.#install : [this.#state.loader.command];
+    const { regenerate, command } = this.#state.loader;
+    if (regenerate !== undefined) return this.#install;
+    return command === undefined ? [] : [command];
   }
 
   /** Said once, not of each entry: this machine is as ostree left it. */

@@ -19,29 +19,21 @@ import type { StorageState } from '../storage.ts';
 import { bootFilePath } from './boot-files.ts';
 import { unsealed } from './context.ts';
 
-/**
- * Compares every menu with the entries of ostree.
- * @param command makes the menu anew; copies of the entries have no such command
- */
+/** Compares every menu with the entries of ostree. */
 export function checkMenus(
   loader: LoaderState,
   entries: readonly EntryState[],
   policy: BootPolicy,
-  command: readonly string[],
+  remedy: readonly string[],
   sysrootPath: string,
   system: SystemReads,
 ): Finding[] {
   const ours = entries.filter(({ owner, deployment }) => owner === 'ostree' && deployment !== undefined);
-  return loader.menus.flatMap((menu) => {
-    const remedy = menu.format === 'bls' ? [] : command;
-    return [
-      ...ours.flatMap((entry, i) => checkEntry(entry, i === 0, menu, loader, policy, remedy)),
-      ...staleEntries(menu, ours, remedy),
-      ...(menu.format === 'bls'
-        ? ours.flatMap((entry) => checkCopies(entry, menu, sysrootPath, system))
-        : []),
-    ];
-  });
+  return loader.menus.flatMap((menu) => [
+    ...ours.flatMap((entry, i) => checkEntry(entry, i === 0, menu, loader, policy, remedy)),
+    ...staleEntries(menu, ours, remedy),
+    ...(menu.format === 'bls' ? ours.flatMap((entry) => checkCopies(entry, menu, sysrootPath, system)) : []),
+  ]);
 }
 
 /** What a copied entry names lies on the loader's partition, and is to be what /boot has. */

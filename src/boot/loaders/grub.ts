@@ -154,15 +154,18 @@ const mkconfig = (root: string, system: SystemReads): string | undefined =>
     exists(join(root, path), system),
   );
 
-/** What a person runs where the menu is not in ostree's hands. */
+/**
+ * What a person runs where the menu is not in ostree's hands. Undefined for a sysroot that is not the running system:
+ * run here the program would put this system's entries into the other's menu.
+ */
 function mkconfigCommand(
   sysroot: Sysroot,
   menu: Menu | undefined,
   root: string,
   system: SystemReads,
-): string {
-  const program =
-    (sysroot.isBooted ? mkconfig(root, system) : undefined)?.replace(/^.*\//, '') ?? 'grub-mkconfig';
+): string | undefined {
+  if (!sysroot.isBooted) return undefined;
+  const program = mkconfig(root, system)?.replace(/^.*\//, '') ?? 'grub-mkconfig';
   return `${program} -o ${menu?.path ?? join(sysroot.path, GRUB_MENUS[0])}`;
 }
 

@@ -12,6 +12,9 @@ const LOADERS = join(ORACLES, 'loaders');
 /** Sid's GRUB, for its blscfg. */
 const BLSCFG = join(ORACLES, 'blscfg');
 
+/** Far more than it takes on a machine with nothing else to do. */
+const TIMEOUT_MS = 600_000;
+
 /** QEMU's own BIOS, or UEFI. */
 export type Firmware = 'bios' | 'efi';
 
@@ -21,7 +24,11 @@ export function bootByFirmware(
   firmware: Firmware,
   disks: readonly Disk[],
 ): Promise<GuestEnd> {
-  return bootMachine(folder, { start: firmware === 'bios' ? [] : uefi(folder), disks, timeoutMs: 60_000 });
+  return bootMachine(folder, {
+    start: firmware === 'bios' ? [] : uefi(folder),
+    disks,
+    timeoutMs: TIMEOUT_MS,
+  });
 }
 
 function uefi(folder: string): string[] {
@@ -45,6 +52,11 @@ interface Grub {
 export const GRUB_BIOS: Grub = { root: LOADERS, platform: 'i386-pc', modules: ['biosdisk'] };
 export const GRUB_EFI: Grub = { root: LOADERS, platform: 'x86_64-efi', modules: [] };
 export const GRUB_BLSCFG: Grub = { root: BLSCFG, platform: 'x86_64-efi', modules: ['blsuki'] };
+
+export function grubVersion({ root }: Grub): string {
+  const script = readFileSync(join(root, 'usr/sbin/grub-mkconfig'), 'utf8');
+  return `GRUB ${/^PACKAGE_VERSION=(.*)$/m.exec(script)?.[1]}`;
+}
 
 /** What every menu of ours needs; `search` finds the disk, and the rest of it is what grub-mkconfig makes use of. */
 const GRUB_MODULES = [

@@ -56,7 +56,7 @@ export async function deployMachine(work: Sandbox, options: MachineSysroot): Pro
 }
 
 /** Puts the program as it is shipped into a folder, with a node that runs it: `node dist/sealtree.js`. */
-async function installProgram(folder: string): Promise<void> {
+export async function installProgram(folder: string): Promise<void> {
   mkdirSync(join(folder, 'node_modules'), { recursive: true });
   await buildProgram(join(folder, 'dist'));
   runHost(['cp', '--dereference', process.execPath, join(folder, 'node')]);
@@ -176,7 +176,8 @@ export function copyBoot(disk: string, out: string): string {
 /** As many lines of the console as a panic's trace has, and what led to it. */
 const TAIL_LINES = 100;
 
-function sectors(text: string): Buffer {
+/** A text as a disk: padded with NUL bytes to whole sectors. */
+export function sectors(text: string): Buffer {
   const bytes = Buffer.from(text);
   return Buffer.concat([bytes, Buffer.alloc(-bytes.length & 511)]);
 }

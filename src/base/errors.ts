@@ -153,10 +153,14 @@ export class IoError extends SealtreeError {
   }
 }
 
+/** Node makes it anew at each call, and files that are not there are looked for all the time. */
+let systemErrors: ReturnType<typeof getSystemErrorMap> | undefined;
+
 /** What an errno means, such as ` (no such file or directory)`; empty for a name it does not know. */
 function meaningOf(errno: string): string {
+  systemErrors ??= getSystemErrorMap();
   const number = (constants.errno as Readonly<Record<string, number>>)[errno];
-  const [, message] = (number === undefined ? undefined : getSystemErrorMap().get(-number)) ?? [];
+  const [, message] = (number === undefined ? undefined : systemErrors.get(-number)) ?? [];
   return message === undefined ? '' : ` (${message})`;
 }
 

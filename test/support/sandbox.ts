@@ -5,6 +5,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import {
+  accessSync,
+  constants,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,6 +20,19 @@ import { dirname, join } from 'node:path';
 
 /** Where work folders are made; oracle roots see it at the same path. */
 export const WORK_BASE = realpathSync(process.env.SEALTREE_TEST_TMP ?? tmpdir());
+
+/** A file system in memory, where the machine has one: what changes thousands of names need not wait for a disk. */
+const MEMORY = isWritable('/dev/shm') ? '/dev/shm' : WORK_BASE;
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    // Whatever the reason, it is of no use then.
+    return false;
+  }
+}
 
 const PREFIX = 'sealtree-test-';
 
@@ -48,15 +63,16 @@ function remove(path: string): void {
 const live = new Set<string>();
 
 function removeLeftovers(): void {
-  for (const name of readdirSync(WORK_BASE)) {
-    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (pid === undefined) continue;
-    try {
-      process.kill(Number(pid), 0);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') remove(join(WORK_BASE, name));
+  for (const base of new Set([WORK_BASE, MEMORY]))
+    for (const name of readdirSync(base)) {
+      const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
+      if (pid === undefined) continue;
+      try {
+        process.kill(Number(pid), 0);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ESRCH') remove(join(base, name));
+      }
     }
-  }
 }
 
 let isWatching = false;
@@ -76,12 +92,13 @@ export class Sandbox {
   /** Absolute, without symlinks. */
   readonly path: string;
 
-  constructor() {
+  /** @param options `inMemory`: for little, and often changed */
+  constructor({ inMemory = false } = {}) {
     if (live.size === 0) {
       removeLeftovers();
       watchTheEnd();
     }
-    this.path = mkdtempSync(join(WORK_BASE, `${PREFIX}${process.pid}-`));
+    this.path = mkdtempSync(join(inMemory ? MEMORY : WORK_BASE, `${PREFIX}${process.pid}-`));
     live.add(this.path);
   }
 

@@ -1,6 +1,15 @@
 /** What keys do: how an action is declared, and the moves most of them are made of. */
 import { layoutOf } from './models/layout.ts';
-import { type Effect, isInDetails, type Mode, type State, type Step, VIEWS, viewOf } from './state.ts';
+import {
+  type Effect,
+  isInDetails,
+  type Mode,
+  type State,
+  type Step,
+  VIEWS,
+  type View,
+  viewOf,
+} from './state.ts';
 import { viewModelOf } from './views.ts';
 
 export interface Action {
@@ -10,8 +19,16 @@ export interface Action {
   readonly title: string;
   /** Where it works: the modes that take its keys. */
   readonly modes: readonly Mode[];
+  /** Of the details, those of these lists; of all without. */
+  readonly detailsOf?: readonly View[];
   /** Whether there is something to do; the key does nothing otherwise, and the footer leaves it out. */
   when?(state: State): boolean;
+  /** Why it cannot be done just now, where a person would expect it: the key says so instead. */
+  disabled?(state: State): string | undefined;
+  /** Whether it changes the disk: only in write mode, after a look at the plan and another key, and one at a time. */
+  readonly changes?: boolean;
+  /** Words of the command that does the same. */
+  command?(state: State): readonly string[] | undefined;
   run(state: State): Step;
   /** Shown in the footer, larger numbers first to stay when it is narrow; not shown without. */
   readonly footer?: number;
@@ -19,7 +36,7 @@ export interface Action {
 
 /** Every list and its details. */
 export const LISTS: readonly Mode[] = [...VIEWS, 'details'];
-export const ALL: readonly Mode[] = [...LISTS, 'search', 'help'];
+export const ALL: readonly Mode[] = [...LISTS, 'search', 'help', 'palette', 'commands'];
 
 export const only = (state: State): Step => ({ state, effects: [] });
 

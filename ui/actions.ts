@@ -1,26 +1,36 @@
 /** All that keys do, declared once: the store runs it, footer and help read it. */
 import { type Action, ALL, close, effect, hasRows, LISTS, move, only, open, pageOf } from './action.ts';
+import { closePalette, movePalette, runPalette, typePalette } from './palette.ts';
+import { BOOT_ACTIONS } from './screens/boot/actions.ts';
+import { DEPLOYMENT_ACTIONS } from './screens/deployments/actions.ts';
+import { DIFF_ACTIONS } from './screens/diff/actions.ts';
+import { JOB_ACTIONS, leave, leaveNow } from './screens/jobs/actions.ts';
+import { changingJob, withoutJobs } from './screens/jobs/state.ts';
+import { OBJECTS_ACTIONS } from './screens/objects/actions.ts';
+import { objectsLeft } from './screens/objects/state.ts';
+import { PROPOSAL_ACTIONS } from './screens/proposal/actions.ts';
 import { TREE_ACTIONS } from './screens/tree/actions.ts';
 import { treeLeft } from './screens/tree/state.ts';
 import {
   type Desk,
   deskOf,
-  type Mode,
   modeOf,
+  SCREEN_KEYS,
   SCREENS,
   type Screen,
   type State,
   type Step,
   screenOf,
   VIEWS,
+  viewOf,
 } from './state.ts';
 import { VIEW_MODELS, viewModelOf } from './views.ts';
 
 /** Goes to a numbered screen, to where one was on it; on that screen itself back to its list. */
 function show(state: State, screen: Screen): Step {
-  const { modes, tree, left } = state;
+  const { modes, tree, diff, objects, left } = state;
   if (screenOf(state) === screen) return only({ ...state, ...deskOf(screen) });
-  const desk: Desk = { modes, tree: treeLeft(tree) };
+  const desk: Desk = { modes: withoutJobs(modes), tree: treeLeft(tree), diff, objects: objectsLeft(objects) };
   return only({
     ...state,
     left: { ...left, [screenOf(state)]: desk },
@@ -88,13 +98,21 @@ export const ACTIONS: readonly Action[] = [
     run: close,
     footer: 5,
   },
+  ...PROPOSAL_ACTIONS,
+  ...DEPLOYMENT_ACTIONS,
+  ...BOOT_ACTIONS,
+  ...JOB_ACTIONS,
   ...TREE_ACTIONS,
+  ...DIFF_ACTIONS,
+  ...OBJECTS_ACTIONS,
   ...SCREENS.map(
-    (screen, i): Action => ({
+    (screen): Action => ({
       id: `screen-${screen}`,
-      keys: [String(i + 1)],
+      keys: [SCREEN_KEYS[screen]],
       title: VIEW_MODELS[screen].title.toLowerCase(),
       modes: LISTS,
+      // A plan is accepted or left, not left open.
+      when: (s) => !s.modes.includes('proposal'),
       run: (s) => show(s, screen),
       footer: 1,
     }),
@@ -115,27 +133,116 @@ export const ACTIONS: readonly Action[] = [
   { id: 'close', keys: ['q'], title: 'back', modes: ['details'], run: close },
   {
     id: 'quit',
-    keys: ['q', 'ctrl-c'],
+    keys: ['q'],
     title: 'quit',
     modes: SCREENS,
-    run: effect('quit'),
+    run: leave,
     footer: 6,
   },
   {
     id: 'interrupt',
     keys: ['ctrl-c'],
     title: 'quit',
-    modes: ALL.filter((mode) => !(SCREENS as readonly Mode[]).includes(mode)),
-    run: effect('quit'),
+    modes: ALL,
+    run: leaveNow,
+  },
+  {
+    id: 'write',
+    keys: ['W'],
+    title: 'write mode',
+    modes: LISTS,
+    disabled: (s) =>
+      s.repositoryPath === undefined ? undefined : 'in a repository alone nothing is changed here',
+    run: toggleWriting,
+    footer: 3,
+  },
+  {
+    id: 'palette',
+    keys: [':'],
+    title: 'all actions',
+    modes: LISTS,
+    run: (s) => open(s, 'palette'),
+    footer: 1,
+  },
+  { id: 'commands', keys: ['!'], title: 'commands', modes: LISTS, run: (s) => open(s, 'commands') },
+  {
+    id: 'close-commands',
+    keys: ['esc', '!', 'q', 'enter'],
+    title: 'close',
+    modes: ['commands'],
+    run: close,
+    footer: 7,
+  },
+  { id: 'palette-run', keys: ['enter'], title: 'do it', modes: ['palette'], run: runPalette, footer: 8 },
+  { id: 'palette-close', keys: ['esc'], title: 'close', modes: ['palette'], run: closePalette, footer: 7 },
+  {
+    id: 'palette-down',
+    keys: ['down', 'tab', 'ctrl-n'],
+    title: 'down',
+    modes: ['palette'],
+    run: (s) => only(movePalette(s, 1)),
+  },
+  {
+    id: 'palette-up',
+    keys: ['up', 'ctrl-p'],
+    title: 'up',
+    modes: ['palette'],
+    run: (s) => only(movePalette(s, -1)),
+  },
+  {
+    id: 'palette-rub',
+    keys: ['backspace', 'delete'],
+    title: 'rub out',
+    modes: ['palette'],
+    run: (s) => only(typePalette(s, (text) => [...text].slice(0, -1).join(''))),
+  },
+  {
+    id: 'palette-clear',
+    keys: ['ctrl-u'],
+    title: 'clear',
+    modes: ['palette'],
+    run: (s) => only(typePalette(s, () => '')),
   },
 ];
 
+function toggleWriting(state: State): Step {
+  const isWriting = !state.isWriting;
+  const notice = isWriting
+    ? 'write mode: each change is shown before it is made; W ends it'
+    : 'read-only: nothing can be changed';
+  return only({ ...state, isWriting, notice });
+}
+
 /** The action a key means now. */
 export function findAction(state: State, key: string): Action | undefined {
-  return ACTIONS.find((action) => action.keys.includes(key) && isAvailable(action, state));
+  return ACTIONS.find((action) => action.keys.includes(key) && isMeant(action, state));
+}
+
+/** Whether this is what a key of it means now; it may still say why it cannot be done. */
+export function isMeant(action: Action, state: State): boolean {
+  const { modes, detailsOf, when } = action;
+  const mode = modeOf(state);
+  const isOfView = mode !== 'details' || (detailsOf?.includes(viewOf(state)) ?? true);
+  return modes.includes(mode) && isOfView && (when?.(state) ?? true);
+}
+
+/** Why it cannot be done just now; undefined where it can. */
+export function whyNot(action: Action, state: State): string | undefined {
+  if (action.changes === true) {
+    if (!state.isWriting) return 'read-only: W allows changes, each is shown before it is made';
+    const running = changingJob(state);
+    if (running !== undefined) return `${running.title} is running: one change at a time`;
+  }
+  return action.disabled?.(state);
+}
+
+/** Does it, or says why not. */
+export function press(action: Action, state: State): Step {
+  const reason = whyNot(action, state);
+  return reason === undefined ? action.run(state) : only({ ...state, notice: reason });
 }
 
 /** Whether a key of it would do something now. */
 export function isAvailable(action: Action, state: State): boolean {
-  return action.modes.includes(modeOf(state)) && (action.when?.(state) ?? true);
+  return isMeant(action, state) && whyNot(action, state) === undefined;
 }

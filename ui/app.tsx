@@ -3,10 +3,11 @@ import { Box, useApp, useInput } from 'ink';
 import { useEffect, useSyncExternalStore } from 'react';
 import type { Terminal } from './effects.ts';
 import { keysOf } from './keys.ts';
-import { footerLine, headerLine, helpLines, ruleLine, tabsLine } from './models/frame.ts';
+import { footerLine, headerLine, tabsLine } from './models/frame.ts';
 import { layoutOf, MIN_SIZE } from './models/layout.ts';
+import { overlayLines } from './models/overlay.ts';
 import { wrap } from './models/text.ts';
-import { type Event, modeOf } from './state.ts';
+import type { Event } from './state.ts';
 import type { Store } from './store.ts';
 import type { Theme } from './theme.ts';
 import { Lines } from './widgets/lines.tsx';
@@ -38,16 +39,15 @@ export function Frame({ state, theme }: ScreenProps) {
     const text = `The terminal is too small: ${columns}x${rows}, needed ${MIN_SIZE.columns}x${MIN_SIZE.rows}.`;
     return <Lines lines={wrap(text, columns)} width={columns} height={rows} />;
   }
-  const help = modeOf(state) === 'help' ? [ruleLine('keys', columns, theme), ...helpLines(state, theme)] : [];
-  const helpRows = Math.min(help.length, body.rows);
+  const overlay = overlayLines(state, body.rows, theme);
   return (
     <Box flexDirection="column" width={columns} height={rows}>
       <Lines lines={[headerLine(state, theme)]} width={columns} height={1} />
       {hasTabs ? <Lines lines={[tabsLine(state, theme)]} width={columns} height={1} /> : undefined}
-      <Box height={body.rows - helpRows} overflow="hidden" flexDirection="column">
+      <Box height={body.rows - overlay.length} overflow="hidden" flexDirection="column">
         <ListScreen state={state} theme={theme} />
       </Box>
-      {helpRows > 0 ? <Lines lines={help} width={columns} height={helpRows} /> : undefined}
+      {overlay.length > 0 ? <Lines lines={overlay} width={columns} height={overlay.length} /> : undefined}
       <Lines lines={[footerLine(state, theme)]} width={columns} height={1} />
     </Box>
   );

@@ -2,10 +2,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SealtreeError } from '../src/base/errors.ts';
 import type { System } from '../src/base/system.ts';
+import { unusedImages } from '../src/deployment/gc.ts';
 import { sealOutlook } from '../src/deployment/outlook.ts';
 import { reportDeployment } from '../src/deployment/status.ts';
 import { readSysroot } from '../src/deployment/sysroot.ts';
+import type { StoredImage } from '../src/image/gc.ts';
 import { failureOf } from './models/failure.ts';
+import type { Running, RunProgram } from './program.ts';
 import type { Readers } from './readers.ts';
 import type { Effect, Event, Request } from './state.ts';
 
@@ -28,6 +31,8 @@ export interface EffectsOptions {
   readonly dispatch: (event: Event) => void;
   readonly terminal: () => Terminal | undefined;
   readonly now: () => number;
+  /** Runs the program itself. */
+  readonly run: RunProgram;
 }
 
 /** Runs effects. Failures that are not for the person end the interface. */
@@ -36,6 +41,11 @@ export class Effects {
   #sysrootReading = new AbortController();
   #readers: Promise<Readers> | undefined;
   #isStopped = false;
+  /** Work that the person started, by the number of its job. */
+  readonly #jobs = new Map<number, Running>();
+  /** What only reads. */
+  readonly #reads = new Set<Running>();
+  #plan: Running | undefined;
 
   constructor(options: EffectsOptions) {
     this.#options = options;
@@ -50,8 +60,57 @@ export class Effects {
   stop(): void {
     this.#isStopped = true;
     this.#sysrootReading.abort();
+    for (const running of this.#jobs.values()) running.stop();
+    for (const running of this.#reads) running.abandon();
     // Whoever waits for the readers hears of a failure.
     this.#readers?.then((readers) => readers.stop()).catch(() => undefined);
+  }
+
+  /** How many jobs have not come to their end: each holds locks, and lets go of them there. */
+  get jobCount(): number {
+    return this.#jobs.size;
+  }
+
+  /** Resolves when all jobs have ended. */
+  async jobsEnded(): Promise<void> {
+    await Promise.all([...this.#jobs.values()].map(({ ended }) => ended));
+  }
+
+  /** Runs what only reads: at the end of the interface nobody waits for it. */
+  readonly #read: RunProgram = (words, onTold) => {
+    const running = this.#options.run(words, onTold);
+    this.#reads.add(running);
+    void running.ended.then(() => this.#reads.delete(running));
+    return running;
+  };
+
+  /** Starts a job. What is heard of it goes out as events. */
+  async #runJob({ id, words }: Extract<Effect, { type: 'run-job' }>): Promise<void> {
+    const { dispatch, run, now } = this.#options;
+    const startedMs = now();
+    const running = run(words, (told) => dispatch({ type: 'job-told', id, told }));
+    this.#jobs.set(id, running);
+    const outcome = await running.ended;
+    this.#jobs.delete(id);
+    dispatch({ type: 'job-ended', id, outcome, tookMs: now() - startedMs });
+  }
+
+  /** Reads a plan; only the latest is waited for. */
+  async #readPlan({ id, words }: Extract<Effect, { type: 'read-plan' }>): Promise<void> {
+    const { dispatch } = this.#options;
+    this.#plan?.abandon();
+    const running = this.#read(words, (told) => {
+      if (told.kind === 'stage') dispatch({ type: 'plan-told', id, stage: told.stage });
+    });
+    this.#plan = running;
+    const outcome = await running.ended;
+    if (this.#plan === running) dispatch({ type: 'plan-read', id, outcome });
+  }
+
+  #leavePlan(): void {
+    const plan = this.#plan;
+    this.#plan = undefined;
+    plan?.abandon();
   }
 
   /** The first screen does without, and so without their code. */
@@ -62,19 +121,34 @@ export class Effects {
 
   async #loadReaders(): Promise<Readers> {
     const { Readers: Loaded } = await import('./readers.ts');
-    const readers = new Loaded(this.#options);
+    const readers = new Loaded({ ...this.#options, run: this.#read });
     if (this.#isStopped) readers.stop();
     return readers;
   }
 
   async #start(effect: Effect, terminal: Terminal | undefined): Promise<void> {
     if (typeof effect === 'object')
-      return effect.type === 'page' ? this.#page(effect, terminal) : this.#answer(effect);
+      switch (effect.type) {
+        case 'page':
+          return this.#page(effect, terminal);
+        case 'show':
+          return this.#show(Buffer.from(effect.text), terminal);
+        case 'run-job':
+          return this.#runJob(effect);
+        case 'stop-job':
+          return this.#jobs.get(effect.id)?.stop();
+        case 'read-plan':
+          return this.#readPlan(effect);
+        case 'leave-plan':
+          return this.#leavePlan();
+        default:
+          return this.#answer(effect);
+      }
     switch (effect) {
       case 'reopen':
         return (await this.#reading()).forget();
       case 'read-sysroot':
-        return this.#read();
+        return this.#readSysroot();
       case 'quit':
         return terminal?.exit();
       case 'redraw':
@@ -89,6 +163,17 @@ export class Effects {
 
   async #answer(request: Request): Promise<void> {
     return (await this.#reading()).answer(request);
+  }
+
+  /** Shows what is there already. */
+  async #show(bytes: Buffer, terminal: Terminal | undefined): Promise<void> {
+    const { dispatch, page } = this.#options;
+    try {
+      await terminal?.suspend(() => page(bytes));
+    } catch (error) {
+      if (!(error instanceof SealtreeError)) throw error;
+      dispatch({ type: 'notice', text: error.message });
+    }
   }
 
   /** Shows a file; what stands in the way is said below the screen, which is as it was. */
@@ -110,7 +195,7 @@ export class Effects {
   }
 
   /** Reads the sysroot, then one image after the other; keys are handled in between. A new reading ends this one. */
-  async #read(): Promise<void> {
+  async #readSysroot(): Promise<void> {
     const { sysrootPath, system, dispatch, now } = this.#options;
     this.#sysrootReading.abort();
     this.#sysrootReading = new AbortController();
@@ -126,10 +211,23 @@ export class Effects {
         const image = reportDeployment(deployment, sysroot.repositoryPath, system).image;
         dispatch({ type: 'image-read', id: deployment.id, image });
       }
+      await nextTurn();
+      if (signal.aborted) return;
+      dispatch({ type: 'orphans-read', images: orphansOf(sysrootPath, system) });
       dispatch({ type: 'reading-done', nowMs: now() });
     } catch (error) {
       if (!(error instanceof SealtreeError)) throw error;
       dispatch({ type: 'reading-failed', failure: failureOf(error, sysrootPath) });
     }
+  }
+}
+
+/** Stored images that no deployment has; none where that is not to be known: then the images above say what is wrong. */
+function orphansOf(sysrootPath: string, system: System): readonly StoredImage[] {
+  try {
+    return unusedImages(sysrootPath, system);
+  } catch (error) {
+    if (!(error instanceof SealtreeError)) throw error;
+    return [];
   }
 }

@@ -9,6 +9,8 @@ export interface Glyphs {
   readonly none: string;
   readonly busy: string;
   readonly cursor: string;
+  /** What the next one is compared with. */
+  readonly marked: string;
   readonly booted: string;
   readonly next: string;
   readonly ellipsis: string;
@@ -21,6 +23,11 @@ export interface Glyphs {
   readonly unfolded: string;
   /** Between a place and what was opened from it. */
   readonly deeper: string;
+  /** Work under way. */
+  readonly running: string;
+  /** Of a bar. */
+  readonly filled: string;
+  readonly empty: string;
 }
 
 export const UNICODE_GLYPHS: Glyphs = {
@@ -32,6 +39,7 @@ export const UNICODE_GLYPHS: Glyphs = {
   none: '–',
   busy: '…',
   cursor: '▸',
+  marked: '◆',
   booted: '●',
   next: '→',
   ellipsis: '…',
@@ -43,6 +51,9 @@ export const UNICODE_GLYPHS: Glyphs = {
   folded: '+',
   unfolded: '-',
   deeper: '›',
+  running: '▶',
+  filled: '█',
+  empty: '░',
 };
 
 export const ASCII_GLYPHS: Glyphs = {
@@ -54,6 +65,7 @@ export const ASCII_GLYPHS: Glyphs = {
   none: '-',
   busy: '.',
   cursor: '>',
+  marked: '#',
   booted: '*',
   next: '>',
   ellipsis: '~',
@@ -65,6 +77,9 @@ export const ASCII_GLYPHS: Glyphs = {
   folded: '+',
   unfolded: '-',
   deeper: '>',
+  running: '>',
+  filled: '#',
+  empty: '.',
 };
 
 /** What the terminal of this environment can show: a locale without UTF-8 and the kernel's console get ASCII. */

@@ -42,6 +42,8 @@ export interface RunError {
 export interface Running {
   /** Tells it to stop where nothing is half done. */
   stop(): void;
+  /** Ends it at once: what only reads leaves nothing behind. */
+  abandon(): void;
   /** Never rejects: what keeps the program from running is an outcome too. */
   readonly ended: Promise<Outcome>;
 }
@@ -71,7 +73,8 @@ export function runnerOf(
       else onTold(said);
     });
     return {
-      stop,
+      stop: () => stop(),
+      abandon: () => stop('SIGKILL'),
       ended: ended.then(({ exitCode, stdout, stderr }) => outcomeOf(exitCode, stdout, error, stderr), failed),
     };
   };

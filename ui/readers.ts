@@ -7,7 +7,13 @@ import { ErofsImage } from '../src/formats/erofs/read.ts';
 import { Repository } from '../src/repository/repository.ts';
 import { repositoryOf } from './models/command-line.ts';
 import { type Subject, subjectKey } from './models/subject.ts';
+import type { RunProgram } from './program.ts';
+import { BootReader } from './screens/boot/reader.ts';
 import { CommitsReader } from './screens/commits/reader.ts';
+import { DiffReader } from './screens/diff/reader.ts';
+import { ImagesReader } from './screens/images/reader.ts';
+import { ObjectsReader } from './screens/objects/reader.ts';
+import { SharingReader } from './screens/sharing/reader.ts';
 import { TreeReader } from './screens/tree/reader.ts';
 import type { Event, Request, State } from './state.ts';
 import { CommitTree } from './trees/commit-tree.ts';
@@ -19,6 +25,8 @@ import { Turns } from './turns.ts';
 export interface Source extends Pick<State, 'sysrootPath' | 'repositoryPath'> {
   readonly system: System;
   readonly dispatch: (event: Event) => void;
+  /** Runs the program itself, for what takes long or needs more than reading. */
+  readonly run: RunProgram;
   /** Opened once, with what was cached of it. @throws SealtreeError */
   readonly repository: () => Repository;
   /** Opened once, as long as few others are asked for. @throws SealtreeError */
@@ -37,7 +45,7 @@ export interface Reader<R extends Request> {
 }
 
 export interface ReadersOptions
-  extends Pick<Source, 'sysrootPath' | 'repositoryPath' | 'system' | 'dispatch'> {}
+  extends Pick<Source, 'sysrootPath' | 'repositoryPath' | 'system' | 'dispatch' | 'run'> {}
 
 type Name = Request['reader'];
 
@@ -61,7 +69,15 @@ export class Readers {
     const files = (subject: Subject): FileTree => this.#filesOf(subject, repository, options.system);
     const source: Source = { ...options, repository, files };
     this.tree = new TreeReader(source);
-    this.#readers = { commits: new CommitsReader(source), tree: this.tree };
+    this.#readers = {
+      boot: new BootReader(source),
+      sharing: new SharingReader(source),
+      commits: new CommitsReader(source),
+      tree: this.tree,
+      diff: new DiffReader(source),
+      images: new ImagesReader(source),
+      objects: new ObjectsReader(source),
+    };
   }
 
   /** Ends what is under way. */

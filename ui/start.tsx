@@ -5,6 +5,8 @@ import type { System } from '../src/base/system.ts';
 import { App } from './app.tsx';
 import { Effects, type Page, type Terminal } from './effects.ts';
 import { glyphsFor } from './glyphs.ts';
+import { runnerOf } from './program.ts';
+import { summaryOf } from './screens/jobs/result.ts';
 import { type Event, initialState } from './state.ts';
 import { Store } from './store.ts';
 import { makeTheme } from './theme.ts';
@@ -21,6 +23,10 @@ export interface StartOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly page?: Page;
+  /** What starts the program itself: its interpreter and its file. */
+  readonly program?: readonly string[];
+  /** Aborted by whoever ends the interface from outside. */
+  readonly signal?: AbortSignal;
 }
 
 /** What the environment names, else the usual one. */
@@ -32,10 +38,16 @@ function pagerOf(env: StartOptions['env']): Page {
 /** Ages are told in minutes. */
 const TICK_MS = 30_000;
 
-/** Resolves when the person quits; rejects with what went wrong, after the terminal was given back. */
-export async function start(options: StartOptions): Promise<void> {
+/** What starts this program once more. */
+const thisProgram = (): string[] => [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
+
+/**
+ * Resolves when the person quits, with what was done, a line each; rejects with what went wrong. The terminal was given
+ * back before that, and work that was under way has come to a point where nothing is half done.
+ */
+export async function start(options: StartOptions): Promise<string[]> {
   const { sysrootPath, repositoryPath, system, env, hasColor, now = Date.now, page = pagerOf(env) } = options;
-  const { stdin = process.stdin, stdout = process.stdout } = options;
+  const { stdin = process.stdin, stdout = process.stdout, program = thisProgram(), signal } = options;
   const sizeOf = () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 });
   let terminal: Terminal | undefined;
   const effects = new Effects({
@@ -46,6 +58,7 @@ export async function start(options: StartOptions): Promise<void> {
     terminal: () => terminal,
     now,
     page,
+    run: runnerOf(program, { sysrootPath, repositoryPath }),
   });
   const store = new Store(initialState(sysrootPath, sizeOf(), now(), repositoryPath), effects.run);
 
@@ -82,6 +95,9 @@ export async function start(options: StartOptions): Promise<void> {
       patchConsole: false,
     },
   );
+  const leave = (): void => terminal?.exit();
+  signal?.addEventListener('abort', leave);
+  stdout.on('error', ignore);
   dispatch({ type: 'start' });
   try {
     await app.waitUntilExit();
@@ -89,5 +105,14 @@ export async function start(options: StartOptions): Promise<void> {
     effects.stop();
     clearInterval(ticking);
     stdout.off('resize', resize);
+    signal?.removeEventListener('abort', leave);
+    if (effects.jobCount > 0)
+      stdout.write('Waiting until what is under way has stopped where nothing is half done.\n');
+    await effects.jobsEnded();
+    stdout.off('error', ignore);
   }
+  return summaryOf(store.state());
 }
+
+/** A terminal that was closed takes no more output; its end comes as a signal. */
+const ignore = (): void => undefined;

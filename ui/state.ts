@@ -3,30 +3,49 @@ import type { ByteString } from '../src/base/bytes.ts';
 import type { SealOutlook } from '../src/deployment/outlook.ts';
 import type { ImageReport } from '../src/deployment/status.ts';
 import type { Sysroot } from '../src/deployment/sysroot.ts';
+import type { StoredImage } from '../src/image/gc.ts';
 import type { Failure } from './models/failure.ts';
 import type { Size } from './models/layout.ts';
 import { type Scroll, TOP } from './models/list.ts';
 import type { Subject } from './models/subject.ts';
+import { type Boot, type BootEvent, type BootRequest, NO_BOOT } from './screens/boot/state.ts';
 import { type Commits, type CommitsEvent, type CommitsRequest, NO_COMMITS } from './screens/commits/state.ts';
-import { type Item, itemsOf } from './screens/deployments/items.ts';
+import type { Item } from './screens/deployments/items.ts';
+import type { Diff, DiffEvent, DiffRequest } from './screens/diff/state.ts';
+import { type Images, type ImagesEvent, type ImagesRequest, NO_IMAGES } from './screens/images/state.ts';
+import { type Jobs, type JobsEffect, type JobsEvent, NO_JOBS } from './screens/jobs/state.ts';
+import type { Objects, ObjectsEvent, ObjectsRequest } from './screens/objects/state.ts';
+import type { Proposal, ProposalEffect, ProposalEvent } from './screens/proposal/state.ts';
+import { NO_SHARING, type Sharing, type SharingEvent, type SharingRequest } from './screens/sharing/state.ts';
 import type { Tree, TreeEvent, TreeRequest } from './screens/tree/state.ts';
 
-/** The screens that have a number, in the order of these. */
-export const SCREENS = ['deployments', 'commits'] as const;
-export type Screen = (typeof SCREENS)[number];
+/** The screens that have a number, in the order of these, and the key that shows them. */
+export const SCREEN_KEYS = { deployments: '1', commits: '2', boot: '3', images: '4', sharing: '5' } as const;
+export type Screen = keyof typeof SCREEN_KEYS;
+export const SCREENS = Object.keys(SCREEN_KEYS) as Screen[];
 
 /** Lists with details beside or below them; those after the screens are opened from one. */
-export const VIEWS = [...SCREENS, 'tree'] as const;
-export type View = (typeof VIEWS)[number];
+export type View = Screen | 'tree' | 'diff' | 'objects' | 'proposal' | 'jobs';
+export const VIEWS: readonly View[] = [...SCREENS, 'tree', 'diff', 'objects', 'proposal', 'jobs'];
 
 /** What takes the keys: the topmost of a stack. */
-export type Mode = View | 'details' | 'search' | 'help';
+export type Mode = View | 'details' | 'search' | 'help' | 'palette' | 'commands';
 
 /** What one goes away from and comes back to when another screen is opened. */
 export interface Desk {
   readonly modes: readonly [Mode, ...Mode[]];
   readonly tree: Tree | undefined;
+  readonly diff: Diff | undefined;
+  readonly objects: Objects | undefined;
 }
+
+/** The list of all that keys do, searched by some letters. */
+export interface Palette {
+  readonly text: string;
+  readonly cursor: number;
+}
+
+export const NO_PALETTE: Palette = { text: '', cursor: 0 };
 
 export interface State extends Scroll, Desk {
   readonly sysrootPath: string;
@@ -44,9 +63,25 @@ export interface State extends Scroll, Desk {
   /** By deployment id; missing while it is being read. */
   readonly images: ReadonlyMap<string, ImageReport>;
   readonly failure: Failure | undefined;
+  /** Stored images that no deployment has. */
+  readonly orphans: readonly StoredImage[];
   /** The rows of the deployments. */
   readonly items: readonly Item[];
   readonly commits: Commits;
+  readonly boot: Boot;
+  readonly imageFiles: Images;
+  readonly sharing: Sharing;
+  readonly jobs: Jobs;
+  /** A change that is looked at before it is made. */
+  readonly proposal: Proposal | undefined;
+  /** How many there were. */
+  readonly planCount: number;
+  /** Whether anything may be changed: not before the person asks for it. */
+  readonly isWriting: boolean;
+  /** What is looked for in the list of all that keys do. */
+  readonly palette: Palette;
+  /** What the next one is compared with. */
+  readonly marked: Subject | undefined;
   /** What became of the last key, where the screen does not show it; until the next one. */
   readonly notice: string | undefined;
 }
@@ -66,15 +101,25 @@ export function initialState(sysrootPath: string, size: Size, nowMs: number, rep
     outlook: undefined,
     images: new Map(),
     failure: undefined,
-    items: itemsOf(undefined),
+    orphans: [],
+    items: [],
     commits: NO_COMMITS,
+    boot: NO_BOOT,
+    imageFiles: NO_IMAGES,
+    sharing: NO_SHARING,
+    jobs: NO_JOBS,
+    proposal: undefined,
+    planCount: 0,
+    isWriting: false,
+    palette: NO_PALETTE,
+    marked: undefined,
     notice: undefined,
   };
 }
 
 /** A screen with nothing opened from it. */
 export function deskOf(screen: Screen): Desk {
-  return { modes: [screen], tree: undefined };
+  return { modes: [screen], tree: undefined, diff: undefined, objects: undefined };
 }
 
 /** What takes the keys now. */
@@ -116,11 +161,26 @@ export type Event =
   | { readonly type: 'reading-failed'; readonly failure: Failure }
   | { readonly type: 'reading-done'; readonly nowMs: number }
   | CommitsEvent
+  | BootEvent
+  | SharingEvent
+  | JobsEvent
+  | ProposalEvent
+  | { readonly type: 'orphans-read'; readonly images: readonly StoredImage[] }
   | TreeEvent
+  | DiffEvent
+  | ImagesEvent
+  | ObjectsEvent
   | { readonly type: 'notice'; readonly text: string };
 
 /** Something to read, because the state shows it and does not have it; the answer is an event. */
-export type Request = CommitsRequest | TreeRequest;
+export type Request =
+  | BootRequest
+  | SharingRequest
+  | CommitsRequest
+  | TreeRequest
+  | DiffRequest
+  | ImagesRequest
+  | ObjectsRequest;
 
 /** What is to be done besides: the only way in which a step reaches out. */
 export type Effect =
@@ -136,6 +196,10 @@ export type Effect =
       readonly path: ByteString;
       readonly form: 'text' | 'hex';
     }
+  /** Shows text in the pager. */
+  | { readonly type: 'show'; readonly text: string }
+  | JobsEffect
+  | ProposalEffect
   | Request;
 
 export interface Step {

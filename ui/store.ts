@@ -3,12 +3,19 @@
  * and all of it can be tested without a terminal.
  */
 import { only } from './action.ts';
-import { findAction } from './actions.ts';
+import { findAction, press } from './actions.ts';
 import { UNICODE_GLYPHS } from './glyphs.ts';
+import { answered } from './models/answer.ts';
 import { layoutOf } from './models/layout.ts';
 import { clamp, settleList } from './models/list.ts';
+import { typePalette } from './palette.ts';
 import { onCommits } from './screens/commits/state.ts';
 import { itemsOf } from './screens/deployments/items.ts';
+import { onDiff } from './screens/diff/state.ts';
+import { onImages } from './screens/images/state.ts';
+import { onJobs } from './screens/jobs/state.ts';
+import { onObjects } from './screens/objects/state.ts';
+import { onProposal, typeProposal } from './screens/proposal/state.ts';
 import { typeSearch } from './screens/tree/actions.ts';
 import { onTree } from './screens/tree/state.ts';
 import {
@@ -46,14 +53,13 @@ function react(state: State, event: Event): Step {
       return { state: { ...state, isReading: true }, effects: ['read-sysroot'] };
     case 'sysroot-read': {
       const { sysroot, outlook } = event;
-      return only({ ...withItems(state, itemsOf(sysroot)), sysroot, outlook, failure: undefined });
+      return only(withItems({ ...state, sysroot, outlook, failure: undefined }));
     }
     case 'image-read':
       return only({ ...state, images: new Map(state.images).set(event.id, event.image) });
     case 'reading-failed':
       return only({
-        ...withItems(state, []),
-        sysroot: undefined,
+        ...withItems({ ...state, sysroot: undefined, orphans: [] }),
         images: new Map(),
         isReading: false,
         failure: event.failure,
@@ -64,6 +70,37 @@ function react(state: State, event: Event): Step {
     case 'commits-failed':
     case 'commit-read':
       return only(onCommits(state, event));
+    case 'boot-told':
+    case 'boot-read':
+    case 'boot-failed':
+      return only(withItems({ ...state, boot: answered(state.boot, event) }));
+    case 'sharing-told':
+    case 'sharing-read':
+    case 'sharing-failed':
+      return only({ ...state, sharing: answered(state.sharing, event) });
+    case 'job-told':
+    case 'job-ended':
+      return onJobs(state, event);
+    case 'plan-told':
+    case 'plan-read':
+      return only(onProposal(state, event));
+    case 'orphans-read':
+      return only(withItems({ ...state, orphans: event.images }));
+    case 'images-read':
+    case 'images-failed':
+    case 'image-surveyed':
+      return only(onImages(state, event));
+    case 'objects-listed':
+    case 'objects-checked':
+    case 'objects-failed':
+    case 'uses-read':
+      return only(onObjects(state, event));
+    case 'diff-progress':
+    case 'diff-read':
+    case 'diff-failed':
+    case 'diff-folder-read':
+    case 'change-read':
+      return only(onDiff(state, event));
     case 'folder-read':
     case 'folder-failed':
     case 'entries-read':
@@ -77,7 +114,15 @@ function react(state: State, event: Event): Step {
 
 function pressed(state: State, key: string): Step {
   const action = findAction(state, key);
-  if (action !== undefined) return action.run(state);
+  // Whoever does something else has changed their mind.
+  const stays = state.jobs.leaving === 'asked' && action?.id !== 'quit';
+  const before = stays ? { ...state, jobs: { ...state.jobs, leaving: undefined } } : state;
+  if (action !== undefined) return press(action, before);
+  if (modeOf(state) === 'proposal') return only(typeProposal(before, key));
+  if (modeOf(state) === 'palette') {
+    const letter = key === 'space' ? ' ' : key;
+    return only([...letter].length === 1 ? typePalette(before, (text) => text + letter) : before);
+  }
   if (modeOf(state) !== 'search') return only(state);
   const character = key === 'space' ? ' ' : key;
   return [...character].length === 1 ? typeSearch(state, (text) => text + character) : only(state);
@@ -94,8 +139,9 @@ function newRequests(asked: readonly Request[], state: State): Request[] {
   return wanted.filter((request) => !known.has(JSON.stringify(request)));
 }
 
-/** New rows; the cursor stays with what it was on. */
-function withItems(state: State, items: State['items']): State {
+/** The rows of what is known now; the cursor stays with what it was on. */
+function withItems(state: State): State {
+  const items = itemsOf(state);
   const selected = selectedItem(state)?.key;
   const found = items.findIndex(({ key }) => key === selected);
   const cursor = found === -1 ? state.list.cursor : found;

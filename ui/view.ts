@@ -21,6 +21,10 @@ export interface ViewModel {
   requests?(state: State): readonly Request[];
   /** What is selected, as something that has files and can be compared. */
   subject?(state: State): Subject | undefined;
+  /** What came before the selected one: its parent, the deployment it took the place of. */
+  former?(state: State): Subject | undefined;
+  /** Words of the command that prints what is shown. */
+  command?(state: State): readonly string[] | undefined;
   /** Reads what is shown anew; undefined where there is nothing to read. */
   anew?(state: State): Step | undefined;
   /** What it is of, where it was opened from another list. */

@@ -1,6 +1,7 @@
 /** Running other programs: an argument vector, never a shell; English messages; bounded time and output. */
 import { execFile, spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants as modes } from 'node:fs';
+import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -142,12 +143,50 @@ export async function* pipe(
   try {
     for await (const piece of child.stdout) yield piece as Buffer;
     const why = await ended;
-    if (why !== undefined) throw failure(program, args, why, stderr, undefined);
     if (unreadable !== undefined) throw unreadable;
+    if (why !== undefined) throw failure(program, args, why, stderr, undefined);
   } finally {
     clearTimeout(timer);
     child.kill('SIGKILL');
   }
+}
+
+/** A program that runs beside this one. */
+export interface Followed {
+  /** Tells it to end, as Ctrl-C does unless another signal is named. */
+  stop(signal?: NodeJS.Signals): void;
+  /** Rejects as {@link runAnyway} does; a program that was killed ends with 128 and the number of the signal. */
+  readonly ended: Promise<RunResult>;
+}
+
+/** Runs a program for as long as it takes and hands over its standard error line by line as it comes. */
+export function follow(program: string, args: readonly string[], onLine: (line: string) => void): Followed {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const output: Buffer[] = [];
+  let stderr = '';
+  let rest = '';
+  child.stdout.on('data', (piece: Buffer) => output.push(piece));
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+    stderr = (stderr + piece).slice(-STDERR_TAIL);
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  });
+  const ended = new Promise<RunResult>((resolve, reject) => {
+    child.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(
+        cause.code === 'ENOENT'
+          ? new NotFoundError(`${program}: no such program`, { cause, details: { program } })
+          : failure(program, args, reason(cause), stderr, cause),
+      ),
+    );
+    child.once('close', (code, signal) => {
+      if (rest !== '') onLine(rest);
+      const exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+      resolve({ exitCode, stdout: Buffer.concat(output), stderr });
+    });
+  });
+  return { stop: (signal = 'SIGINT') => void child.kill(signal), ended };
 }
 
 /**
@@ -215,7 +254,7 @@ function findProgram(name: string, env: NodeJS.ProcessEnv): string {
   for (const folder of (env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin').split(delimiter)) {
     const path = join(folder, name);
     try {
-      accessSync(path, constants.X_OK);
+      accessSync(path, modes.X_OK);
       return path;
     } catch (error) {
       // Not in this folder.

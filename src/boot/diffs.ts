@@ -33,6 +33,33 @@ export function unifiedDiff(
   return formatPatch(patch, FILE_HEADERS_ONLY) as ByteString;
 }
 
+/**
+ * The diff of two texts that may be long and have nothing in common: looked for in turns with other work, and given up
+ * after `timeoutMs`. Undefined then.
+ */
+export function unifiedDiffInTurns(
+  name: string,
+  before: Uint8Array,
+  after: Uint8Array,
+  timeoutMs: number,
+): Promise<ByteString | undefined> {
+  return new Promise((resolve) => {
+    structuredPatch(
+      `a/${name}`,
+      `b/${name}`,
+      bytesToString(before),
+      bytesToString(after),
+      undefined,
+      undefined,
+      {
+        context: 3,
+        timeout: timeoutMs,
+        callback: (patch) => resolve(patch && (formatPatch(patch, FILE_HEADERS_ONLY) as ByteString)),
+      },
+    );
+  });
+}
+
 /** A diff as lines for a terminal: nothing in them acts on it. */
 export const diffLines = (diff: ByteString): string[] =>
   displayMessage(bytesToText(diff)).replace(/\n$/, '').split('\n');

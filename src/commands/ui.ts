@@ -1,6 +1,6 @@
 /** `sealtree ui`, and `sealtree` without a command on a terminal. The only way from the commands to `ui/`. */
 import { resolve } from 'node:path';
-import { ExitCode, UnsupportedError, UsageError } from '../base/errors.ts';
+import { ExitCode, InterruptedError, UnsupportedError, UsageError } from '../base/errors.ts';
 import type { Context } from './context.ts';
 import { wantsColor } from './output.ts';
 import type { CommandModule } from './registry.ts';
@@ -26,13 +26,16 @@ async function openInterface(context: Context): Promise<number> {
     throw new UsageError('the interface needs a terminal', { hint: 'sealtree status prints what it shows' });
   const { start } = await loadInterface();
   const isOwn = options.repo === undefined || options.repo === resolve(options.sysroot, 'ostree/repo');
-  await start({
+  const summary = await start({
     sysrootPath: options.sysroot,
     repositoryPath: isOwn ? undefined : options.repo,
     system,
     env,
     hasColor: wantsColor(options.color, env, stdout),
+    signal: context.signal,
   });
+  for (const line of summary) context.print(line);
+  if (context.signal.aborted) throw new InterruptedError();
   return ExitCode.ok;
 }
 

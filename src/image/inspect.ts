@@ -11,7 +11,7 @@ import {
   S_IFMT,
   S_IFSOCK,
 } from '../base/mode.ts';
-import type { ErofsImage } from '../formats/erofs/read.ts';
+import type { ErofsImage, WalkedEntry } from '../formats/erofs/read.ts';
 import { verityDigest } from '../formats/verity.ts';
 
 /** A backing file, as an image describes it. */
@@ -69,7 +69,15 @@ export interface ImageSurvey {
  * @throws FormatError where it is damaged
  */
 export function surveyImage(image: ErofsImage): ImageSurvey {
-  const counts: InodeCounts = {
+  const surveyor = new ImageSurveyor(image);
+  for (const entry of image.walk()) surveyor.add(entry);
+  return surveyor.survey(digestOf(verityDigest(image.bytes)));
+}
+
+/** Makes a survey entry by entry, for who has other things to do in between. */
+export class ImageSurveyor {
+  readonly #image: ErofsImage;
+  readonly #counts: InodeCounts = {
     directories: 0,
     backedFiles: 0,
     inlineFiles: 0,
@@ -79,52 +87,66 @@ export function surveyImage(image: ErofsImage): ImageSurvey {
     fifos: 0,
     sockets: 0,
   };
-  const objects = new Map<string, ImageObject & { readonly paths: ByteString[] }>();
-  const withoutPayload: ByteString[] = [];
-  let hardLinks = 0;
-  let inlineBytes = 0;
-  let fileBytes = 0;
+  readonly #objects = new Map<string, ImageObject & { readonly paths: ByteString[] }>();
+  readonly #withoutPayload: ByteString[] = [];
+  #hardLinks = 0;
+  #inlineBytes = 0;
+  #fileBytes = 0;
 
-  for (const { path, inode, linkOf } of image.walk()) {
+  constructor(image: ErofsImage) {
+    this.#image = image;
+  }
+
+  /** Counts an entry of {@link ErofsImage.walk}. @throws FormatError */
+  add({ path, inode, linkOf }: WalkedEntry): void {
     if (linkOf !== undefined) {
-      hardLinks++;
-      continue;
+      this.#hardLinks++;
+      return;
     }
-    const { mode, size = 0, rdev, content, payload, digest } = image.node(inode);
+    const { mode, size = 0, rdev, content, payload, digest } = this.#image.node(inode);
     const kind = countAs(mode, rdev ?? 0, content === undefined && size > 0);
-    counts[kind]++;
-    if (!isRegular(mode)) continue;
-    fileBytes += size;
+    this.#counts[kind]++;
+    if (!isRegular(mode)) return;
+    this.#fileBytes += size;
     if (kind === 'inlineFiles') {
-      inlineBytes += size;
+      this.#inlineBytes += size;
     } else if (payload === undefined) {
-      withoutPayload.push(path);
+      this.#withoutPayload.push(path);
     } else {
       const hex = digest === undefined ? undefined : digestOf(digest);
       const key = `${payload}\0${size}\0${hex}`;
-      const known = objects.get(key);
-      if (known === undefined) objects.set(key, { payload, sizeBytes: size, digest: hex, paths: [path] });
+      const known = this.#objects.get(key);
+      if (known === undefined)
+        this.#objects.set(key, { payload, sizeBytes: size, digest: hex, paths: [path] });
       else known.paths.push(path);
     }
   }
 
-  const { superblock } = image;
-  return {
-    sizeBytes: image.bytes.length,
-    digest: digestOf(verityDigest(image.bytes)),
-    composefsVersion: image.composefsVersion,
-    hasAcl: image.hasAcl,
-    inodes: superblock.inodeCount,
-    blocks: superblock.blocks,
-    buildTimeSec: superblock.buildTimeSec,
-    buildTimeNsec: superblock.buildTimeNsec,
-    counts,
-    hardLinks,
-    inlineBytes,
-    fileBytes,
-    objects: [...objects.values()].sort((a, b) => (a.payload < b.payload ? -1 : 1)),
-    withoutPayload,
-  };
+  /** Those met so far, sorted by payload. */
+  get objects(): ImageObject[] {
+    return [...this.#objects.values()].sort((a, b) => (a.payload < b.payload ? -1 : 1));
+  }
+
+  /** What was counted; `digest` is the image's. */
+  survey(digest: Digest): ImageSurvey {
+    const { superblock, bytes, composefsVersion, hasAcl } = this.#image;
+    return {
+      sizeBytes: bytes.length,
+      digest,
+      composefsVersion,
+      hasAcl,
+      inodes: superblock.inodeCount,
+      blocks: superblock.blocks,
+      buildTimeSec: superblock.buildTimeSec,
+      buildTimeNsec: superblock.buildTimeNsec,
+      counts: this.#counts,
+      hardLinks: this.#hardLinks,
+      inlineBytes: this.#inlineBytes,
+      fileBytes: this.#fileBytes,
+      objects: this.objects,
+      withoutPayload: this.#withoutPayload,
+    };
+  }
 }
 
 function countAs(mode: number, rdev: number, isBacked: boolean): keyof InodeCounts {

@@ -351,6 +351,14 @@ export const OBJECT_READ: Event = {
       { title: 'debian 66666666.0', has: 'same' },
       { title: 'debian cccccccc.0', has: 'nothing' },
     ],
+    uses: [
+      {
+        titles: ['demo/server', 'debian aaaaaaaa.0'],
+        paths: [textToBytes('/usr/bin/ping'), textToBytes('/usr/bin/ping4')],
+        count: 2,
+        problem: undefined,
+      },
+    ],
     problem: undefined,
   },
 };

@@ -69,9 +69,9 @@ export class Screen {
   }
 
   /** Waits until the screen fits; the time limit ends only what is broken. */
-  async until(condition: RegExp | (() => boolean)): Promise<void> {
+  async until(condition: RegExp | (() => boolean), deadlineMs = DEADLINE_MS): Promise<void> {
     const holds = typeof condition === 'function' ? condition : () => condition.test(this.text);
-    const deadline = performance.now() + DEADLINE_MS;
+    const deadline = performance.now() + deadlineMs;
     while (!holds()) {
       if (performance.now() > deadline) assert.fail(`waited for ${condition}, the screen is\n${this.text}`);
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -89,9 +89,10 @@ describe('columns', () => {
   const cases: readonly (readonly [width: number, names: string])[] = [
     [33, 'deployment image'],
     [44, 'deployment image marks'],
-    [50, 'deployment image age marks'],
-    [70, 'deployment image verity size age marks'],
-    [90, 'deployment image verity digest size age marks'],
+    [60, 'deployment image boots marks'],
+    [70, 'deployment image age boots marks'],
+    [90, 'deployment image verity size age boots marks'],
+    [110, 'deployment image verity digest size age pin boots marks'],
   ];
   for (const [width, names] of cases)
     it(`${width} columns hold ${names}`, () =>

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ACTIONS } from '../../ui/actions.ts';
 import { layoutOf } from '../../ui/models/layout.ts';
-import { isInDetails, type State, screenOf } from '../../ui/state.ts';
+import { isInDetails, type State, screenOf, VIEWS } from '../../ui/state.ts';
 import { Store, step } from '../../ui/store.ts';
 import { viewModelOf } from '../../ui/views.ts';
 import fc from '../support/fast-check.ts';
@@ -160,8 +160,10 @@ describe('store', () => {
 
 describe('actions', () => {
   it('each mode has one meaning for a key', () => {
-    const taken = ACTIONS.flatMap(({ keys: names, modes }) =>
-      modes.flatMap((mode) => names.map((name) => `${mode} ${name}`)),
+    const taken = ACTIONS.flatMap(({ keys: names, modes, detailsOf = VIEWS }) =>
+      modes
+        .flatMap((mode) => (mode === 'details' ? detailsOf.map((view) => `${mode} of ${view}`) : [mode]))
+        .flatMap((mode) => names.map((name) => `${mode} ${name}`)),
     );
     assert.deepEqual(
       taken.filter((one, i) => taken.indexOf(one) !== i),

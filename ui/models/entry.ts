@@ -1,4 +1,5 @@
 /** What dirmeta, content object or inode say of an entry of a tree, in words. */
+import prettyBytes from 'pretty-bytes';
 import { type ByteString, displayBytes } from '../../src/base/bytes.ts';
 import type { Checksum, Digest } from '../../src/base/digest.ts';
 import { isSymlink, S_IFMT, typeLetter } from '../../src/base/mode.ts';
@@ -59,6 +60,10 @@ export function modeText(mode: number): string {
 
 /** `0644`. */
 export const octalMode = (mode: number): string => (mode & ~S_IFMT).toString(8).padStart(4, '0');
+
+/** `14 B`, or `1.75 MB (1752008 B)`. */
+export const sizeText = (bytes: number): string =>
+  bytes < 1000 ? `${bytes} B` : `${prettyBytes(bytes)} (${bytes} B)`;
 
 /** A link's ` -> target`, else nothing. */
 export function targetText({ mode, target }: EntryFacts): string {

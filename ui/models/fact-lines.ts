@@ -46,6 +46,19 @@ export class FactLines {
     this.field(label, `${glyphs[verdict.tone]} ${verdict.sentence}`, tone[verdict.tone]);
   }
 
+  /** A line of a file: broken where the room ends, so that each character of it is seen. */
+  wide(line: string, paint: Paint, width: number): void {
+    const text = messageText(line);
+    const room = Math.max(1, width - 3);
+    for (let at = 0; at === 0 || at < text.length; at += room)
+      this.lines.push(`${at === 0 ? ' ' : '  '}${paint(text.slice(at, at + room))}`);
+  }
+
+  /** A line of ours that is drawn already. */
+  drawn(line: string): void {
+    this.lines.push(`   ${line}`);
+  }
+
   command(line: string): void {
     this.text(line, this.theme.bold, 3);
   }

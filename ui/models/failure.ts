@@ -1,6 +1,7 @@
 /** Why there is nothing to show, and what to do about it. */
-import { errnoOf, type SealtreeError } from '../../src/base/errors.ts';
+import { ExitCode, errnoOf, type SealtreeError } from '../../src/base/errors.ts';
 import { shellWord } from '../../src/base/shell.ts';
+import { errorOf, type Outcome } from '../program.ts';
 import type { State } from '../state.ts';
 import type { Theme } from '../theme.ts';
 import { commandLine } from './command-line.ts';
@@ -59,6 +60,18 @@ export function repositoryFailure(
   return { message: error.message, advice: error.hint === undefined ? [] : [error.hint], commands: [] };
 }
 
+/** What it means that the program ended without an answer. */
+export function programFailure(
+  outcome: Outcome,
+  places: Pick<State, 'sysrootPath' | 'repositoryPath'>,
+): Failure {
+  const { message, code, hint } = errorOf(outcome);
+  const advice = hint === undefined ? [] : [hint];
+  if (outcome.exitCode !== ExitCode.permission && code !== 'permission')
+    return { message, advice, commands: [] };
+  return { message, advice, commands: [[`sudo ${commandLine(places)}`, 'the same with all rights']] };
+}
+
 type Keys = readonly (readonly [key: string, does: string])[];
 
 /** Why there is nothing, commands that would change that, and the keys that lead away. */
@@ -109,9 +122,16 @@ export function failureLines(
 }
 
 /** What stands in for a list that is not there: why it could not be read, or that it is being read. */
-export function orReading(failure: Failure | undefined, width: number, theme: Theme): string[] {
+export function orReading(
+  failure: Failure | undefined,
+  width: number,
+  theme: Theme,
+  quits = 'quits',
+): string[] {
   return [
     '',
-    ...(failure === undefined ? [` reading ${theme.glyphs.busy}`] : failureLines(failure, width, theme)),
+    ...(failure === undefined
+      ? [` reading ${theme.glyphs.busy}`]
+      : failureLines(failure, width, theme, quits)),
   ];
 }

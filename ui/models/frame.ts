@@ -2,11 +2,14 @@
 import type { Action } from '../action.ts';
 import { ACTIONS, isAvailable } from '../actions.ts';
 import { keyLabel } from '../keys.ts';
-import { isView, type Mode, modeOf, SCREENS, type State, screenOf } from '../state.ts';
+import { jobNote } from '../screens/jobs/list.ts';
+import { activeJobs } from '../screens/jobs/state.ts';
+import { isReady, isTyped } from '../screens/proposal/state.ts';
+import { isView, modeOf, SCREEN_KEYS, SCREENS, type State, screenOf } from '../state.ts';
 import type { Theme } from '../theme.ts';
 import { VIEW_MODELS, viewModelOf } from '../views.ts';
 import { layoutOf } from './layout.ts';
-import { cell, displayText, messageText, truncate, widthOf } from './text.ts';
+import { cell, displayText, messageText, stripped, truncate, widthOf } from './text.ts';
 
 /** The path stays readable before the counts are complete. */
 const PATH_COLUMNS = 12;
@@ -16,25 +19,52 @@ export function headerLine(state: State, theme: Theme): string {
   const { ellipsis, separator } = theme.glyphs;
   const name = ' sealtree ';
   const path = displayText(state.repositoryPath ?? state.sysrootPath);
-  const room = state.size.columns - name.length - 3;
+  const mode = modeMark(state, theme);
+  const room = state.size.columns - name.length - 3 - widthOf(stripped(mode));
+  const { hasTabs } = layoutOf(state.size, 0, false);
+  // Where no other line has room for it, what runs is more important than what is shown.
+  const note = hasTabs ? undefined : jobNote(activeJobs(state), room - 2, theme);
+  if (note !== undefined) return `${theme.inverse(theme.bold(name))} ${cellOf(note, room + 1)}${mode}`;
   const parts = viewModelOf(state).summary(state);
   const joined = (): string => parts.join(` ${separator} `);
   while (parts.length > 1 && widthOf(joined()) > room - Math.min(PATH_COLUMNS, widthOf(path))) parts.pop();
   const summary = joined();
   const left = cell(path, room - widthOf(summary), ellipsis);
-  return `${theme.inverse(theme.bold(name))} ${left} ${theme.dim(summary)}`;
+  return `${theme.inverse(theme.bold(name))} ${left} ${theme.dim(summary)}${mode}`;
+}
+
+/** Whether changes are allowed; where there is little room, only that they are. */
+function modeMark({ isWriting, repositoryPath, size }: State, theme: Theme): string {
+  if (isWriting) return ` ${theme.inverse(theme.tone.warning(' WRITE '))}`;
+  return size.columns < 60 || repositoryPath !== undefined ? '' : ` ${theme.dim('read-only')}`;
 }
 
 /** The screens with their numbers, and what was opened from the one that is shown. */
 export function tabsLine(state: State, theme: Theme): string {
   const { ellipsis, deeper } = theme.glyphs;
   const shown = screenOf(state);
-  const tabs = SCREENS.map((screen, i) => ({ screen, text: ` ${i + 1} ${VIEW_MODELS[screen].title} ` }));
+  const tabs = SCREENS.map((screen) => ({
+    screen,
+    text: ` ${SCREEN_KEYS[screen]} ${VIEW_MODELS[screen].title} `,
+  }));
   const texts = tabs.map(({ screen, text }) => (screen === shown ? theme.inverse(text) : theme.dim(text)));
   const used = tabs.reduce((sum, { text }) => sum + text.length, 1);
-  const trail = trailOf(state).map((place) => ` ${deeper} ${place}`);
-  return ` ${texts.join('')}${truncate(trail.join(''), state.size.columns - used - 1, ellipsis)}`;
+  const room = state.size.columns - used - 1;
+  const note = jobNote(activeJobs(state), Math.min(room - 2, MOST_NOTE_COLUMNS), theme);
+  const noteColumns = note === undefined ? 0 : widthOf(stripped(note)) + 2;
+  const trail = trailOf(state)
+    .map((place) => ` ${deeper} ${place}`)
+    .join('');
+  const left = ` ${texts.join('')}${cell(trail, room - noteColumns, ellipsis)}`;
+  return note === undefined ? left.trimEnd() : `${left}  ${note}`;
 }
+
+/** What runs gets no more of the line of the screens, however wide that is. */
+const MOST_NOTE_COLUMNS = 50;
+
+/** A painted text in exactly `width` columns. */
+const cellOf = (painted: string, width: number): string =>
+  painted + ' '.repeat(Math.max(0, width - widthOf(stripped(painted))));
 
 /** What lies open over the list of a screen. */
 function trailOf(state: State): string[] {
@@ -48,19 +78,38 @@ export function footerLine(state: State, theme: Theme): string {
     const { glyphs, tone } = theme;
     return ` ${tone.warning(truncate(`${glyphs.warning} ${messageText(state.notice)}`, columns - 1, glyphs.ellipsis))}`;
   }
-  const typed = modeOf(state) === 'search' ? searchLine(state, theme) : '';
+  const typed = typedText(state, theme);
   return `${typed}${keysLine(state, columns - 1 - widthOf(stripped(typed)), theme)}`;
 }
 
-/** What was typed so far, its end visible. */
-function searchLine({ tree, size }: State, theme: Theme): string {
-  const text = displayText(tree?.search?.text ?? '');
-  const room = Math.max(10, Math.floor(size.columns / 2));
-  const shown = widthOf(text) > room ? theme.glyphs.ellipsis + text.slice(-room + 1) : text;
-  return ` ${theme.bold('/')}${shown}${theme.inverse(' ')} `;
+/** What is being typed, where something is. */
+function typedText(state: State, theme: Theme): string {
+  switch (modeOf(state)) {
+    case 'search':
+      return typedLine('/', state.tree?.search?.text ?? '', state, theme);
+    case 'palette':
+      return typedLine(':', state.palette.text, state, theme);
+    case 'proposal':
+      return confirmLine(state, theme);
+    default:
+      return '';
+  }
 }
 
-const stripped = (text: string): string => text.replace(/\x1b\[[0-9;]*m/g, '');
+/** What has to be typed before a change that is not to be made by a slip. */
+function confirmLine(state: State, theme: Theme): string {
+  const { proposal } = state;
+  if (proposal === undefined || !isReady(state) || !isTyped(proposal)) return '';
+  return ` ${theme.bold(`type ${proposal.accept}:`)} ${proposal.typed}${theme.inverse(' ')} `;
+}
+
+/** What was typed so far, its end visible. */
+function typedLine(sign: string, typed: string, { size }: State, theme: Theme): string {
+  const text = displayText(typed);
+  const room = Math.max(10, Math.floor(size.columns / 2));
+  const shown = widthOf(text) > room ? theme.glyphs.ellipsis + text.slice(-room + 1) : text;
+  return ` ${theme.bold(sign)}${shown}${theme.inverse(' ')} `;
+}
 
 function keysLine(state: State, room: number, theme: Theme): string {
   const { hasTabs } = layoutOf(state.size, 0, false);
@@ -86,33 +135,6 @@ function keysLine(state: State, room: number, theme: Theme): string {
 
 function label(key: string, theme: Theme): string {
   return keyLabel(key, theme.glyphs.isAscii);
-}
-
-const HELP_KEYS = 8;
-const HELP_TITLE = 12;
-
-/** All keys of the screen, in as many columns as fit. */
-export function helpLines(state: State, theme: Theme): string[] {
-  const [first, ...opened] = state.modes.slice(0, -1) as [Mode, ...Mode[]];
-  const behind: State = { ...state, modes: [first, ...opened] };
-  const below = modeOf(behind);
-  const actions = ACTIONS.filter(
-    (action) =>
-      action.modes.includes(below) &&
-      // What details can do depends on what they are of.
-      (below !== 'details' || isAvailable(action, behind)),
-  );
-  const entries = actions.map(({ keys, title }) => {
-    const [first = '', second = ''] = keys.map((key) => label(key, theme));
-    const both = `${first} ${second}`.trimEnd();
-    const shown = both.length < HELP_KEYS ? both : first;
-    return theme.bold(cell(shown, HELP_KEYS, '')) + cell(title, HELP_TITLE, theme.glyphs.ellipsis);
-  });
-  const across = Math.max(1, Math.floor(state.size.columns / (HELP_KEYS + HELP_TITLE)));
-  const height = Math.ceil(entries.length / across);
-  return Array.from({ length: height }, (_, row) =>
-    ` ${entries.filter((_entry, i) => i % height === row).join('')}`.trimEnd(),
-  );
 }
 
 /** A line across, with a title in it. */

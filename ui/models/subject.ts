@@ -17,6 +17,9 @@ export function subjectKey(subject: Subject): string {
   return subject.kind === 'commit' ? `commit ${subject.checksum}` : `image ${subject.path}`;
 }
 
+export const isSameSubject = (a: Subject | undefined, b: Subject | undefined): boolean =>
+  a !== undefined && b !== undefined && subjectKey(a) === subjectKey(b);
+
 /** One name, not yet made harmless. */
 export function subjectName(subject: Subject): string {
   return subject.title || (subject.kind === 'commit' ? subject.checksum.slice(0, SHORT) : subject.path);

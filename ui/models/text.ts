@@ -12,6 +12,9 @@ export function widthOf(text: string): number {
   return ASCII.test(text) ? text.length : stringWidth(text);
 }
 
+/** A text without the codes that paint it. */
+export const stripped = (text: string): string => text.replace(/\x1b\[[0-9;]*m/g, '');
+
 /** A name made harmless. */
 export function displayText(name: string): string {
   return displayBytes(textToBytes(name));

@@ -1,6 +1,7 @@
 /** The list of commits as lines: the graph, then columns as far as there is room. */
 import type { Checksum } from '../../../src/base/digest.ts';
 import { dayOf } from '../../models/dates.ts';
+import { isSameSubject, type Subject } from '../../models/subject.ts';
 import { cell, messageText, truncate, widthOf } from '../../models/text.ts';
 import type { State } from '../../state.ts';
 import { type Paint, plain, type Theme } from '../../theme.ts';
@@ -34,13 +35,20 @@ export function commitLines(
   const drawing = { columns: columnsOf(rows, width), width, theme, deployed: deployedIn(state) };
   const lines = rows.map((row, slot) => {
     const isSelected = offset + slot === cursor;
-    const mark = isSelected ? theme.glyphs.cursor : ' ';
+    const isMarked = row.kind === 'commit' && isSameSubject(commitSubject(row), state.marked);
+    const mark = isSelected ? theme.glyphs.cursor : isMarked ? theme.glyphs.marked : ' ';
     const line = `${mark}${rowText(row, drawing, (paint) => (isSelected ? plain : paint))}`;
     if (!isSelected) return line;
     return hasKeys ? theme.inverse(cell(line, width, theme.glyphs.ellipsis)) : theme.bold(line);
   });
   return [theme.dim(headingOf(drawing)), ...lines];
 }
+
+export const commitSubject = ({ checksum, refs }: CommitRow): Subject => ({
+  kind: 'commit',
+  checksum,
+  title: refs[0] ?? '',
+});
 
 /** Widths; 0 where a column has no room. The last one, refs and subject, takes what is left. */
 interface Columns {

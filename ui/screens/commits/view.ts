@@ -7,7 +7,7 @@ import type { State } from '../../state.ts';
 import type { Theme } from '../../theme.ts';
 import { counted, type ViewModel } from '../../view.ts';
 import { commitDetails, commitTitle } from './details.ts';
-import { commitLines } from './list.ts';
+import { commitLines, commitSubject } from './list.ts';
 import { commitRequests, commitsAnew, selectedRow } from './state.ts';
 
 export const commitsView: ViewModel = {
@@ -36,9 +36,12 @@ export const commitsView: ViewModel = {
   requests: commitRequests,
   subject(state) {
     const row = selectedRow(state);
-    return row?.kind === 'commit'
-      ? { kind: 'commit', checksum: row.checksum, title: row.refs[0] ?? '' }
-      : undefined;
+    return row?.kind === 'commit' ? commitSubject(row) : undefined;
+  },
+  former({ commits: { facts, rows, list } }) {
+    const row = rows.at(list.cursor);
+    const parent = row?.kind === 'commit' && facts?.checksum === row.checksum ? facts.parent : undefined;
+    return parent === undefined ? undefined : { kind: 'commit', checksum: parent, title: '' };
   },
   anew: (state) => ({ state: commitsAnew(state), effects: ['reopen'] }),
 };

@@ -2,14 +2,17 @@
 import prettyBytes from 'pretty-bytes';
 import { shellWord } from '../../../src/base/shell.ts';
 import type { Deployment } from '../../../src/deployment/deployment.ts';
-import type { Finding } from '../../../src/image/findings.ts';
+import type { StoredImage } from '../../../src/image/gc.ts';
+import { commandLine } from '../../models/command-line.ts';
 import { ageOf, marksOf, shortName, sourceOf, titleOf } from '../../models/deployment.ts';
 import { FactLines } from '../../models/fact-lines.ts';
+import { describeFinding } from '../../models/finding.ts';
 import { displayText } from '../../models/text.ts';
 import { imageVerdict, isSealed, verityVerdict } from '../../models/verdict.ts';
 import { type State, selectedItem } from '../../state.ts';
 import { plain, type Theme } from '../../theme.ts';
-import { summarizeOutlook, TONES } from './outlook.ts';
+import { type BootEntryReport, bootVerdict, pinVerdict, targetOf, textOf } from '../boot/report.ts';
+import { summarizeOutlook } from './outlook.ts';
 
 /** What the details are of, in a few words. */
 export function detailsTitle(state: State): string {
@@ -19,6 +22,10 @@ export function detailsTitle(state: State): string {
       return `${displayText(item.deployment.stateroot)} ${shortName(item.deployment)}`;
     case 'problem':
       return 'problem';
+    case 'entry':
+      return item.entry.name;
+    case 'orphan':
+      return 'image';
     case 'outlook':
       return 'sealing';
     case undefined:
@@ -31,7 +38,9 @@ export function detailsLines(state: State, width: number, theme: Theme): string[
   const item = selectedItem(state);
   const lines = new FactLines(width - 1, theme);
   if (item?.kind === 'deployment') describeDeployment(item.deployment, state, lines);
-  else if (item?.kind === 'problem') describeProblem(item.finding, lines);
+  else if (item?.kind === 'problem') describeFinding(item.finding, lines);
+  else if (item?.kind === 'entry') describeEntry(item.entry, lines);
+  else if (item?.kind === 'orphan') describeOrphan(item.image, state, lines);
   else if (item?.kind === 'outlook') describeOutlook(state, lines);
   return lines.lines;
 }
@@ -50,6 +59,11 @@ function describeDeployment(deployment: Deployment, state: State, lines: FactLin
   lines.verdict('fs-verity', verityVerdict(image));
   lines.field('size', image?.sizeBytes === undefined ? undefined : prettyBytes(image.sizeBytes));
   lines.field('made', made === undefined ? undefined : `${ageOf(made, state.nowMs, { verbose: true })} ago`);
+  const target = targetOf(state.boot.value, deployment.id);
+  if (target !== undefined) {
+    lines.verdict('boots', bootVerdict(target.boots));
+    lines.verdict('seal pin', pinVerdict(target.sealPin));
+  }
   lines.blank();
   lines.field('from', sourceOf(deployment));
   lines.field('commit', deployment.checksum);
@@ -66,17 +80,33 @@ function describeDeployment(deployment: Deployment, state: State, lines: FactLin
   lines.command(`${state.outlook.next} ${deployment.stateroot}/${shortName(deployment)}`);
 }
 
-function describeProblem(finding: Finding, lines: FactLines): void {
-  const { severity, code, where, message, deployments = [], remedy = [] } = finding;
-  lines.text(message, lines.theme.tone[TONES[severity]]);
+function describeEntry({ name, owner, title, path, options }: BootEntryReport, lines: FactLines): void {
+  lines.text(textOf(title) || name, lines.theme.bold);
   lines.blank();
-  lines.field('where', where);
-  lines.field('concerns', deployments.join(', '));
-  lines.field('kind', `${severity}, ${code}`);
-  if (remedy.length === 0) return;
+  lines.text(
+    owner === 'foreign'
+      ? 'The boot menu has it, and it is not of ostree: sealtree leaves it alone.'
+      : 'It is an entry of ostree and leads to no deployment: choosing it fails. ostree removes it when it writes its entries anew.',
+    owner === 'foreign' ? undefined : lines.theme.tone.bad,
+  );
+  lines.blank();
+  lines.field('file', path);
+  lines.field('arguments', textOf(options));
+  if (owner === 'foreign') return;
   lines.blank();
   lines.text('to mend it:');
-  for (const command of remedy) lines.command(command);
+  lines.command('ostree admin cleanup');
+}
+
+function describeOrphan({ digest, path, sizeBytes }: StoredImage, state: State, lines: FactLines): void {
+  lines.text('No deployment has this image.', lines.theme.bold);
+  lines.blank();
+  lines.field('digest', digest);
+  lines.field('size', prettyBytes(sizeBytes));
+  lines.field('file', path);
+  lines.blank();
+  lines.text('to remove it (C in write mode):');
+  lines.command(commandLine(state, 'gc'));
 }
 
 const LABELS = { error: 'in the way', warning: 'limit', unchecked: 'unknown' } as const;

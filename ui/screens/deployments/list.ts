@@ -2,16 +2,19 @@
 import prettyBytes from 'pretty-bytes';
 import type { Deployment } from '../../../src/deployment/deployment.ts';
 import type { Finding } from '../../../src/image/findings.ts';
-import { ageOf, marksOf, shortName } from '../../models/deployment.ts';
+import { ageOf, deploymentSubject, marksOf, shortName } from '../../models/deployment.ts';
+import { TONES } from '../../models/finding.ts';
 import { clamp } from '../../models/list.ts';
+import { isSameSubject } from '../../models/subject.ts';
 import { cell, displayText, messageText, truncate, widthOf } from '../../models/text.ts';
 import { imageVerdict, type Verdict, verityVerdict } from '../../models/verdict.ts';
 import type { State } from '../../state.ts';
-import { type Paint, plain, type Theme } from '../../theme.ts';
+import { type Paint, plain, type Theme, type Tone } from '../../theme.ts';
+import { type BootEntryReport, bootVerdict, pinVerdict, targetOf, textOf } from '../boot/report.ts';
 import type { Item } from './items.ts';
-import { summarizeOutlook, TONES } from './outlook.ts';
+import { summarizeOutlook } from './outlook.ts';
 
-type ColumnName = 'deployment' | 'image' | 'verity' | 'digest' | 'size' | 'age' | 'marks';
+type ColumnName = 'deployment' | 'image' | 'verity' | 'digest' | 'size' | 'age' | 'pin' | 'boots' | 'marks';
 
 interface Column {
   readonly name: ColumnName;
@@ -34,10 +37,12 @@ const OPTIONAL: readonly Column[] = [
   { name: 'digest', title: 'digest', width: 12 },
   { name: 'size', title: 'size', width: 7, align: 'right' },
   { name: 'age', title: 'age', width: 4, align: 'right' },
+  { name: 'pin', title: 'seal pin', width: 11 },
+  { name: 'boots', title: 'boots', width: 9 },
 ];
 const IMAGE: Column = { name: 'image', title: 'image', width: 12 };
 /** Who gets room first. */
-const PRIORITY: readonly ColumnName[] = ['marks', 'age', 'size', 'verity', 'digest'];
+const PRIORITY: readonly ColumnName[] = ['marks', 'boots', 'age', 'verity', 'size', 'pin', 'digest'];
 
 /**
  * The columns that fit into `width` besides the index, in the order shown. What is left over goes to the deployment, up to
@@ -99,7 +104,9 @@ interface Drawing {
 /** The selected row is inverse while the list has the keys, without colours of its own that would fight with it. */
 function rowLine(item: Item, isSelected: boolean, drawing: Drawing): string {
   const { theme, width, hasKeys } = drawing;
-  const cursor = isSelected ? theme.glyphs.cursor : ' ';
+  const isMarked =
+    item.kind === 'deployment' && isSameSubject(deploymentSubject(item.deployment), drawing.state.marked);
+  const cursor = isSelected ? theme.glyphs.cursor : isMarked ? theme.glyphs.marked : ' ';
   const pick = (paint: Paint): Paint => (isSelected ? plain : paint);
   const content =
     item.kind === 'deployment' ? deploymentRow(item.deployment, drawing, pick) : noteRow(item, drawing, pick);
@@ -113,6 +120,7 @@ type Pick = (paint: Paint) => Paint;
 function deploymentRow(deployment: Deployment, { state, columns, theme }: Drawing, pick: Pick): string {
   const { glyphs } = theme;
   const image = state.images.get(deployment.id);
+  const target = targetOf(state.boot.value, deployment.id);
   const texts: Record<ColumnName, readonly [text: string, paint: Paint]> = {
     deployment: [`${displayText(deployment.stateroot)} ${shortName(deployment)}`, plain],
     image: judged(imageVerdict(image), theme),
@@ -120,6 +128,8 @@ function deploymentRow(deployment: Deployment, { state, columns, theme }: Drawin
     digest: [image?.digest?.slice(0, 12) ?? '', plain],
     size: [image?.sizeBytes === undefined ? '' : prettyBytes(image.sizeBytes), plain],
     age: [image?.madeAt === undefined ? '' : ageOf(image.madeAt, state.nowMs), plain],
+    pin: judged(target && pinVerdict(target.sealPin), theme),
+    boots: judged(target && bootVerdict(target.boots), theme),
     marks: [marksOf(deployment).join(' '), theme.accent],
   };
   const cells = columns.map(({ name, width, align }) => {
@@ -140,13 +150,36 @@ function judged(verdict: Verdict | undefined, { glyphs, tone }: Theme): readonly
 function noteRow(item: Exclude<Item, { kind: 'deployment' }>, drawing: Drawing, pick: Pick): string {
   const { state, width, theme } = drawing;
   const { glyphs } = theme;
-  const [tone, text] =
-    item.kind === 'problem'
-      ? [TONES[item.finding.severity], problemNote(item.finding)]
-      : outlookNote(state, glyphs.next);
+  const [tone, text] = noteOf(item, state, glyphs.next);
   const sentence = truncate(messageText(text), width - indexColumns(state.items.length), glyphs.ellipsis);
   const indent = ' '.repeat(indexColumns(state.items.length) - 3);
   return `${indent}${pick(theme.tone[tone])(glyphs[tone])} ${sentence}`;
+}
+
+function noteOf(
+  item: Exclude<Item, { kind: 'deployment' }>,
+  state: State,
+  next: string,
+): readonly [Tone, string] {
+  switch (item.kind) {
+    case 'problem':
+      return [TONES[item.finding.severity], problemNote(item.finding)];
+    case 'entry':
+      return entryNote(item.entry);
+    case 'orphan': {
+      const { digest, sizeBytes } = item.image;
+      return ['none', `image ${digest.slice(0, 12)}, ${prettyBytes(sizeBytes)}: no deployment has it`];
+    }
+    case 'outlook':
+      return outlookNote(state, next);
+  }
+}
+
+function entryNote({ name, owner, title }: BootEntryReport): readonly [Tone, string] {
+  const called = textOf(title) === '' ? '' : ` (${textOf(title)})`;
+  return owner === 'foreign'
+    ? ['none', `boot entry ${name}${called}: foreign, it boots something else`]
+    : ['bad', `boot entry ${name}${called}: stale, it leads to no deployment`];
 }
 
 /** The message, and whom it concerns: several deployments can have the same problem. */

@@ -1,14 +1,7 @@
 /** What sealing would give, what stands in the way, and the command line that does it. */
-import type { Severity } from '../../../src/image/findings.ts';
 import { isSealed } from '../../models/verdict.ts';
 import type { State } from '../../state.ts';
 import type { Tone } from '../../theme.ts';
-
-export const TONES: Readonly<Record<Severity, Tone>> = {
-  error: 'bad',
-  warning: 'warning',
-  unchecked: 'unknown',
-};
 
 export interface OutlookSummary {
   readonly tone: Tone;

@@ -1,10 +1,12 @@
 /** The deployments as a list: the first screen. */
+import { askedAgain } from '../../models/answer.ts';
 import { deploymentSubject } from '../../models/deployment.ts';
 import { emptyLines, orReading } from '../../models/failure.ts';
 import { imageVerdict } from '../../models/verdict.ts';
 import { selectedItem } from '../../state.ts';
 import type { Theme } from '../../theme.ts';
 import { counted, type ViewModel } from '../../view.ts';
+import { bootRequests } from '../boot/state.ts';
 import { detailsLines, detailsTitle } from './details.ts';
 import { listLines } from './list.ts';
 
@@ -33,10 +35,16 @@ export const deploymentsView: ViewModel = {
     const item = selectedItem(state);
     return item?.kind === 'deployment' ? deploymentSubject(item.deployment) : undefined;
   },
+  former({ items, list }) {
+    const next = items[list.cursor + 1];
+    return next?.kind === 'deployment' ? deploymentSubject(next.deployment) : undefined;
+  },
+  command: () => ['status'],
+  requests: (state) => (state.isReading ? [] : bootRequests(state)),
   // Where only a repository was named there are no deployments to read.
   anew: (state) =>
     state.repositoryPath === undefined
-      ? { state: { ...state, isReading: true }, effects: ['read-sysroot'] }
+      ? { state: { ...state, isReading: true, boot: askedAgain(state.boot) }, effects: ['read-sysroot'] }
       : undefined,
 };
 

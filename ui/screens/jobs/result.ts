@@ -1,7 +1,9 @@
 /** What came of a job, read from the document its command printed. */
 import prettyBytes from 'pretty-bytes';
 import type { Finding } from '../../../src/image/findings.ts';
+import { displayText, messageText } from '../../models/text.ts';
 import { documentOf, type Outcome } from '../../program.ts';
+import type { State } from '../../state.ts';
 import { counted } from '../../view.ts';
 import type { JobKind } from './state.ts';
 
@@ -97,6 +99,18 @@ export function resultOf(kind: JobKind, outcome: Outcome): Result | undefined {
       return document && changeResult(kind, document);
     }
   }
+}
+
+/** What was done, for the screen that stays: a line for each job. */
+export function summaryOf({ jobs }: Pick<State, 'jobs'>): string[] {
+  return jobs.all.toReversed().flatMap(({ title, state, result, error }) => {
+    const [first = ''] = result;
+    const said = error?.message ?? (first || state);
+    return [
+      `${displayText(title)}: ${messageText(said)}`,
+      ...result.slice(1).map((line) => `  ${messageText(line)}`),
+    ];
+  });
 }
 
 const SEALED: Readonly<Record<SealDocument['deployments'][number]['action'], string>> = {

@@ -1,5 +1,6 @@
 /** Work that the person started: what is heard of it while it runs, and what came of it. Pure. */
 import type { Finding } from '../../../src/image/findings.ts';
+import { askedAgain } from '../../models/answer.ts';
 import { type Scroll, TOP } from '../../models/list.ts';
 import { type Watched, watched } from '../../models/stage.ts';
 import { errorOf, isInterrupted, type Outcome, type RunError, type Told } from '../../program.ts';
@@ -23,8 +24,8 @@ export interface Job {
   /** Of the command, without `sealtree`. */
   readonly words: readonly string[];
   readonly state: JobState;
-  readonly startedMs: number;
-  readonly endedMs: number | undefined;
+  /** Milliseconds; undefined before its end. */
+  readonly tookMs: number | undefined;
   readonly stage: Watched | undefined;
   /** Stages that are over, with how long they took. */
   readonly stages: readonly { readonly name: string; readonly elapsedMs: number }[];
@@ -47,7 +48,7 @@ export const NO_JOBS: Jobs = { ...TOP, all: [], leaving: undefined };
 
 export type JobsEvent =
   | { readonly type: 'job-told'; readonly id: number; readonly told: Told }
-  | { readonly type: 'job-ended'; readonly id: number; readonly outcome: Outcome };
+  | { readonly type: 'job-ended'; readonly id: number; readonly outcome: Outcome; readonly tookMs: number };
 
 export type JobsEffect =
   | { readonly type: 'run-job'; readonly id: number; readonly words: readonly string[] }
@@ -84,8 +85,7 @@ export function startJob(state: State, start: Pick<Job, 'kind' | 'title' | 'word
     ...start,
     id: (all[0]?.id ?? 0) + 1,
     state: 'running',
-    startedMs: state.nowMs,
-    endedMs: undefined,
+    tookMs: undefined,
     stage: undefined,
     stages: [],
     step: undefined,
@@ -138,7 +138,7 @@ export function onJobs(state: State, event: JobsEvent): Step {
       return { state: { ...state, jobs: steady(jobs, told) }, effects: [] };
     }
     case 'job-ended': {
-      const ended = withJob(jobs, event.id, (job) => afterEnd(job, event.outcome, state.nowMs));
+      const ended = withJob(jobs, event.id, (job) => afterEnd(job, event.outcome, event.tookMs));
       const next: State = { ...state, jobs: steady(jobs, ended) };
       if (jobs.leaving === 'wanted' && activeJobs(next).length === 0)
         return { state: next, effects: ['quit'] };
@@ -146,8 +146,8 @@ export function onJobs(state: State, event: JobsEvent): Step {
       // Whatever became of it, the disk is not as it was read.
       const isStale = job !== undefined && CHANGING.has(job.kind) && state.repositoryPath === undefined;
       if (!isStale) return { state: next, effects: [] };
-      const boot = { ...next.boot, reading: next.boot.reading + 1 };
-      const sharing = { ...next.sharing, reading: next.sharing.reading + 1 };
+      const boot = askedAgain(next.boot);
+      const sharing = askedAgain(next.sharing);
       return { state: { ...next, boot, sharing, isReading: true }, effects: ['reopen', 'read-sysroot'] };
     }
   }
@@ -171,8 +171,8 @@ function afterTold(job: Job, told: Told): Partial<Job> {
   }
 }
 
-function afterEnd(job: Job, outcome: Outcome, nowMs: number): Partial<Job> {
-  const end = { stage: undefined, step: undefined, endedMs: nowMs };
+function afterEnd(job: Job, outcome: Outcome, tookMs: number): Partial<Job> {
+  const end = { stage: undefined, step: undefined, tookMs };
   const result = resultOf(job.kind, outcome);
   if (result !== undefined) {
     const { isGood, lines, findings = job.findings } = result;

@@ -2,7 +2,7 @@
 import { isRegular } from '../../../src/base/mode.ts';
 import { type Action, close, hasRows, move, only, open } from '../../action.ts';
 import type { Subject } from '../../models/subject.ts';
-import { type State, type Step, viewOf } from '../../state.ts';
+import { SCREENS, type State, type Step } from '../../state.ts';
 import { viewModelOf } from '../../views.ts';
 import { folderOf, ROOT } from './rows.ts';
 import { openTree, revealed, searchFor, selectedNode, type Tree, withFolded, withRows } from './state.ts';
@@ -73,7 +73,7 @@ function selectedFile({ tree }: State): { subject: Subject; path: typeof ROOT } 
   return isFile ? { subject: tree.subject, path: node.path } : undefined;
 }
 
-const hasFile = (state: State): boolean => viewOf(state) === 'tree' && selectedFile(state) !== undefined;
+const hasFile = (state: State): boolean => selectedFile(state) !== undefined;
 
 function page(state: State, form: 'text' | 'hex'): Step {
   const file = selectedFile(state);
@@ -137,7 +137,7 @@ export const TREE_ACTIONS: readonly Action[] = [
     id: 'browse',
     keys: ['t'],
     title: 'files',
-    modes: ['deployments', 'commits', 'details'],
+    modes: [...SCREENS, 'details'],
     when: hasSubject,
     run: browse,
     footer: 4,
@@ -148,6 +148,7 @@ export const TREE_ACTIONS: readonly Action[] = [
     keys: ['o'],
     title: 'pager',
     modes: ['tree', 'details'],
+    detailsOf: ['tree'],
     when: hasFile,
     run: (s) => page(s, 'text'),
     footer: 3,
@@ -157,6 +158,7 @@ export const TREE_ACTIONS: readonly Action[] = [
     keys: ['x'],
     title: 'hexdump',
     modes: ['tree', 'details'],
+    detailsOf: ['tree'],
     when: hasFile,
     run: (s) => page(s, 'hex'),
     footer: 2,

@@ -1,9 +1,8 @@
 /** All there is to say about the selected entry of a tree. */
-import prettyBytes from 'pretty-bytes';
 import { type ByteString, bytesToText, displayBytes } from '../../../src/base/bytes.ts';
 import { isRegular, isSymlink, typeName } from '../../../src/base/mode.ts';
 import { commandLine } from '../../models/command-line.ts';
-import { type EntryFacts, modeText, octalMode, xattrText } from '../../models/entry.ts';
+import { type EntryFacts, modeText, octalMode, sizeText, xattrText } from '../../models/entry.ts';
 import { FactLines } from '../../models/fact-lines.ts';
 import type { Subject } from '../../models/subject.ts';
 import { displayText } from '../../models/text.ts';
@@ -51,8 +50,7 @@ function describeFacts({ mode, uid, gid, sizeBytes, target }: EntryFacts, lines:
   if (isSymlink(mode)) lines.field('target', displayBytes(target));
   lines.field('mode', `${octalMode(mode)} ${modeText(mode)}`);
   lines.field('owner', `${uid}:${gid}`);
-  if (isRegular(mode))
-    lines.field('size', sizeBytes < 1000 ? `${sizeBytes} B` : `${prettyBytes(sizeBytes)} (${sizeBytes} B)`);
+  if (isRegular(mode)) lines.field('size', sizeText(sizeBytes));
 }
 
 const VERITY: Readonly<Record<ObjectFacts['verity'], Pick<Verdict, 'tone' | 'sentence'>>> = {
@@ -75,7 +73,7 @@ function describeObject(
     lines.field('digest', 'reading', lines.theme.dim);
     return;
   }
-  const { digest, digestFrom, verity, others, problem } = object;
+  const { digest, digestFrom, verity, others, uses, problem } = object;
   if (problem !== undefined) lines.verdict('object', { tone: 'bad', sentence: problem });
   else if (listed === undefined) lines.field('digest', digest);
   else if (listed !== digest) lines.verdict('content', { tone: 'bad', sentence: `its digest is ${digest}` });
@@ -88,7 +86,19 @@ function describeObject(
     const titles = others.filter((other) => other.has === has).map(({ title }) => displayText(title));
     lines.field(label, titles.join(', '));
   }
+  for (const { titles, paths, count } of uses) {
+    const elsewhere = paths.filter((one) => one !== path);
+    const more = count - elsewhere.length - (elsewhere.length < paths.length ? 1 : 0);
+    const shown = elsewhere.slice(0, MAX_PATHS).map(displayBytes);
+    const hidden = elsewhere.length - shown.length + more;
+    if (shown.length === 0) continue;
+    const rest = hidden === 0 ? '' : ` and ${hidden} more`;
+    lines.field('also at', `${shown.join(', ')}${rest} (${titles.map(displayText).join(', ')})`);
+  }
 }
+
+/** The first names of an object say enough. */
+const MAX_PATHS = 5;
 
 /** What deployments have at the same path. */
 const OTHERS: readonly (readonly [has: OtherPlace['has'], label: string])[] = [

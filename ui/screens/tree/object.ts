@@ -7,6 +7,7 @@ import { measureObject } from '../../../src/image/digests.ts';
 import type { Repository } from '../../../src/repository/repository.ts';
 import { type Subject, subjectName } from '../../models/subject.ts';
 import { CommitTree } from '../../trees/commit-tree.ts';
+import { findUses, type ObjectUse } from '../../trees/object-uses.ts';
 import { Turns } from '../../turns.ts';
 
 /** The same path elsewhere: with this object, with another, not there, or not readable. */
@@ -24,6 +25,8 @@ export interface ObjectFacts {
   /** `compressed`: an archive's files are not what would be protected. */
   readonly verity: 'enabled' | 'disabled' | 'unsupported' | 'compressed' | 'unknown';
   readonly others: readonly OtherPlace[];
+  /** All paths of the object, here and there. */
+  readonly uses: readonly ObjectUse[];
   /** Why there is no digest. */
   readonly problem: string | undefined;
 }
@@ -31,16 +34,19 @@ export interface ObjectFacts {
 /** Reads the object, in turns with others; undefined once it `isStale`. */
 export async function readObjectFacts(
   repository: Repository,
+  subject: Subject,
   path: ByteString,
   checksum: Checksum,
   others: readonly Subject[],
   isStale: () => boolean,
 ): Promise<ObjectFacts | undefined> {
-  const places = others.map((subject) => placeOf(repository, path, checksum, subject));
+  const places = others.map((other) => placeOf(repository, path, checksum, other));
+  const uses = await findUses(repository, checksum, [subject, ...others], isStale);
+  if (uses === undefined) return undefined;
   try {
     const measured = measureObject(repository, checksum);
     const verity: ObjectFacts['verity'] = measured?.state ?? 'compressed';
-    const common = { path, verity, others: places, problem: undefined };
+    const common = { path, verity, others: places, uses, problem: undefined };
     if (measured?.state === 'enabled' && measured.algorithm === 'sha256')
       return { ...common, digest: digestOf(measured.digest), digestFrom: 'kernel' };
     const digest = await digestOfContent(repository, checksum, isStale);
@@ -48,7 +54,7 @@ export async function readObjectFacts(
   } catch (error) {
     if (!(error instanceof SealtreeError)) throw error;
     const unknown = { digest: undefined, digestFrom: undefined, verity: 'unknown' } as const;
-    return { ...unknown, path, others: places, problem: error.message };
+    return { ...unknown, path, others: places, uses, problem: error.message };
   }
 }
 

@@ -67,7 +67,7 @@ export class TreeReader implements Reader<TreeRequest> {
   ): Promise<void> {
     const { dispatch, repository } = this.#source;
     if (isStale()) return;
-    const object = await readObjectFacts(repository(), path, checksum, others, isStale);
+    const object = await readObjectFacts(repository(), subject, path, checksum, others, isStale);
     if (object !== undefined) dispatch({ type: 'object-read', of: subjectKey(subject), object });
   }
 

@@ -1,7 +1,7 @@
 /** The broom over a sysroot's repository: images, records and temporary files that no deployment needs. */
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
-import { executeGc, type GcPlan, planGc } from '../image/gc.ts';
+import { executeGc, type GcPlan, planGc, type StoredImage } from '../image/gc.ts';
 import { recordedImage, removeRecords, unneededRecords } from '../image/records.ts';
 import { withLocks } from './locks.ts';
 import { readSysroot } from './sysroot.ts';
@@ -31,6 +31,10 @@ export async function sweep(
     return plan;
   });
 }
+
+/** The images that {@link sweep} would remove. @throws OperationError as it does */
+export const unusedImages = (sysrootPath: string, system: System): readonly StoredImage[] =>
+  planSweep(sysrootPath, system).images.removed;
 
 function planSweep(sysrootPath: string, system: System): SweepPlan {
   const { repositoryPath, deployments, unlistedFolders } = readSysroot(sysrootPath, system);

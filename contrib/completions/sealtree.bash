@@ -245,7 +245,7 @@ _sealtree_options() {
     image_mount) printf '%s ' --objects --digest --verity ;;
     digest) printf '%s ' --digests ;;
     seal) printf '%s ' --all --digests --fsverity --rebuild --lock-timeout ;;
-    verify) printf '%s ' --all --deep --paranoid --require-verity ;;
+    verify) printf '%s ' --all --deep --paranoid --require-verity --record ;;
     boot_preview) printf '%s ' --root ;;
     boot_install) printf '%s ' --root --plan --lock-timeout ;;
     boot_remove) printf '%s ' --plan --lock-timeout ;;

@@ -153,6 +153,7 @@ complete -c sealtree -n '__fish_seen_subcommand_from verify' -l all -d 'all depl
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -l deep -d 'recompute checksum and digest of every object, 1 % also with the second hash engine'
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -l paranoid -d 'recompute all with both hash engines'
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -l require-verity -d 'missing fs-verity is an error, also where it cannot be had'
+complete -c sealtree -n '__fish_seen_subcommand_from verify' -l record -d 'write down what is found, for status: what the weekly timer of boot install does'
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -a "(__sealtree_deployments)"
 
 complete -c sealtree -n '__fish_use_subcommand' -a boot -d 'Make the system boot what was sealed'

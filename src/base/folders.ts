@@ -1,5 +1,6 @@
 /** Folders that may or may not be there yet. */
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import { bytesToText } from './bytes.ts';
 import { errnoOf } from './errors.ts';
 import type { System } from './system.ts';
 
@@ -25,4 +26,16 @@ export function makeFolder(path: string, system: System, mode?: number): void {
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
   }
+}
+
+/** Removes a file, or a folder with all that is in it; what is not there is gone already. For what we made ourselves. */
+export function removeTree(path: string, system: System): void {
+  const stats = system.lstatIfExists(path);
+  if (stats === undefined) return;
+  if (!stats.isDirectory()) {
+    system.unlink(path);
+    return;
+  }
+  for (const name of system.readdir(path).map(bytesToText)) removeTree(join(path, name), system);
+  system.rmdir(path);
 }

@@ -1,6 +1,6 @@
 /**
- * The files of `contrib/` that sealtree puts on machines as they are: the script that mounts the root, its unit, and
- * what makes initramfs generators take them along.
+ * The files of `contrib/` that sealtree puts on machines as they are: the script that mounts the root, its unit, what
+ * makes initramfs generators take them along, and what keeps a sealed machine sealed.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,6 +12,15 @@ const PAYLOAD = {
   'sealtree-root.service': 'boot/sealtree-root.service',
   'sealtree-prepare.service': 'boot/sealtree-prepare.service',
   remove: 'boot/remove',
+  'check-root': 'boot/check-root',
+  'mend-entries': 'boot/mend-entries',
+  'app/sealtree': 'app/sealtree',
+  'systemd/sealtree-booted.service': 'systemd/sealtree-booted.service',
+  'systemd/sealtree-deploy.path': 'systemd/sealtree-deploy.path',
+  'systemd/sealtree-deploy.service': 'systemd/sealtree-deploy.service',
+  'systemd/sealtree-finalized.service': 'systemd/sealtree-finalized.service',
+  'systemd/sealtree-verify.service': 'systemd/sealtree-verify.service',
+  'systemd/sealtree-verify.timer': 'systemd/sealtree-verify.timer',
   'dracut/module-setup.sh': 'dracut/50sealtree/module-setup.sh',
   'dracut/50-sealtree.conf': 'dracut/50-sealtree.conf',
   'initramfs-tools/hooks/sealtree': 'initramfs-tools/hooks/sealtree',

@@ -22,6 +22,17 @@ import {
 import type { Finding } from '../image/findings.ts';
 import type { EntryState } from './entries.ts';
 import { additionPath, type Installed, installedPath, removerPath } from './journal.ts';
+import {
+  appGoneSteps,
+  areKept,
+  type KeeperFile,
+  type KeepStep,
+  type KeptEntry,
+  keeperFiles,
+  keeperPaths,
+  keepSteps,
+  unitsGoneSteps,
+} from './keep/keep.ts';
 import type { InitramfsWay, Regenerate } from './loaders/loader.ts';
 import { type MenuEntry, ostreeLink } from './loaders/menu.ts';
 import { menuWithOptions } from './loaders/text-menus.ts';
@@ -58,6 +69,7 @@ export type BootStep =
       readonly installed: Installed;
       readonly additions: readonly WantedAddition[];
       readonly remover: Buffer;
+      readonly keepers: readonly KeeperFile[];
     }
   /** Makes the file system able to have files with fs-verity. */
   | { readonly kind: 'verity-feature'; readonly feature: FeatureStep }
@@ -109,8 +121,9 @@ export type BootStep =
   | { readonly kind: 'overlay'; readonly path: string; readonly addition: WantedAddition }
   /** Takes away additions that nothing uses any more. */
   | { readonly kind: 'unlink'; readonly paths: readonly string[] }
-  /** Takes away what `record` wrote: the last step of remove. */
-  | { readonly kind: 'forget'; readonly paths: readonly string[] };
+  /** Takes away what `record` wrote: the last step of remove but for the program's own. */
+  | { readonly kind: 'forget'; readonly paths: readonly string[] }
+  | KeepStep;
 
 export type StepOf<K extends BootStep['kind']> = Extract<BootStep, { kind: K }>;
 
@@ -180,7 +193,7 @@ export function planInstall(state: BootState): BootPlan {
   ];
   const record = recordStep(state, way, desired);
   const prune = waitsFor === undefined ? pruneStep(state, desired) : [];
-  const steps = [...record, ...changes, ...prune];
+  const steps = [...record, ...changes, ...prune, ...keepSteps(state.keep)];
   return {
     ...common,
     warnings: [...installWarnings(state), ...(waitsFor === undefined ? notActive(state, changes) : [])],
@@ -207,7 +220,16 @@ export function planRemove(state: BootState): BootPlan {
   const menu = menuSteps(state, afterEdits([...scripts, ...pins]));
   const { steps: config, warnings } = unconfigStep(state);
   const amend = amendStep(state, nothing);
-  const steps = [...scripts, ...pins, ...amend, ...menu, ...config, ...forgetStep(state)];
+  const steps = [
+    ...unitsGoneSteps(state.keep),
+    ...scripts,
+    ...pins,
+    ...amend,
+    ...menu,
+    ...config,
+    ...forgetStep(state),
+    ...appGoneSteps(state.keep),
+  ];
   return {
     ...common,
     steps,
@@ -490,12 +512,24 @@ function recordStep(state: BootState, way: InitramfsWay, desired: Desired): Boot
     additions: [...new Set([...(before?.additions ?? []), ...additions.map(({ sha256 }) => sha256)])],
   };
   const remover = renderRemover(installed, state);
+  const keepers = keeperFiles(keptEntries(way, desired));
   const isThere =
     before !== undefined &&
     isDeepStrictEqual(before, installed) &&
     state.remover?.equals(remover) === true &&
+    areKept(state.keep, keepers) &&
     additions.every(({ sha256 }) => state.additions.includes(sha256));
-  return isThere ? [] : [{ kind: 'record', installed, additions, remover }];
+  return isThere ? [] : [{ kind: 'record', installed, additions, remover, keepers }];
+}
+
+/** What each boot entry is to have, for whoever mends one without us. */
+function keptEntries(way: InitramfsWay, { pinned, overlays, stagedOverlays }: Desired): KeptEntry[] {
+  return [...pinned].flatMap(({ deployment, entry, initramfsPath = '' }): KeptEntry[] => {
+    const overlay = deployment.staged ? stagedOverlays[0] : overlays.get(initramfsPath);
+    const script = { module: '-', append: 'append', overlay: overlay?.sha256 ?? '-' }[way];
+    const pin = entry.expectedPin;
+    return pin === undefined ? [] : [{ deployment: deployment.id, pin, script }];
+  });
 }
 
 /** Master copies of additions that are not used any more. */
@@ -513,6 +547,7 @@ function forgetStep(state: BootState): BootStep[] {
   const paths = [
     ...state.additions.map((sha256) => additionPath(repositoryPath, sha256)),
     ...(state.hasInstalled ? [installedPath(repositoryPath)] : []),
+    ...keeperPaths(state.keep, repositoryPath),
     ...(state.remover === undefined ? [] : [removerPath(repositoryPath)]),
   ];
   return paths.length === 0 ? [] : [{ kind: 'forget', paths }];

@@ -7,6 +7,7 @@
  */
 import { sealCommand } from '../deployment/remedy.ts';
 import type { Finding } from '../image/findings.ts';
+import { keepWarnings } from './keep/keep.ts';
 import { chooseWay } from './loaders/detect.ts';
 import type { InitramfsWay } from './loaders/loader.ts';
 import type { BootInitramfs, BootState, BootTarget, StagedTarget } from './state.ts';
@@ -276,6 +277,7 @@ export function installWarnings(state: BootState): Finding[] {
     ...left,
     ...staged,
     ...settingsWarnings(state),
+    ...keepWarnings(state.keep),
   ];
 }
 

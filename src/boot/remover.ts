@@ -6,6 +6,7 @@ import { relative } from 'node:path';
 import { OperationError } from '../base/errors.ts';
 import { extendInitramfs } from './initramfs/extended.ts';
 import type { Installed } from './journal.ts';
+import { UNIT_NAMES } from './keep/units.ts';
 import type { LoaderState } from './loaders/loader.ts';
 import { payloadFile } from './payload.ts';
 import { needsPins } from './refusals.ts';
@@ -41,6 +42,7 @@ export function renderRemover(
     config_group: flag(integrityBefore?.group ?? false),
     config_newline: flag(integrityBefore?.newline ?? false),
     ...menuVariables(loader, boot.path),
+    units: UNIT_NAMES.join(' '),
     pins_needed: flag(initramfs.some(needsPins)),
     mark_bytes: String(mark.length),
     mark_name_bytes: String(mark.indexOf(0, GZIP_NAME_OFFSET) - GZIP_NAME_OFFSET),

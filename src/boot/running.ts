@@ -35,14 +35,19 @@ export function readRunning(
   const sealed = read('sealed');
   const root = system.statfs('/').mount;
   const isVerifying = root?.type === 'overlay' && root.superOptions.includes('verity=require');
-  if (sealed !== undefined && isVerifying) return { as: 'sealed', imageDigest: sealed };
+  const options = readIfExists(commandLine, system)?.toString('latin1').trimEnd() ?? '';
+  // The last one, as the script takes it.
+  const pin = sealPinValues(options as ByteString).at(-1);
+  const isPinned = pin === undefined || pin.slice(pin.indexOf(':') + 1) === sealed;
+  if (sealed !== undefined && isVerifying && isPinned) return { as: 'sealed', imageDigest: sealed };
   if (sealed !== undefined)
     return {
       as: 'unsealed',
-      reason: 'it was mounted sealed, and its root is no overlay with verity=require',
+      reason: isPinned
+        ? 'it was mounted sealed, and its root is no overlay with verity=require'
+        : 'it was mounted from another image than the kernel was given the seal pin of',
     };
-  const options = readIfExists(commandLine, system)?.toString('latin1').trimEnd() ?? '';
-  if (sealPinValues(options as ByteString).length === 0) return { as: 'plain' };
+  if (pin === undefined) return { as: 'plain' };
   return {
     as: 'unsealed',
     reason: 'the kernel was given a seal pin, and nothing in the initramfs looked at it',

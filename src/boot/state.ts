@@ -34,6 +34,8 @@ import {
   readJournal,
   removerPath,
 } from './journal.ts';
+import { type KeepState, NOTHING_KEPT, readKeep } from './keep/keep.ts';
+import { runningPlaces } from './keep/program.ts';
 import { type DeploymentKernel, deploymentKernel } from './kernel.ts';
 import { detectLoader } from './loaders/detect.ts';
 import type { LoaderState } from './loaders/loader.ts';
@@ -130,6 +132,8 @@ export interface BootState {
   readonly additions: readonly string[];
   /** A transaction that was cut off, or that is under way just now. */
   readonly journal: Journal | undefined;
+  /** What keeps the machine sealed. */
+  readonly keep: KeepState;
   /** What the running system came up as; undefined for any other sysroot. */
   readonly running: RunningState | undefined;
   /** What could not be read. */
@@ -212,6 +216,8 @@ class StateReader {
       remover: this.#attempt('remover-unreadable', () => readIfExists(removerPath(repositoryPath), system)),
       additions: namesIn(additionsFolder(repositoryPath), system).flatMap((name) => sumIn(name) ?? []),
       journal: this.#attempt('journal-unreadable', () => readJournal(repositoryPath, system)),
+      keep:
+        this.#attempt('keep-unreadable', () => readKeep(sysroot, runningPlaces(), system)) ?? NOTHING_KEPT,
       running: sysroot.isBooted ? readRunning(system) : undefined,
       problems: this.#problems,
     };

@@ -31,5 +31,11 @@ export function stepTitle(step: BootStep, sysrootPath: string): string {
       return `remove ${step.paths.map(name).join(', ')}`;
     case 'forget':
       return 'remove what install wrote down';
+    case 'app':
+      return `copy this program to ${step.folder}/app`;
+    case 'app-gone':
+      return `remove ${step.folder}/app`;
+    case 'units':
+      return `${step.removes.length > 0 ? 'remove' : 'write'} units of ${step.deployment}`;
   }
 }

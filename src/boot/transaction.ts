@@ -25,6 +25,8 @@ import {
   removerPath,
   writeBootFile,
 } from './journal.ts';
+import { installApp, removeApp } from './keep/app.ts';
+import { changeUnits, unitFolders } from './keep/units.ts';
 import { overlaysFolder } from './overlays.ts';
 import type { BootPlan, BootStep, StepOf } from './plan.ts';
 import { protectRepository } from './protect.ts';
@@ -123,6 +125,7 @@ function temporaryFolders(sysroot: Sysroot, system: SystemReads): string[] {
     ...(runDirectory === undefined
       ? []
       : [dirname(stagedPath(runDirectory)), stagedInitrdsFolder(runDirectory)]),
+    ...unitFolders(sysroot.deployments),
   ];
 }
 
@@ -164,6 +167,12 @@ class Transaction {
         return this.#unlink(step.paths);
       case 'forget':
         return this.#forget(step);
+      case 'app':
+        return await installApp(step.folder, step.program, system);
+      case 'app-gone':
+        return removeApp(step.folder, step.paths, system);
+      case 'units':
+        return await changeUnits(step, system);
     }
   }
 
@@ -177,7 +186,7 @@ class Transaction {
     } else replaceFile(path, after, system);
   }
 
-  #record({ installed, remover, additions }: StepOf<'record'>): void {
+  #record({ installed, remover, additions, keepers }: StepOf<'record'>): void {
     const { repositoryPath } = this.#sysroot;
     const system = this.#system;
     makeStoreFolder(repositoryPath, 'boot', system);
@@ -188,6 +197,8 @@ class Transaction {
     }
     // The remover first: once it is recorded that something is installed, there is a way back.
     writeBootFile(repositoryPath, removerPath(repositoryPath), remover, 0o755, system);
+    for (const { name, bytes, mode } of keepers)
+      writeBootFile(repositoryPath, join(bootFolder(repositoryPath), name), bytes, mode, system);
     const record = formatInstalled(installed);
     writeBootFile(repositoryPath, installedPath(repositoryPath), record, 0o644, system);
   }

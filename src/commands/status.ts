@@ -1,23 +1,27 @@
 /** `sealtree status`: every deployment and its image, and what stands between this host and a seal. */
 import prettyBytes from 'pretty-bytes';
 import prettyMilliseconds from 'pretty-ms';
-import { type ByteString, displayBytes } from '../base/bytes.ts';
-import { ExitCode } from '../base/errors.ts';
+import { type ByteString, displayBytes, displayMessage } from '../base/bytes.ts';
+import { ExitCode, NotFoundError, SealtreeError } from '../base/errors.ts';
+import type { System } from '../base/system.ts';
+import { type RunningState, readRunning } from '../boot/running.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { type SealOutlook, sealOutlook } from '../deployment/outlook.ts';
+import { stateFolder } from '../deployment/state-folder.ts';
 import { type DeploymentReport, type ImageReport, reportDeployments } from '../deployment/status.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
+import { readVerified, type Verified } from '../deployment/verified.ts';
 import { blsValue } from '../formats/bls.ts';
 import type { Context } from './context.ts';
 import { fieldLines, jsonBytes, rfc3339, type Style } from './output.ts';
 import type { CommandModule } from './registry.ts';
-import { renderFindings } from './text/findings.ts';
+import { countFindings, renderFindings } from './text/findings.ts';
 
 export const command: CommandModule = {
   name: 'status',
   summary: 'Show every deployment and its image',
   details: [
-    'Reads each image and recomputes its digest, but neither objects nor commits: verify does that. On a host that was never sealed it says what sealing would give and what stands in the way. Exits with 2 when an image is wrong or missing that should be there.',
+    'Reads each image and recomputes its digest, but neither objects nor commits: verify does that. On a host that was never sealed it says what sealing would give and what stands in the way. It begins with NOT SEALED where the running system was to be sealed and is not, and ends with what the weekly check found last. Exits with 2 when an image is wrong or missing that should be there, or the running system is not sealed.',
   ],
   examples: [
     ['status', 'this system'],
@@ -33,20 +37,65 @@ export async function status(context: Context): Promise<number> {
   const sysroot = await context.openSysroot();
   const reports = reportDeployments(sysroot, context.system);
   const outlook = sealOutlook(sysroot, context.system);
+  const running = sysroot.isBooted ? readRunning(context.system) : undefined;
+  const last = lastVerification(sysroot, context.system);
   if (context.options.json) {
     context.printJson('status', {
       sysroot: sysroot.path,
       deployments: reports.map(deploymentJson),
+      running: running ?? null,
+      verified: 'at' in last ? { ...last, at: rfc3339(last.at) } : null,
       problems: sysroot.problems,
       outlook,
     });
   } else {
+    for (const line of renderRunning(running, context.style)) context.print(line);
     for (const line of render(sysroot, reports, outlook, context)) context.print(line);
+    for (const line of renderLast(last, sysroot, context.style)) context.print(line);
   }
   const isWrong = reports.some(
     ({ image }) => image.valid === false || image.state === 'lost' || isMissing(image),
   );
-  return isWrong ? ExitCode.findings : ExitCode.ok;
+  const isUnsealed = running?.as === 'unsealed';
+  return isWrong || isUnsealed ? ExitCode.findings : ExitCode.ok;
+}
+
+/** What the timer found last; why that cannot be said; or nothing. */
+function lastVerification(sysroot: Sysroot, system: System): Verified | { readonly problem?: string } {
+  try {
+    return readVerified(stateFolder(sysroot), system) ?? {};
+  } catch (error) {
+    if (error instanceof NotFoundError) return {};
+    if (!(error instanceof SealtreeError)) throw error;
+    return { problem: error.message };
+  }
+}
+
+/** First of all, where it is not what was asked for. */
+function renderRunning(running: RunningState | undefined, style: Style): string[] {
+  if (running?.as !== 'unsealed') return [];
+  return [
+    `${style.red('NOT SEALED')}: this system is not running from the image that its boot entry pins:`,
+    `  ${displayMessage(running.reason)}`,
+    '',
+  ];
+}
+
+function renderLast(
+  last: Verified | { readonly problem?: string },
+  { deployments }: Sysroot,
+  style: Style,
+): string[] {
+  if (!('at' in last)) return last.problem === undefined ? [] : ['', `Last check: ? ${last.problem}`];
+  const { at, depth, findings } = last;
+  // What was wrong with deployments that are gone is wrong no more.
+  const still = findings.filter(
+    ({ deployments: of = [] }) =>
+      of.length === 0 || of.some((id) => deployments.some((one) => one.id === id)),
+  );
+  const looked = depth === 'metadata' ? 'objects looked at' : 'objects read and hashed';
+  const heading = `Last check: ${ageText(at)}, ${looked}: ${countFindings(still)}`;
+  return ['', heading, ...renderFindings(still, style)];
 }
 
 /** Sealed once, and the image is gone from the deployment. */
@@ -162,10 +211,12 @@ const jsonTitle = (deployment: Deployment): ReturnType<typeof jsonBytes> | null 
 };
 
 function madeText({ madeAt = 0, sizeBytes = 0 }: ImageReport): string {
-  const ageMs = Math.max(0, Date.now() - madeAt * 1000);
-  const age =
-    ageMs < 1000 ? 'just now' : `${prettyMilliseconds(ageMs, { compact: true, verbose: true })} ago`;
-  return `${age}, ${prettyBytes(sizeBytes)}`;
+  return `${ageText(madeAt)}, ${prettyBytes(sizeBytes)}`;
+}
+
+function ageText(at: number): string {
+  const ageMs = Math.max(0, Date.now() - at * 1000);
+  return ageMs < 1000 ? 'just now' : `${prettyMilliseconds(ageMs, { compact: true, verbose: true })} ago`;
 }
 
 function verityText({ verity }: ImageReport, style: Style): string {

@@ -2,7 +2,10 @@
 import { ExitCode, UsageError } from '../base/errors.ts';
 import { withSharedRepositoryLock } from '../deployment/locks.ts';
 import { selectDeployments } from '../deployment/seal.ts';
+import { stateFolder } from '../deployment/state-folder.ts';
+import { writeVerified } from '../deployment/verified.ts';
 import { type VerifyReport, verifyDeployments } from '../deployment/verify.ts';
+import type { Finding } from '../image/findings.ts';
 import type { Depth } from '../image/verify-objects.ts';
 import { Repository } from '../repository/repository.ts';
 import type { Context } from './context.ts';
@@ -14,6 +17,7 @@ interface Options {
   readonly deep?: boolean;
   readonly paranoid?: boolean;
   readonly requireVerity?: boolean;
+  readonly record?: boolean;
 }
 
 export const command: CommandModule = {
@@ -33,10 +37,13 @@ export const command: CommandModule = {
       .option('--deep', 'recompute checksum and digest of every object, 1 % also with the second hash engine')
       .option('--paranoid', 'recompute all with both hash engines')
       .option('--require-verity', 'missing fs-verity is an error, also where it cannot be had')
+      .option('--record', 'write down what is found, for status: what the weekly timer of boot install does')
       .action(
         run(async (context, specs: readonly string[], options: Options) => {
           if (options.all && specs.length > 0)
             throw new UsageError('--all is for all deployments: name none');
+          if (options.record && specs.length > 0)
+            throw new UsageError('--record is for all deployments: name none');
           return await verify(context, specs, options);
         }),
       );
@@ -67,6 +74,7 @@ async function verify(context: Context, specs: readonly string[], options: Optio
     },
   );
   const { findings, deployments, images, objects, objectsRead } = report;
+  if (options.record) await record(context, depth, findings);
   if (context.options.json) {
     context.printJson('verify', { depth, deployments, images, objects, objectsRead, findings });
   } else {
@@ -74,6 +82,13 @@ async function verify(context: Context, specs: readonly string[], options: Optio
     if (!context.options.quiet || findings.length > 0) context.print(summary(report, depth));
   }
   return findings.some(({ severity }) => severity === 'error') ? ExitCode.findings : ExitCode.ok;
+}
+
+async function record(context: Context, depth: Depth, findings: readonly Finding[]): Promise<void> {
+  const sysroot = await context.openSysroot();
+  const deployments = sysroot.deployments.map(({ id }) => id);
+  const at = Math.floor(Date.now() / 1000);
+  writeVerified(stateFolder(sysroot), { at, depth, deployments, findings }, context.system);
 }
 
 /** One line that says what was looked at, and never more than that. */

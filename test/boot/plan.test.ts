@@ -81,6 +81,57 @@ describe('plans', () => {
     assertGolden('boot/preview-overlay.txt', show(planInstall(state), state, sysroot));
   });
 
+  it('say what keeps the system sealed, and what does not', async () => {
+    const sysroot = await makeSealedSysroot(work, 'kept');
+    const state = steady(await readState(sysroot, sysroot.system));
+    const folder = '/var/lib/sealtree';
+    const [deployment, other] = state.sysroot.deployments.map(({ id }) => id) as [string, string];
+    const unit = { path: '/x/etc/systemd/system/sealtree-deploy.path', bytes: Buffer.from('unit') };
+    const found = [unit.path, '/x/etc/systemd/system/multi-user.target.wants/sealtree-deploy.path'];
+    const units = { deployment, problem: undefined, wanted: [unit], links: [], isRunning: true };
+    const none = { deployment: other, problem: 'it has no systemd', wanted: [], links: [], isRunning: false };
+    const program = {
+      id: '1'.repeat(16),
+      files: [{ path: 'node', source: '/usr/bin/node', mode: 0o755 }],
+      manifest: '',
+      version: 'sealtree 1',
+    };
+    const before: BootState = {
+      ...state,
+      keep: {
+        ...state.keep,
+        program,
+        app: { folder, current: undefined, found: [], isForeign: false },
+        units: [
+          { ...units, folder: '/x', found: [] },
+          { ...none, folder: undefined, found: [] },
+        ],
+      },
+    };
+    const text = renderBootPlan(planInstall(before), before, style, { diffs: false, name: 'install' });
+    const from = text.findIndex((line) => line.includes('Copy this program'));
+    assertGolden('boot/preview-keep.txt', shown(text.slice(from), sysroot));
+
+    const after: BootState = {
+      ...before,
+      keep: {
+        ...before.keep,
+        app: { folder, current: program.id, found: [`${folder}/app`], isForeign: false },
+        units: [{ ...units, wanted: [], folder: '/x', found }],
+      },
+    };
+    assert.ok(!planInstall(after).steps.some(({ kind }) => kind === 'app' || kind === 'units'));
+    const installed = { way: 'append', integrityBefore: undefined, additions: [] } as const;
+    const statusOf = (one: BootState): string => renderBootStatus({ ...one, installed }, style).join('\n');
+    assert.match(statusOf(after), /^kept: +by units that seal what is deployed$/m);
+    assert.match(
+      statusOf(before),
+      /^kept: +by hand: no copy of this program in \/var\/lib\/sealtree\/app; alpha/m,
+    );
+    const remove = planRemove(after).steps;
+    assert.deepEqual([remove[0]?.kind, remove.at(-1)?.kind], ['units', 'app-gone']);
+  });
+
   it('stay within 80 columns, but for paths and diffs', async () => {
     const sysroot = await makeSealedSysroot(work, 'columns');
     const state = steady(await readState(sysroot, sysroot.system));

@@ -1,10 +1,20 @@
 /** The way back without sealtree: the same as `boot remove`, in every shell, whatever was stopped before. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { removerPath } from '../../src/boot/journal.ts';
+import { changeUnits, readUnits, type UnitsState } from '../../src/boot/keep/units.ts';
 import { payloadPath } from '../../src/boot/payload.ts';
 import { renderRemover } from '../../src/boot/remover.ts';
 import { withIntegrity } from '../../src/boot/repo-config.ts';
@@ -71,6 +81,48 @@ describe('the remover', () => {
         assert.equal((await change(sysroot, 'remove')).outcome, 'nothing');
       });
   }
+
+  it('takes units and copies of the program away, where that is gone already, too', async () => {
+    const sysroot = await fresh({ initramfs: 'append' });
+    const [deployment = '', other = ''] = sysroot.deploymentPaths;
+    const plain = snapshot(sysroot.path);
+    await change(sysroot, 'install');
+    const unitsOf = (path: string): UnitsState =>
+      readUnits({ id: 'x', path, booted: false }, undefined, sysroot.system);
+    mkdirSync(join(other, 'etc/systemd/system'), { recursive: true });
+    symlinkSync('/dev/null', join(other, 'etc/systemd/system/sealtree-verify.timer'));
+    for (const path of [deployment, other]) {
+      const { wanted: writes, links } = unitsOf(path);
+      assert.ok(writes.length > 3 && links.length > 3);
+      await changeUnits(
+        { kind: 'units', deployment: 'x', writes, links, removes: [], isRunning: false },
+        sysroot.system,
+      );
+    }
+    const own = join(deployment, 'etc/systemd/system/multi-user.target.wants/another.service');
+    symlinkSync('/usr/lib/systemd/system/another.service', own);
+    const state = join(sysroot.path, 'ostree/deploy/alpha/var/lib/sealtree');
+    for (const [name, isGone] of [
+      ['alpha', false],
+      ['beta', true],
+    ] as const) {
+      const folder = state.replace('/alpha/', `/${name}/`);
+      mkdirSync(join(folder, 'app-0123456789abcdef'), { recursive: true });
+      symlinkSync('app-0123456789abcdef', join(folder, 'app'));
+      writeFileSync(join(folder, 'app/node'), '');
+      writeFileSync(join(folder, 'verified.json'), '');
+      if (isGone) rmSync(join(folder, 'app-0123456789abcdef'), { recursive: true });
+    }
+    mkdirSync(join(state, 'history.git'));
+    const { status, output } = runRemover(['dash'], sysroot);
+    assert.equal(status, 0, output);
+    assert.deepEqual(snapshot(sysroot.path), plain, output);
+    for (const path of [deployment, other]) assert.deepEqual(unitsOf(path).found, []);
+    assert.deepEqual(readdirSync(dirname(own)), ['another.service']);
+    assert.deepEqual(readdirSync(join(other, 'etc/systemd/system')), ['sealtree-verify.timer']);
+    assert.deepEqual(readdirSync(state), ['history.git']);
+    assert.ok(!existsSync(state.replace('/alpha/', '/beta/')));
+  });
 
   it('goes on where a remove was cut off', async () => {
     const counted = await fresh({ initramfs: 'append' });

@@ -32,6 +32,12 @@ const CASES: readonly (readonly [name: string, world: World, as: RunningState['a
   ],
   ['not sealed on a disk', { files: { sealed: `${DIGEST}\n` }, commandLine: PIN }, 'unsealed', /no overlay/],
   [
+    'not sealed from another image than the pin demands',
+    { files: { sealed: `${'e'.repeat(64)}\n` }, commandLine: PIN, overlay: ['verity=require'] },
+    'unsealed',
+    /another image/,
+  ],
+  [
     'not sealed for the reason that the script left',
     { files: { unsealed: 'no image\n' }, commandLine: PIN, overlay: ['verity=require'] },
     'unsealed',

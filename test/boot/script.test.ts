@@ -724,7 +724,7 @@ describe('before an ostree-prepare-root that mounts images by itself', () => {
 });
 
 describe('what is shipped for an initramfs', () => {
-  const scripts = PAYLOAD_NAMES.map(payloadPath).filter((path) => !/\.(conf|service)$/.test(path));
+  const scripts = PAYLOAD_NAMES.map(payloadPath).filter((path) => !/\.(conf|service|path|timer)$/.test(path));
 
   for (const shell of available)
     it(`is what ${shell.join(' ')} can parse`, () => {

@@ -16,7 +16,7 @@ import { renderBootPlan } from '../../src/commands/text/boot-plan.ts';
 import { readStaged } from '../../src/deployment/staged.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { type Value, type Variant, writeVariant } from '../../src/formats/gvariant.ts';
-import { makeSealedSysroot, snapshot } from '../support/boot-change.ts';
+import { makeSealedSysroot, NOTHING_KEPT, snapshot } from '../support/boot-change.ts';
 import type { BootableSysroot } from '../support/bootable-sysroot.ts';
 import { faultSystem, PowerCut } from '../support/fault-system.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -65,7 +65,11 @@ async function readState(sysroot: BootableSysroot, system: System = sysroot.syst
   const read = readSysroot(sysroot.path, system, { runDirectory: runOf(sysroot) });
   const settings = bootSettings({ ...read, deployments: read.deployments.slice(0, 1).map(unstaged) }, system);
   const state = await readBootState(read, settings, silent(), system);
-  return { ...state, storage: { ...state.storage, verity: { state: 'ready' } } };
+  return {
+    ...state,
+    storage: { ...state.storage, verity: { state: 'ready' } },
+    keep: { ...state.keep, ...NOTHING_KEPT },
+  };
 }
 
 /** The stand-in's configuration lies in the deployment that is staged here. */

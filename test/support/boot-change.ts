@@ -12,6 +12,7 @@ import {
   changeBoot,
 } from '../../src/boot/change.ts';
 import { History } from '../../src/boot/history/history.ts';
+import type { KeepState } from '../../src/boot/keep/keep.ts';
 import { type BootState, readBootState } from '../../src/boot/state.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
@@ -43,6 +44,13 @@ export function configure(
   writeFileSync(path, `[boot]\n${lines.join('')}`);
 }
 
+/** Copies of the program and units have tests of their own. */
+export const NOTHING_KEPT: Pick<KeepState, 'program' | 'app' | 'units'> = {
+  program: undefined,
+  app: undefined,
+  units: [],
+};
+
 /** The state, on a file system that is ready for fs-verity: that one is asked of the kernel, not of the port. */
 export async function readState(
   { path }: Pick<BootableSysroot, 'path'>,
@@ -52,7 +60,11 @@ export async function readState(
 ): Promise<BootState> {
   const sysroot = readSysroot(path, system);
   const state = await readBootState(sysroot, settings ?? bootSettings(sysroot, system), silent(), system);
-  return adapt({ ...state, storage: { ...state.storage, verity: { state: 'ready' } } });
+  return adapt({
+    ...state,
+    storage: { ...state.storage, verity: { state: 'ready' } },
+    keep: { ...state.keep, ...NOTHING_KEPT },
+  });
 }
 
 export async function change(

@@ -13,6 +13,7 @@ import { type BootPlan, planInstall, planRemove } from '../../src/boot/plan.ts';
 import { type BootState, readBootState } from '../../src/boot/state.ts';
 import { carryOut } from '../../src/boot/transaction.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
+import { NOTHING_KEPT } from '../support/boot-change.ts';
 import { bootableTree, playedVerity } from '../support/bootable-tree.ts';
 import { describeSystem, oracle, runHost, SUITES } from '../support/oracle.ts';
 import { OstreeSysroot } from '../support/ostree-sysroot.ts';
@@ -64,7 +65,11 @@ for (const suite of SUITES) {
       const readState = async (): Promise<BootState> => {
         const read = readSysroot(sysroot.path, system, { runDirectory: join(sysroot.path, 'run') });
         const state = await readBootState(read, bootSettings(read, system), silent(), system);
-        return { ...state, storage: { ...state.storage, verity: { state: 'ready' } } };
+        return {
+          ...state,
+          storage: { ...state.storage, verity: { state: 'ready' } },
+          keep: { ...state.keep, ...NOTHING_KEPT },
+        };
       };
       async function run(planOf: (state: BootState) => BootPlan): Promise<BootPlan> {
         const state = await readState();

@@ -1,5 +1,5 @@
 /** A plan for the boot as text, for a person who has never seen one: what, in which order, and what then. */
-import { relative } from 'node:path';
+import { basename, relative } from 'node:path';
 import prettyBytes from 'pretty-bytes';
 import { displayMessage } from '../../base/bytes.ts';
 import { shellWord } from '../../base/shell.ts';
@@ -29,6 +29,8 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
     'sealtree.pin=COMMIT:DIGEST, a kernel argument: the one image that may be booted for the commit.',
   append: 'The script has the kernel compare the image with the seal pin, mounts it and makes it the root.',
   overlay: 'The script has the kernel compare the image with the seal pin, mounts it and makes it the root.',
+  units:
+    'They seal what is deployed from now on, check after each boot that it is sealed, and look for damage once a week.',
 };
 
 export interface RenderPlanOptions {
@@ -167,7 +169,30 @@ function describeStep(step: BootStep, verb: BootPlan['verb'], state: BootState):
       return { what: 'Remove what nothing uses any more', notes: step.paths.map(name) };
     case 'forget':
       return { what: 'Remove what install wrote down', notes: step.paths.map(name) };
+    case 'app':
+      return {
+        what: 'Copy this program, with its node, to where units call it',
+        notes: [`${step.folder}/app, ${step.program.files.length} files`],
+      };
+    case 'app-gone':
+      return { what: 'Remove the copy of this program', notes: [`${step.folder}/app`] };
+    case 'units':
+      return describeUnits(step, state);
   }
+}
+
+function describeUnits(
+  { deployment, writes, removes, isRunning }: StepOf<'units'>,
+  state: BootState,
+): Description {
+  const { index } = state.sysroot.deployments.find(({ id }) => id === deployment) ?? {};
+  const of = index === undefined ? deployment : `deployment ${index}`;
+  const paths = [...writes.map(({ path }) => path), ...removes];
+  const names = [...new Set(paths.map((path) => basename(path)))].join(' ');
+  const running = isRunning ? (removes.length > 0 ? ', and stop them' : ', and start them') : '';
+  return removes.length > 0
+    ? { what: `Remove the units that keep ${of} sealed${running}`, notes: [names] }
+    : { what: `Write the units that keep ${of} sealed into its /etc${running}`, notes: [names] };
 }
 
 function describeAmend({ path, initrds }: StepOf<'amend'>, verb: BootPlan['verb']): Description {
@@ -345,5 +370,18 @@ function stepJson(step: BootStep, sysrootPath: string): Record<string, unknown> 
     case 'unlink':
     case 'forget':
       return { kind: step.kind, paths: step.paths };
+    case 'app':
+      return { kind: step.kind, folder: step.folder, id: step.program.id, files: step.program.files.length };
+    case 'app-gone':
+      return { kind: step.kind, folder: step.folder, paths: step.paths };
+    case 'units':
+      return {
+        kind: step.kind,
+        deployment: step.deployment,
+        writes: step.writes.map(({ path }) => path),
+        links: step.links.map(({ path }) => path),
+        removes: step.removes,
+        isRunning: step.isRunning,
+      };
   }
 }

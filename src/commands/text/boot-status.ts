@@ -25,7 +25,7 @@ export function renderBootStatus(state: BootState, style: Style): string[] {
   const lines: string[] = [];
   if (targets.length === 0) lines.push(`${sysroot.path} has no deployment that could be booted.`);
   for (const target of bootTargets(state)) lines.push(...renderTarget(target, state, style));
-  lines.push('', ...fieldLines([...runningField(state, style), ...systemFields(state)]));
+  lines.push('', ...fieldLines([...runningField(state, style), ...systemFields(state, style)]));
   const findings = [...sysroot.problems, ...problems];
   if (findings.length > 0) lines.push('', ...renderFindings(findings, style));
   if (journal !== undefined)
@@ -82,7 +82,24 @@ function runningField({ running }: BootState, style: Style): [string, string][] 
   }
 }
 
-function systemFields(state: BootState): [string, string][] {
+/** Whether what is deployed next is sealed by itself. */
+function keptText({ keep: { app, units } }: BootState, style: Style): string {
+  const lacks = [
+    ...(app?.current === undefined
+      ? [`no copy of this program in ${app?.folder ?? '/var/lib/sealtree'}/app`]
+      : []),
+    ...units
+      .filter(({ wanted, problem }) => wanted.length > 0 || problem !== undefined)
+      .map(
+        ({ deployment, problem }) =>
+          `${deployment} lacks units${problem === undefined ? '' : `: ${problem}`}`,
+      ),
+  ];
+  if (lacks.length === 0) return style.green('by units that seal what is deployed');
+  return `${style.yellow('by hand')}: ${lacks.join('; ')}`;
+}
+
+function systemFields(state: BootState, style: Style): [string, string][] {
   const { loader, settings, storage, protection, installed } = state;
   const reads = {
     bls: 'reads the boot entries',
@@ -108,6 +125,7 @@ function systemFields(state: BootState): [string, string][] {
     ['script', way === undefined ? 'has no way into the initramfs' : ways[way]],
     ['storage', `${type} on ${device?.path ?? mountPoint}: ${verity[storage.verity.state]}`],
     ['installed', installed === undefined ? 'no' : 'yes'],
+    ...(installed === undefined ? [] : [['kept', keptText(state, style)] as [string, string]]),
   ];
 }
 
@@ -187,6 +205,15 @@ export function bootStatusJson(state: BootState): Record<string, unknown> {
     protectedFiles: protection.enabled,
     files: protection.total,
     installed: installed !== undefined,
+    kept: {
+      program: state.keep.app?.current ?? null,
+      units: state.keep.units.map(({ deployment, problem, found, wanted }) => ({
+        deployment,
+        problem: problem ?? null,
+        found,
+        missing: wanted.map(({ path }) => path),
+      })),
+    },
     running: running ?? null,
     unfinished: journal?.verb ?? null,
     refusals: installRefusals(state),

@@ -1,0 +1,156 @@
+/** The copy of the program that units call: made aside, tried, and never half there. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { buildProgram } from '../../contrib/build.ts';
+import { OperationError } from '../../src/base/errors.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { installApp, readApp, removeApp } from '../../src/boot/keep/app.ts';
+import { type Program, readProgram } from '../../src/boot/keep/program.ts';
+import { faultSystem, PowerCut } from '../support/fault-system.ts';
+import { Sandbox } from '../support/sandbox.ts';
+import { PROJECT } from '../support/sealtree.ts';
+
+describe('the copy of the program', () => {
+  const work = new Sandbox();
+  after(() => work.dispose());
+  let made = 0;
+  const folder = (): string => work.join(`state${made++}/lib/sealtree`);
+
+  /** A program whose node is a script that answers as asked. */
+  const standIn = (version: string, answer = `sealtree ${version}`): Program => {
+    const files = {
+      node: `#!/bin/sh\necho ${answer}\n`,
+      sealtree: '#!/bin/sh\nexec "$(dirname "$0")/node"\n',
+      'dist/sealtree.js': version,
+    };
+    const sources = Object.entries(files).map(([path, content]) => ({
+      path,
+      source: work.write(`program-${version}-${answer.length}/${path}`, content),
+      mode: path.includes('.') ? 0o644 : 0o755,
+    }));
+    const manifest = sources.map(({ path }) => `${version.padEnd(64, '0')}  ${path}\n`).join('');
+    return {
+      id: version.replaceAll('.', '').padEnd(16, '0'),
+      files: sources,
+      manifest,
+      version: `sealtree ${version}`,
+    };
+  };
+  const say = (at: string): string =>
+    spawnSync('/bin/sh', [join(at, 'app/sealtree'), '--version'], { encoding: 'utf8' }).stdout.trim();
+
+  it('is what the link leads to, alone, and goes without a trace', async () => {
+    const at = folder();
+    const first = standIn('1.0');
+    assert.equal(readApp(at, linuxSystem).current, undefined);
+    await installApp(at, first, linuxSystem);
+    assert.equal(readApp(at, linuxSystem).current, first.id);
+    assert.equal(say(at), 'sealtree 1.0');
+    const second = standIn('2.0');
+    await installApp(at, second, linuxSystem);
+    assert.equal(say(at), 'sealtree 2.0');
+    assert.deepEqual(readdirSync(at), ['app', `app-${second.id}`]);
+    removeApp(at, readApp(at, linuxSystem).found, linuxSystem);
+    assert(!existsSync(at));
+  });
+
+  it('stays the one before where the new one does not run', async () => {
+    const at = folder();
+    await installApp(at, standIn('1.0'), linuxSystem);
+    await assert.rejects(installApp(at, standIn('3.0', 'something else'), linuxSystem), OperationError);
+    assert.equal(say(at), 'sealtree 1.0');
+    assert.equal(readdirSync(at).length, 2, 'nothing of it is left');
+  });
+
+  it('is not what somebody else put there', async () => {
+    const at = folder();
+    mkdirSync(join(at, 'app'), { recursive: true });
+    writeFileSync(join(at, 'history'), 'not ours');
+    assert.deepEqual(readApp(at, linuxSystem), {
+      folder: at,
+      current: undefined,
+      found: [],
+      isForeign: true,
+    });
+    removeApp(at, readApp(at, linuxSystem).found, linuxSystem);
+    assert.deepEqual(readdirSync(at), ['app', 'history']);
+  });
+
+  it('is not current when a file of it is missing, and then made again', async () => {
+    const at = folder();
+    const program = standIn('1.0');
+    await installApp(at, program, linuxSystem);
+    linuxSystem.unlink(join(at, 'app/node'));
+    assert.equal(readApp(at, linuxSystem).current, undefined);
+    await installApp(at, program, linuxSystem);
+    assert.equal(say(at), 'sealtree 1.0');
+  });
+
+  it('works, or there is none, after a power cut at any step', async () => {
+    const counted = faultSystem(linuxSystem);
+    const whole = folder();
+    await installApp(whole, standIn('1.0'), linuxSystem);
+    await installApp(whole, standIn('2.0'), counted);
+    assert(counted.steps.length > 20);
+    for (const hasBefore of [false, true])
+      for (let at = 0; at < counted.steps.length; at++) {
+        const state = folder();
+        if (hasBefore) await installApp(state, standIn('1.0'), linuxSystem);
+        const broken = faultSystem(linuxSystem, { kind: 'power-cut', at });
+        try {
+          await installApp(state, standIn('2.0'), broken);
+        } catch (error) {
+          assert(error instanceof PowerCut, String(error));
+        }
+        const found = existsSync(join(state, 'app')) ? say(state) : 'none';
+        const allowed = hasBefore ? ['sealtree 1.0', 'sealtree 2.0'] : ['none', 'sealtree 2.0'];
+        assert(allowed.includes(found), `cut at ${at}: ${found}`);
+        await installApp(state, standIn('2.0'), linuxSystem);
+        assert.equal(say(state), 'sealtree 2.0');
+        assert.equal(readdirSync(state).length, 2, `cut at ${at}, then run again`);
+      }
+  });
+
+  it('holds all that the real one needs, the same each time', async () => {
+    const root = work.mkdir('package');
+    await buildProgram(join(root, 'dist'));
+    for (const name of ['contrib', 'node_modules', 'package.json'])
+      symlinkSync(join(PROJECT, name), join(root, name));
+    const { sharedObjects = [] } = process.report.getReport() as { sharedObjects?: string[] };
+    const program = readProgram({ root, node: process.execPath, libraries: sharedObjects }, linuxSystem);
+    assert.deepEqual(
+      readProgram({ root, node: process.execPath, libraries: sharedObjects }, linuxSystem).id,
+      program.id,
+    );
+    const at = folder();
+    await installApp(at, program, linuxSystem);
+    // By itself, with nothing of this checkout, and an environment that says nothing.
+    const run = (...args: string[]) =>
+      spawnSync('/bin/sh', [join(at, 'app/sealtree'), ...args], { encoding: 'utf8', env: {}, cwd: '/' });
+    assert.equal(run('--version').stdout.trim(), program.version);
+    const demo = run('demo', '--yes', work.join('demo'));
+    assert.equal(demo.status, 0, demo.stderr);
+    const hook = run('hook', 'test', '--sysroot', work.join('demo'));
+    assert.deepEqual([hook.status, hook.stderr], [0, '']);
+    assert.equal(lstatSync(join(at, readlinkSync(join(at, 'app')), 'node')).mode & 0o777, 0o755);
+    const sums = spawnSync('sha256sum', ['--check', '--quiet', 'manifest'], {
+      cwd: join(at, 'app'),
+      encoding: 'utf8',
+    });
+    assert.equal(sums.status, 0, sums.stdout + sums.stderr);
+    assert.match(readFileSync(join(at, 'app/manifest'), 'utf8'), /node_modules\/@koromix\/koffi-linux-/);
+    assert.equal(dirname(at).endsWith('/lib'), true);
+  });
+});

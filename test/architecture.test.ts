@@ -14,6 +14,7 @@ const CHAPTERS = [
   'config',
   'repository',
   'image',
+  'container',
   'deployment',
   'boot',
   'commands',

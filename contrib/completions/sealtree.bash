@@ -60,6 +60,13 @@ _sealtree_value() {
     import_tar:--max-size) COMPREPLY=() ;;
     import_tar:--max-entries) COMPREPLY=() ;;
     import_tar:--lock-timeout) COMPREPLY=() ;;
+    import_oci:--ref) COMPREPLY=() ;;
+    import_oci:--platform) COMPREPLY=() ;;
+    import_oci:--subject) COMPREPLY=() ;;
+    import_oci:--timestamp) COMPREPLY=() ;;
+    import_oci:--max-size) COMPREPLY=() ;;
+    import_oci:--max-entries) COMPREPLY=() ;;
+    import_oci:--lock-timeout) COMPREPLY=() ;;
     export_tar:-o|export_tar:--output) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     image_create:-o|image_create:--output) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     image_create:--from-file) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
@@ -124,6 +131,7 @@ _sealtree() {
       :diff) command=diff ;;
       :import) command=import ;;
       import:tar) command=import_tar ;;
+      import:oci) command=import_oci ;;
       :export) command=export ;;
       export:tar) command=export_tar ;;
       :image) command=image ;;
@@ -184,8 +192,9 @@ _sealtree() {
     ls) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     cat) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     diff) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
-    import) COMPREPLY=($(compgen -W "tar" -- "$cur")) ;;
+    import) COMPREPLY=($(compgen -W "tar oci" -- "$cur")) ;;
     import_tar) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
+    import_oci) COMPREPLY=() ;;
     export) COMPREPLY=($(compgen -W "tar" -- "$cur")) ;;
     export_tar) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     image) COMPREPLY=($(compgen -W "create info ls dump objects missing-objects verify diff mount umount" -- "$cur")) ;;
@@ -236,6 +245,7 @@ _sealtree_options() {
     ls) printf '%s ' -d --dironly -R --recursive -C --checksum -X --xattrs --nul-filenames-only ;;
     diff) printf '%s ' --stats --fs-diff --no-xattrs --owner-uid --owner-gid ;;
     import_tar) printf '%s ' --ref --parent --subject --timestamp --max-size --max-entries --skip-special --lock-timeout ;;
+    import_oci) printf '%s ' --ref --parent --platform --layers --subject --timestamp --max-size --max-entries --skip-special --lock-timeout ;;
     export_tar) printf '%s ' -o --output ;;
     image_create) printf '%s ' -o --output --from-file --from-dir --digests --digest-store --xattrs --no-devices --epoch --strict --min-version --max-version ;;
     image_dump) printf '%s ' --filter ;;

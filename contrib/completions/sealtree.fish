@@ -75,8 +75,8 @@ complete -c sealtree -n '__fish_seen_subcommand_from diff' -l owner-uid -r -d 't
 complete -c sealtree -n '__fish_seen_subcommand_from diff' -l owner-gid -r -d 'take this group for files of folders on disk'
 complete -c sealtree -n '__fish_seen_subcommand_from diff' -a "(__sealtree_revisions)"
 
-complete -c sealtree -n '__fish_use_subcommand' -a import -d 'Make commits of tar archives'
-complete -c sealtree -n '__fish_seen_subcommand_from import; and not __fish_seen_subcommand_from tar' -a tar -d 'Commit a tar archive; prints the checksum'
+complete -c sealtree -n '__fish_use_subcommand' -a import -d 'Make commits of tar archives and container images'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and not __fish_seen_subcommand_from tar oci' -a tar -d 'Commit a tar archive; prints the checksum'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -l ref -r -d 'the ref that names the commit'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -l parent -d 'the commit that REF names now becomes its parent'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -l subject -r -d 'the commit\'s subject'
@@ -86,6 +86,17 @@ complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_sub
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -l skip-special -d 'leave device nodes and FIFOs out, which no commit can hold'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -F
+complete -c sealtree -n '__fish_seen_subcommand_from import; and not __fish_seen_subcommand_from tar oci' -a oci -d 'Commit a container image; prints the checksum'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l ref -r -d 'the ref that names the commit'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l parent -d 'the commit that REF names now becomes its parent'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l platform -r -d 'of an image for several: OS/ARCHITECTURE[/VARIANT] (default: as here)'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l layers -d 'commit each layer too, as sealtree/layer/DIFFID'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l subject -r -d 'the commit\'s subject'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l timestamp -r -d 'its time: seconds since 1970 or a date (default: $SOURCE_DATE_EPOCH or now)'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l max-size -r -d 'refuse archives with more content: a number, or one with K, M, G or T (default: 64G)'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l max-entries -r -d 'refuse archives with more entries (default: 2000000)'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l skip-special -d 'leave device nodes and FIFOs out, which no commit can hold'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 
 complete -c sealtree -n '__fish_use_subcommand' -a export -d 'Write commits as tar archives'
 complete -c sealtree -n '__fish_seen_subcommand_from export; and not __fish_seen_subcommand_from tar' -a tar -d 'Write a commit as a tar archive'

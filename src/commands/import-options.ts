@@ -66,6 +66,19 @@ export function timestampOf({ timestamp }: CommitOptions, context: Context): num
   return seconds;
 }
 
+/** Skipped entries that are named; the rest is counted. */
+const SHOWN = 5;
+
+/** Says what was left out of a tree. `paths` as they can be shown. */
+export function warnSkipped(context: Context, paths: readonly string[]): void {
+  if (paths.length === 0) return;
+  const more = paths.length > SHOWN ? `, and ${paths.length - SHOWN} more` : '';
+  context.say(
+    'warning',
+    `left out, since no commit can hold them: ${paths.slice(0, SHOWN).join(', ')}${more}`,
+  );
+}
+
 /** What a ref names now; undefined where there is no such ref. */
 export function refNow(repository: Repository, ref: string): Checksum | undefined {
   try {

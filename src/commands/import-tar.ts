@@ -3,6 +3,7 @@ import prettyBytes from 'pretty-bytes';
 import { displayBytes } from '../base/bytes.ts';
 import { ExitCode, UsageError } from '../base/errors.ts';
 import { fileChunks } from '../base/file-chunks.ts';
+import { decompressed } from '../repository/decompress.ts';
 import { importTar } from '../repository/import-tar.ts';
 import { writeNewTree } from '../repository/new-tree.ts';
 import { RepositoryWriter } from '../repository/write.ts';
@@ -15,6 +16,7 @@ import {
   refBinding,
   refNow,
   timestampOf,
+  warnSkipped,
 } from './import-options.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
 import { jsonBytes } from './output.ts';
@@ -24,9 +26,6 @@ export interface TarOptions extends LimitOptions, CommitOptions {
   readonly parent?: boolean;
   readonly lockTimeout: string;
 }
-
-/** Skipped entries that are named; the rest is counted. */
-const SHOWN = 5;
 
 export async function importTarFile(context: Context, file: string, options: TarOptions): Promise<number> {
   const { dryRun, json } = context.options;
@@ -43,8 +42,9 @@ export async function importTarFile(context: Context, file: string, options: Tar
   progress.begin('reading the archive');
   const isStdin = file === '-';
   const source = isStdin ? process.stdin : fileChunks(context.path(file), context.system);
-  const imported = await importTar(source, writer, {
-    where: isStdin ? 'standard input' : file,
+  const where = isStdin ? 'standard input' : file;
+  const imported = await importTar(decompressed(source, where), writer, {
+    where,
     limits,
     skipSpecial: options.skipSpecial ?? false,
     progress,
@@ -73,12 +73,7 @@ export async function importTarFile(context: Context, file: string, options: Tar
     return ExitCode.ok;
   }
   context.print(commit);
-  const names = skipped.slice(0, SHOWN).map(displayBytes).join(', ');
-  if (skipped.length > 0)
-    context.say(
-      'warning',
-      `left out, since no commit can hold them: ${names}${skipped.length > SHOWN ? `, and ${skipped.length - SHOWN} more` : ''}`,
-    );
+  warnSkipped(context, skipped.map(displayBytes));
   const what = `${entries} entries, ${prettyBytes(bytes)}`;
   context.say('info', dryRun ? `${what} read; nothing was written` : `${what} imported`);
   return ExitCode.ok;

@@ -1,19 +1,24 @@
 /** `sealtree import …`: trees from elsewhere become commits. */
+
+import { importOci } from './import-oci.ts';
 import { declareCommit, declareLimits } from './import-options.ts';
 import { importTarFile } from './import-tar.ts';
 import type { CommandModule } from './registry.ts';
 
 export const command: CommandModule = {
   name: 'import',
-  summary: 'Make commits of tar archives',
+  summary: 'Make commits of tar archives and container images',
   details: [
     'Files, folders, symlinks and hard links with owners, modes and all xattrs, ACLs and capabilities become objects as ostree commit --tree=tar= would write them; times are left out, as ostree has it. Archives are read as they come, in constant memory: plain, gzip and zstd, and xz through the program xz.',
     'What has two readings is refused by name: a cut off archive, paths through symlinks or "..", a file where a folder was. contrib/doc/import.md lists the rules, and where ostree does otherwise.',
+    'A container image lies in an OCI image layout (a folder or a tar archive) or in a docker-archive; skopeo copy docker://IMAGE oci:FOLDER:TAG fetches one from a registry, sealtree itself opens no network connection. The digests of manifest, configuration and layers are verified, the layers laid over one another with their whiteouts. A layer that came with an image before is not unpacked again. The commit keeps manifest and configuration in its metadata (ostree.manifest, ostree.manifest-digest, ostree.container.image-config).',
     'Nothing is visible in the repository before all of it is on disk.',
   ],
   examples: [
     ['import tar --ref os/base rootfs.tar.zst', 'a commit of an archive'],
     ['import tar --ref os/base --parent -', 'the next commit, from standard input'],
+    ['import oci --ref app/web images:web', 'the image that an OCI layout calls web'],
+    ['import oci --ref app/web --platform linux/arm64 images.tar', 'of an archive, for another processor'],
   ],
   define(command, run) {
     const tar = command
@@ -25,5 +30,19 @@ export const command: CommandModule = {
     declareLimits(declareCommit(tar))
       .option('--lock-timeout <seconds>', 'how long to wait for ostree or another run', '60')
       .action(run(importTarFile));
+    const oci = command
+      .command('oci')
+      .description('Commit a container image; prints the checksum')
+      .argument('<layout>', 'OCI image layout or docker-archive, and :TAG where it has several images')
+      .option('--ref <ref>', 'the ref that names the commit')
+      .option('--parent', 'the commit that REF names now becomes its parent')
+      .option(
+        '--platform <platform>',
+        'of an image for several: OS/ARCHITECTURE[/VARIANT] (default: as here)',
+      )
+      .option('--layers', 'commit each layer too, as sealtree/layer/DIFFID');
+    declareLimits(declareCommit(oci))
+      .option('--lock-timeout <seconds>', 'how long to wait for ostree or another run', '60')
+      .action(run(importOci));
   },
 };

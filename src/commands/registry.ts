@@ -103,8 +103,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'import',
-    usage: 'tar …',
-    summary: 'Make commits of tar archives',
+    usage: 'tar|oci …',
+    summary: 'Make commits of archives and container images',
     group: 'Commits',
     load: () => import('./import.ts'),
   },

@@ -83,8 +83,9 @@ export interface TarMember {
   readonly path: ByteString;
   /** Of a symlink, or the path a hard link names; else empty. */
   readonly target: ByteString;
-  /** Bytes stored in the archive. */
+  /** Bytes stored in the archive, and where they begin in it. */
   readonly storedSize: number;
+  readonly dataOffset: number;
   /** Bytes of the file. */
   readonly size: number;
   readonly sparse: Sparse | undefined;
@@ -303,6 +304,7 @@ export class TarTap {
       path: named,
       target: target as ByteString,
       storedSize,
+      dataOffset: this.#offset,
       size: map?.realSize ?? storedSize,
       sparse: map,
       uid: owner(paxNumber(pax, 'uid', where) ?? octal(block, 'uid', where), 'uid', where),

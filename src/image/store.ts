@@ -14,8 +14,11 @@ export const DEPLOYMENT_IMAGE = '.ostree.cfs';
 /** What a file of ours is called until it is whole; the rest is random. What a killed run left is removed by the next. */
 export const TEMPORARY_PREFIX = '.sealtree-tmp-';
 
-/** `images`: the published images, DIGEST.cfs; `commits`: which image was made of a commit; `boot`: see ../boot. */
-export type StoreFolder = 'images' | 'commits' | 'boot';
+/**
+ * `images`: the published images, DIGEST.cfs; `commits`: which image was made of a commit; `layers`: what layers of
+ * container images hold (../container/records.ts); `boot`: see ../boot.
+ */
+export type StoreFolder = 'images' | 'commits' | 'layers' | 'boot';
 
 const ABOVE = ['extensions', 'sealtree'] as const;
 

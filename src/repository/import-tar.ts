@@ -10,7 +10,6 @@ import { S_IFDIR, S_IFLNK, S_IFREG } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
 import { SparseExpander } from '../formats/sparse.ts';
 import { type TarMember, TarTap } from '../formats/tar.ts';
-import { decompressed } from './decompress.ts';
 import { TreeBuilder } from './new-tree.ts';
 import { HASH_FIRST_BYTES, type RepositoryWriter } from './write.ts';
 
@@ -29,6 +28,8 @@ export interface ImportOptions {
   readonly limits: TarLimits;
   /** Leave device nodes and FIFOs out, which a commit cannot hold, instead of refusing the archive. */
   readonly skipSpecial: boolean;
+  /** The archive is a layer: names that begin with `.wh.` say what is gone. */
+  readonly hasWhiteouts?: boolean;
   /** The archive is known to be whole by a digest. */
   readonly endIsOptional?: boolean;
   /** Counts members and bytes. */
@@ -44,7 +45,7 @@ export interface ImportedTar {
 }
 
 /**
- * Writes the objects of an archive, compressed or not, and builds its tree.
+ * Writes the objects of an archive that is not compressed (any more), and builds its tree.
  * @throws FormatError, UnsupportedError for what is damaged, has two readings or cannot be held by a commit
  */
 export async function importTar(
@@ -54,7 +55,7 @@ export async function importTar(
 ): Promise<ImportedTar> {
   const work = new TarImport(writer, options);
   try {
-    await readTar(decompressed(source, options.where), work, options);
+    await readTar(source, work, options);
   } finally {
     work.close();
   }
@@ -195,6 +196,10 @@ class TarImport implements MemberSink, ImportedTar {
       throw tooMuch(at, `more than ${limits.entries} entries`, '--max-entries');
     if (this.bytes > limits.bytes) throw tooMuch(at, `more than ${limits.bytes} bytes`, '--max-size');
     const { path, target, uid, gid, permissions, xattrs } = member;
+    if (this.#options.hasWhiteouts && member.type !== 'folder' && isWhiteout(path)) {
+      this.tree.addFile(path, { kind: 'whiteout' });
+      return;
+    }
     switch (member.type) {
       case 'folder':
         this.tree.addFolder(path, { uid, gid, mode: S_IFDIR | permissions, xattrs });
@@ -283,6 +288,8 @@ class TarImport implements MemberSink, ImportedTar {
     return { write: (chunk) => file.write(chunk), end: () => done(file.finish()), close: () => file.close() };
   }
 }
+
+const isWhiteout = (path: ByteString): boolean => path.slice(path.lastIndexOf('/') + 1).startsWith('.wh.');
 
 function tooMuch(where: string, what: string, option: string): OperationError {
   return new OperationError('limit', `${where}: ${what} in this archive`, {

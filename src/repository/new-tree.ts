@@ -5,9 +5,10 @@
 import { type ByteString, displayBytes, isText } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
 import { FormatError } from '../base/errors.ts';
-import { S_IFDIR } from '../base/mode.ts';
+import { S_IFDIR, S_IFREG } from '../base/mode.ts';
 import { NO_XATTRS } from '../base/xattrs.ts';
 import type { Dirmeta, DirtreeDirectory } from '../formats/objects.ts';
+import type { Content } from './source.ts';
 import type { RepositoryWriter } from './write.ts';
 
 /** A regular file or symlink: its content object. */
@@ -23,7 +24,12 @@ export interface NewFolder {
   readonly entries: Map<ByteString, NewNode>;
 }
 
-export type NewNode = NewFile | NewFolder;
+/** Says of a layer of a container image that a name is gone, or all that was in a folder. */
+export interface NewWhiteout {
+  readonly kind: 'whiteout';
+}
+
+export type NewNode = NewFile | NewFolder | NewWhiteout;
 
 /** What a folder gets that no entry describes. */
 const IMPLIED: Dirmeta = { uid: 0, gid: 0, mode: S_IFDIR | 0o755, xattrs: NO_XATTRS };
@@ -41,6 +47,7 @@ export class TreeBuilder {
   readonly #where: string;
   /** Hard links to what has not come yet. */
   readonly #links: Link[] = [];
+  #needsLower = false;
 
   constructor(where: string) {
     this.#where = where;
@@ -65,7 +72,7 @@ export class TreeBuilder {
   }
 
   /** A file or symlink; one that is there already is replaced, as unpacking in order would. */
-  addFile(path: ByteString, file: NewFile): void {
+  addFile(path: ByteString, file: NewFile | NewWhiteout): void {
     const names = this.names(path);
     const name = names.pop();
     if (name === undefined) throw this.#error(path, `a ${file.kind} in the place of the root`);
@@ -82,6 +89,11 @@ export class TreeBuilder {
     else this.#addLink({ path, target }, found);
   }
 
+  /** Whether a hard link was found in the lower tree only. */
+  get needsLower(): boolean {
+    return this.#needsLower;
+  }
+
   /**
    * The tree, with all hard links in it.
    * @param lower looked into for what a hard link names and this tree does not have
@@ -90,8 +102,10 @@ export class TreeBuilder {
     // A link may name another one.
     for (let left = this.#links.splice(0); left.length > 0; ) {
       const open = left.filter((link) => {
-        const found = this.#find(this.root, link.target) ?? (lower && this.#find(lower, link.target));
+        const own = this.#find(this.root, link.target);
+        const found = own ?? (lower && this.#find(lower, link.target));
         if (found !== undefined) this.#addLink(link, found);
+        if (found !== own) this.#needsLower = true;
         return found === undefined;
       });
       const [first] = open;
@@ -148,11 +162,19 @@ export function writeNewTree(
   return { rootTree: tree, rootMeta: meta };
 }
 
+/** A whiteout in a tree that is one layer only is what it is in an archive: an empty file. */
+function checksumOf(writer: RepositoryWriter, node: NewFile | NewWhiteout): Checksum {
+  if (node.kind !== 'whiteout') return node.checksum;
+  return writer.writeFile({ uid: 0, gid: 0, mode: S_IFREG, xattrs: NO_XATTRS }, EMPTY);
+}
+
+const EMPTY: Content = { size: 0, chunks: () => [], isFixed: true };
+
 function writeFolder(writer: RepositoryWriter, name: ByteString, folder: NewFolder): DirtreeDirectory {
   const sorted = [...folder.entries].sort(([a], [b]) => (a < b ? -1 : 1));
   const tree = writer.writeDirtree({
     files: sorted.flatMap(([name, node]) =>
-      node.kind === 'folder' ? [] : [{ name, checksum: node.checksum }],
+      node.kind === 'folder' ? [] : [{ name, checksum: checksumOf(writer, node) }],
     ),
     dirs: sorted.flatMap(([name, node]) => (node.kind === 'folder' ? [writeFolder(writer, name, node)] : [])),
   });

@@ -158,6 +158,11 @@ export class RepositoryWriter {
     );
   }
 
+  /** Whether a content object is there, or will be. */
+  hasContent(checksum: Checksum): boolean {
+    return this.hasObject(checksum, this.#fileExtension);
+  }
+
   /** @throws UsageError for what cannot be the name of a ref */
   checkRef(name: string): void {
     refPath(name);

@@ -85,6 +85,17 @@ describe('members of an archive', () => {
     for (const size of [1, 7, 511, 512, 513, 1024, 1537]) assert.deepEqual(membersOf(bytes, size), whole);
   });
 
+  it('tell where their data lies', () => {
+    const bytes = tarOf([
+      { name: 'a', data: 'one' },
+      { name: 'b', data: 'two', pax: { path: 'c' } },
+    ]);
+    const found = membersOf(bytes).members.map(({ dataOffset: at, storedSize }) =>
+      bytes.toString('latin1', at, at + storedSize),
+    );
+    assert.deepEqual(found, ['one', 'two']);
+  });
+
   it('are folders when an old name ends in a slash', () => {
     assert.equal(one({ name: 'd/' }).type, 'folder');
   });

@@ -6,6 +6,7 @@ import zlib from 'node:zlib';
 import { FormatError, OperationError, UnsupportedError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
+import { decompressed } from '../../src/repository/decompress.ts';
 import { type ImportOptions, importTar } from '../../src/repository/import-tar.ts';
 import { initRepository } from '../../src/repository/init.ts';
 import { writeNewTree } from '../../src/repository/new-tree.ts';
@@ -29,7 +30,10 @@ async function imported(bytes: Uint8Array, options: Partial<ImportOptions> = {})
   initRepository(work.join('repo'), 'archive', linuxSystem);
   const repository = Repository.open(work.join('repo'), linuxSystem);
   using writer = await RepositoryWriter.open(repository, { fsync: false });
-  const result = await importTar(inPieces(bytes), writer, { ...OPTIONS, ...options });
+  const result = await importTar(decompressed(inPieces(bytes), 'a.tar'), writer, {
+    ...OPTIONS,
+    ...options,
+  });
   const commit = writeCommit(writer, writeNewTree(writer, result.tree.finish()), { timestamp: 0 });
   writer.commit();
   const files: Record<string, unknown> = {};

@@ -44,7 +44,12 @@ export function Frame({ state, theme }: ScreenProps) {
     <Box flexDirection="column" width={columns} height={rows}>
       <Lines lines={[headerLine(state, theme)]} width={columns} height={1} />
       {hasTabs ? <Lines lines={[tabsLine(state, theme)]} width={columns} height={1} /> : undefined}
-      <Box height={body.rows - overlay.length} overflow="hidden" flexDirection="column">
+      {/* Clipping makes ink take every line apart twice: only where something lies over the screen. */}
+      <Box
+        height={body.rows - overlay.length}
+        flexDirection="column"
+        overflow={overlay.length > 0 ? 'hidden' : 'visible'}
+      >
         <ListScreen state={state} theme={theme} />
       </Box>
       {overlay.length > 0 ? <Lines lines={overlay} width={columns} height={overlay.length} /> : undefined}

@@ -1,8 +1,14 @@
 /** Long work in pieces, so that keys are handled in between. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 /** So long keys may wait for a piece of work. */
 const TURN_MS = 12;
+
+/** A cursor that rests so long is looked at more closely. */
+const REST_MS = 150;
+
+/** For what costs more than a key may wait for, and is wanted only where the cursor stays. */
+export const rest = (): Promise<void> => sleep(REST_MS);
 
 export class Turns {
   #ends = performance.now() + TURN_MS;

@@ -211,6 +211,7 @@ export function historyOf(
   );
   const whole: CommitSource = {
     commitIfExists: (checksum) => commits.get(checksum),
+    hasObject: () => true,
     hasTombstone: () => false,
     detachedMetadata: () => undefined,
     partialState: () => 'complete',

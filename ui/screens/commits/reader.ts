@@ -8,6 +8,9 @@ import { readCommitFacts } from './facts.ts';
 import type { CommitsRequest } from './state.ts';
 import { type HistoryRow, walkForest } from './walk.ts';
 
+/** So often it is told what was read. */
+const TELL_MS = 100;
+
 export class CommitsReader implements Reader<CommitsRequest> {
   readonly #source: Source;
   #history: History | undefined;
@@ -33,11 +36,19 @@ export class CommitsReader implements Reader<CommitsRequest> {
     try {
       if (this.#history?.reading !== reading) this.#history = new History(this.#source.repository(), reading);
       const history = this.#history;
-      for (let turns = new Turns(); !isStale() && history.count < count; await turns.next()) {
-        const rows = history.take(count - history.count, turns);
+      const turns = new Turns();
+      let toldMs = Number.NEGATIVE_INFINITY;
+      while (!isStale()) {
+        history.read(count - history.count, turns);
         const { refCount, isComplete } = history;
-        dispatch({ type: 'commits-read', reading, rows, refCount, isComplete });
-        if (isComplete) return;
+        const isDone = isComplete || history.count >= count;
+        // To be drawn costs more than to be read.
+        if (isDone || performance.now() >= toldMs + TELL_MS) {
+          dispatch({ type: 'commits-read', reading, rows: history.take(), refCount, isComplete });
+          toldMs = performance.now();
+        }
+        if (isDone) return;
+        await turns.next();
       }
     } catch (error) {
       if (!(error instanceof SealtreeError)) throw error;
@@ -63,6 +74,8 @@ class History {
   readonly refCount: number;
   count = 0;
   isComplete = false;
+  /** Read and not told yet: whoever asks next is told. */
+  #untold: HistoryRow[] = [];
   readonly #walking: Generator<HistoryRow, void>;
 
   constructor(repository: Repository, reading: number) {
@@ -72,18 +85,23 @@ class History {
     this.#walking = walkForest(repository, refs);
   }
 
-  /** The next rows: at most so many, and no more than fit into a turn. */
-  take(count: number, turns: Turns): HistoryRow[] {
-    const rows: HistoryRow[] = [];
-    while (rows.length < count && !turns.isOver) {
+  /** Reads on: at most so many rows, and no more than fit into a turn. */
+  read(count: number, turns: Turns): void {
+    for (let i = 0; i < count && !turns.isOver; i++) {
       const next = this.#walking.next();
       if (next.done) {
         this.isComplete = true;
         break;
       }
-      rows.push(next.value);
+      this.#untold.push(next.value);
+      this.count++;
     }
-    this.count += rows.length;
+  }
+
+  /** The rows that were not taken yet. */
+  take(): HistoryRow[] {
+    const rows = this.#untold;
+    this.#untold = [];
     return rows;
   }
 }

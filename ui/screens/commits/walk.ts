@@ -54,7 +54,7 @@ export type HistoryRow = CommitRow | EndRow | BrokenRow;
 /** What the walk needs of a repository. */
 export type CommitSource = Pick<
   Repository,
-  'commitIfExists' | 'hasTombstone' | 'detachedMetadata' | 'partialState'
+  'commitIfExists' | 'hasObject' | 'hasTombstone' | 'detachedMetadata' | 'partialState'
 >;
 
 interface Pending {
@@ -131,6 +131,8 @@ function summaryOf(source: CommitSource, checksum: Checksum, commit: Commit) {
 }
 
 function signatureTypes(source: CommitSource, checksum: Checksum): SignatureType[] {
+  // Asked first: most commits have none, and a failed reading costs more.
+  if (!source.hasObject(checksum, 'commitmeta')) return [];
   try {
     return [...new Set(signaturesIn(source.detachedMetadata(checksum)).map(({ type }) => type))];
   } catch (error) {

@@ -5,6 +5,7 @@ import { listImages } from '../../../src/image/store.ts';
 import { repositoryOf } from '../../models/command-line.ts';
 import { repositoryFailure } from '../../models/failure.ts';
 import type { Reader, Source } from '../../readers.ts';
+import { rest } from '../../turns.ts';
 import { readOverview } from './overview.ts';
 import type { ImageFile, ImagePlace, ImagesRequest } from './state.ts';
 
@@ -55,6 +56,7 @@ export class ImagesReader implements Reader<ImagesRequest> {
 
   async #survey(path: string, isStale: () => boolean): Promise<void> {
     const { dispatch, system } = this.#source;
+    await rest();
     if (isStale()) return;
     const overview = await readOverview(path, system, isStale);
     if (overview !== undefined && !isStale()) dispatch({ type: 'image-surveyed', overview });

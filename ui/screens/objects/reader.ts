@@ -12,7 +12,7 @@ import {
 import { subjectKey } from '../../models/subject.ts';
 import type { Reader, Source } from '../../readers.ts';
 import { findUses } from '../../trees/object-uses.ts';
-import { Turns } from '../../turns.ts';
+import { rest, Turns } from '../../turns.ts';
 import { objectsInTurns } from '../images/overview.ts';
 import type { ObjectsRequest } from './state.ts';
 
@@ -90,6 +90,7 @@ export class ObjectsReader implements Reader<ObjectsRequest> {
     const tell = (uses: Awaited<ReturnType<typeof findUses>>, problem: string | undefined): void =>
       dispatch({ type: 'uses-read', of, uses: { payload, uses: uses ?? [], problem } });
     const checksum = payloadObject(payload);
+    await rest();
     if (isStale()) return;
     if (checksum === undefined) return tell([], undefined);
     try {

@@ -5,7 +5,7 @@ import { NotFoundError, SealtreeError } from '../../../src/base/errors.ts';
 import { type Subject, subjectKey } from '../../models/subject.ts';
 import type { Reader, Source } from '../../readers.ts';
 import { type Content, type FileNode, walkFiles } from '../../trees/file-tree.ts';
-import { Turns } from '../../turns.ts';
+import { rest, Turns } from '../../turns.ts';
 import { Best, matcherFor } from './fuzzy.ts';
 import { hexdump } from './hexdump.ts';
 import { readObjectFacts } from './object.ts';
@@ -66,6 +66,7 @@ export class TreeReader implements Reader<TreeRequest> {
     isStale: () => boolean,
   ): Promise<void> {
     const { dispatch, repository } = this.#source;
+    await rest();
     if (isStale()) return;
     const object = await readObjectFacts(repository(), subject, path, checksum, others, isStale);
     if (object !== undefined) dispatch({ type: 'object-read', of: subjectKey(subject), object });

@@ -183,3 +183,9 @@ export function errnoOf(error: unknown): string | undefined {
     return error.code;
   return undefined;
 }
+
+/** Whether a system call failed because nothing has that name: missing, below a file, or a link that leads in a circle. */
+export function isMissing(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP';
+}

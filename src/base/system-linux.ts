@@ -109,8 +109,8 @@ function lstatIfExists(path: Path): Stats | undefined {
   try {
     return lstatSync(path, MISSING_IS_FINE);
   } catch (error) {
-    // A file where a folder is expected: Node reports this one all the same.
-    if (errnoOf(error) === 'ENOTDIR') return undefined;
+    // A file, or a link that leads nowhere, where a folder is expected: Node reports these all the same.
+    if (['ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) return undefined;
     throw asIoError('lstat', path, error);
   }
 }

@@ -58,7 +58,7 @@ export interface SystemReads {
   stat(path: Path): Stats;
   lstat(path: Path): Stats;
   fstat(fd: number): Stats;
-  /** {@link lstat}, or undefined where nothing has that name (ENOENT, ENOTDIR): cheaper than catching. */
+  /** {@link lstat}, or undefined where nothing has that name (ENOENT, ENOTDIR, ELOOP): cheaper than catching. */
   lstatIfExists(path: Path): Stats | undefined;
   /** The absolute path without symlinks. */
   realpath(path: Path): string;

@@ -4,7 +4,7 @@
  */
 import { basename, join } from 'node:path';
 import { type ByteString, bytesToText } from '../base/bytes.ts';
-import { errnoOf, FormatError, SealtreeError } from '../base/errors.ts';
+import { FormatError, isMissing, SealtreeError } from '../base/errors.ts';
 import type { SystemReads } from '../base/system.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
@@ -85,8 +85,7 @@ function list(folder: string, system: SystemReads): string[] {
       .filter((name) => name !== '.' && name !== '..')
       .map(bytesToText);
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return [];
+    if (isMissing(error)) return [];
     throw error;
   }
 }

@@ -9,7 +9,7 @@
 import { basename, join } from 'node:path';
 import { bytesToText } from '../base/bytes.ts';
 import { judgeKernel, type KernelEvidence, type KernelFacts, kernelFacts } from '../base/capabilities.ts';
-import { errnoOf } from '../base/errors.ts';
+import { isMissing } from '../base/errors.ts';
 import type { SystemReads } from '../base/system.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { readIfExists } from '../deployment/read-if-exists.ts';
@@ -70,8 +70,7 @@ function folderNames(path: string, system: SystemReads): string[] {
       .filter((name) => name !== '.' && name !== '..')
       .sort();
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return [];
+    if (isMissing(error)) return [];
     throw error;
   }
 }

@@ -5,7 +5,7 @@
 import { basename, join } from 'node:path';
 import { type ByteString, bytesToString, bytesToText } from '../base/bytes.ts';
 import { isHex64, nativeEngine } from '../base/digest.ts';
-import { errnoOf } from '../base/errors.ts';
+import { isMissing } from '../base/errors.ts';
 import type { SystemReads } from '../base/system.ts';
 import { stagedInitrdsFolder } from '../deployment/staged.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
@@ -75,8 +75,7 @@ export function namesIn(folder: string, system: SystemReads): string[] {
   try {
     names = system.readdir(folder);
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw error;
+    if (!isMissing(error)) throw error;
     return [];
   }
   return names.map(bytesToText).sort();

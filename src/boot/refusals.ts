@@ -10,7 +10,7 @@ import type { Finding } from '../image/findings.ts';
 import { keepWarnings } from './keep/keep.ts';
 import { chooseWay } from './loaders/detect.ts';
 import type { InitramfsWay } from './loaders/loader.ts';
-import type { BootInitramfs, BootState, BootTarget, StagedTarget } from './state.ts';
+import { type BootInitramfs, type BootState, type BootTarget, type StagedTarget, UNKNOWN } from './state.ts';
 import { storageFindings } from './storage.ts';
 
 /** The way the script takes into the initramfs; undefined where there is none. */
@@ -175,7 +175,9 @@ export function installRefusals(state: BootState): Finding[] {
 
 function repositoryRefusals({ sysroot, repositoryMode, problems }: BootState): Finding[] {
   const where = sysroot.repositoryPath;
-  if (repositoryMode === undefined) return problems.filter(({ code }) => code === 'repository-unreadable');
+  const unknown: readonly string[] = Object.values(UNKNOWN);
+  const found = problems.filter(({ code }) => unknown.includes(code));
+  if (found.length > 0) return found;
   if (repositoryMode !== 'archive') return [];
   const message = 'the objects of an archive repository are compressed and cannot back a root';
   return [{ severity: 'error', code: 'archive-repository', where, message }];

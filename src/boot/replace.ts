@@ -5,7 +5,7 @@
  */
 import { dirname, join } from 'node:path';
 import { type ByteString, bytesToText } from '../base/bytes.ts';
-import { errnoOf, OperationError } from '../base/errors.ts';
+import { errnoOf, isMissing, OperationError } from '../base/errors.ts';
 import type { System, SystemReads } from '../base/system.ts';
 import { type BlsName, parseBlsName } from '../formats/bls.ts';
 import { isTemporaryName, temporaryName } from '../image/store.ts';
@@ -195,8 +195,7 @@ export function findLeftovers(folders: readonly string[], system: SystemReads): 
     try {
       names = system.readdir(folder).map(bytesToText);
     } catch (error) {
-      const errno = errnoOf(error);
-      if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw error;
+      if (!isMissing(error)) throw error;
       return [];
     }
     return names.filter(isTemporaryName).map((name) => join(folder, name));

@@ -157,6 +157,18 @@ export async function readBootState(
   return await new StateReader(sysroot, settings, progress, system).read();
 }
 
+/** Codes of problems that leave something unknown which a plan goes by: with one of them nothing is installed. */
+export const UNKNOWN = {
+  repository: 'repository-unreadable',
+  config: 'config-unreadable',
+  protection: 'protection-unreadable',
+  overlays: 'overlays-unreadable',
+  additions: 'additions-unreadable',
+  boot: 'boot-unreadable',
+} as const;
+
+const NO_PROTECTION: ProtectionState = { total: 0, enabled: 0, disabled: 0, unsupported: 0, unreadable: [] };
+
 class StateReader {
   readonly #sysroot: Sysroot;
   readonly #settings: Settings;
@@ -176,7 +188,7 @@ class StateReader {
     const system = this.#system;
     const { repositoryPath } = sysroot;
     const loader = detectLoader(sysroot, system);
-    const entries = readBootEntries(sysroot, system);
+    const entries = this.#attempt('entries-unreadable', () => readBootEntries(sysroot, system)) ?? [];
     const targets = entries
       .flatMap((entry) => this.#target(entry))
       .sort((a, b) => a.deployment.index - b.deployment.index);
@@ -188,7 +200,7 @@ class StateReader {
       this.#progress.check();
       if (path !== undefined) initramfs.push(await this.#initramfs(path, sharing, wanted));
     }
-    const repository = this.#attempt('repository-unreadable', () => Repository.open(repositoryPath, system));
+    const repository = this.#attempt(UNKNOWN.repository, () => Repository.open(repositoryPath, system));
     const config = join(repositoryPath, 'config');
     const bootPath = join(sysroot.path, 'boot');
     const deploymentPaths = all.map(({ deployment }) => deployment.path);
@@ -201,20 +213,30 @@ class StateReader {
       targets,
       staged,
       initramfs,
-      overlays: readOverlays(sysroot.path, system),
+      overlays: this.#attempt(UNKNOWN.overlays, () => readOverlays(sysroot.path, system)) ?? [],
       stagedOverlays: readStagedOverlays(sysroot, system),
       repositoryMode: repository?.mode,
-      config: { path: config, bytes: system.readFile(config) },
+      config: {
+        path: config,
+        bytes: this.#attempt(UNKNOWN.config, () => system.readFile(config)) ?? Buffer.alloc(0),
+      },
       storage: readStorage(sysroot.path, system),
       protection:
-        repository === undefined
-          ? { total: 0, enabled: 0, disabled: 0, unsupported: 0, unreadable: [] }
-          : await readProtection(repository, deploymentPaths, this.#progress),
-      boot: { path: bootPath, availableBytes: system.statfs(bootPath).availableBytes },
+        (repository &&
+          (await this.#attemptLater(UNKNOWN.protection, () =>
+            readProtection(repository, deploymentPaths, this.#progress),
+          ))) ??
+        NO_PROTECTION,
+      boot: {
+        path: bootPath,
+        availableBytes: this.#attempt(UNKNOWN.boot, () => system.statfs(bootPath).availableBytes) ?? 0,
+      },
       installed: this.#attempt('installed-unreadable', () => readInstalled(repositoryPath, system)),
       hasInstalled: system.lstatIfExists(installedPath(repositoryPath)) !== undefined,
       remover: this.#attempt('remover-unreadable', () => readIfExists(removerPath(repositoryPath), system)),
-      additions: namesIn(additionsFolder(repositoryPath), system).flatMap((name) => sumIn(name) ?? []),
+      additions: (
+        this.#attempt(UNKNOWN.additions, () => namesIn(additionsFolder(repositoryPath), system)) ?? []
+      ).flatMap((name) => sumIn(name) ?? []),
       journal: this.#attempt('journal-unreadable', () => readJournal(repositoryPath, system)),
       keep:
         this.#attempt('keep-unreadable', () => readKeep(sysroot, runningPlaces(), system)) ?? NOTHING_KEPT,

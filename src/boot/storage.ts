@@ -6,9 +6,9 @@
  * feature that only mkfs sets. Before Linux 6.3 an ext4 with the feature was mounted only if its blocks were as large
  * as pages. A Merkle tree block, 4096 bytes here, must fit into a block of the file system. `tune2fs` checks none of it.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { kernelFacts, readPageSize } from '../base/capabilities.ts';
-import { errnoOf, InterruptedError, OperationError } from '../base/errors.ts';
+import { errnoOf, InterruptedError, isMissing, OperationError } from '../base/errors.ts';
 import type { Mount } from '../base/mountinfo.ts';
 import { run } from '../base/process.ts';
 import { shellWord } from '../base/shell.ts';
@@ -95,9 +95,9 @@ const MERKLE_BLOCK = 4096;
 
 /** Reads only; needs no rights. @throws IoError when the sysroot cannot be looked at */
 export function readStorage(sysrootPath: string, system: SystemReads): StorageState {
-  const objects = join(sysrootPath, 'ostree/repo/objects');
+  const objects = nearestFolder(join(sysrootPath, 'ostree/repo/objects'), system);
   const sysroot = readVolume(objects, system);
-  const boot = readVolume(join(sysrootPath, 'boot'), system);
+  const boot = readVolume(nearestFolder(join(sysrootPath, 'boot'), system), system);
   const kernel = kernelFacts();
   const pageSizeBytes = readPageSize();
   const mount = system.statfs(objects).mount;
@@ -362,6 +362,17 @@ export async function enableFeature(
       `${step.device.path}: the verity feature was turned on, and ${step.mountPoint} does not show it (${answer})`,
       { hint: 'restart the machine, then run this again' },
     );
+}
+
+/** The folder, or the one it would be made in where it is missing. */
+function nearestFolder(path: string, system: SystemReads): string {
+  if (path === dirname(path)) return path;
+  try {
+    return system.stat(path).isDirectory() ? path : nearestFolder(dirname(path), system);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return nearestFolder(dirname(path), system);
+  }
 }
 
 /** It takes a few milliseconds, and as long as the disk is busy. */

@@ -1,5 +1,5 @@
 /** Files that ostree writes only where there is something to say. */
-import { errnoOf } from '../base/errors.ts';
+import { isMissing } from '../base/errors.ts';
 import type { SystemReads } from '../base/system.ts';
 
 /** The whole file, or undefined where nothing has that name. @throws IoError */
@@ -7,8 +7,7 @@ export function readIfExists(path: string, system: SystemReads): Buffer | undefi
   try {
     return system.readFile(path);
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path';
 import { type ByteString, bytesToText, displayBytes } from '../base/bytes.ts';
-import { errnoOf, NotFoundError, SealtreeError } from '../base/errors.ts';
+import { errnoOf, isMissing, NotFoundError, SealtreeError } from '../base/errors.ts';
 import { shellWord } from '../base/shell.ts';
 import type { SystemReads } from '../base/system.ts';
 import { blsOptions, blsValue, blsValues, parseBlsEntry, parseBlsName } from '../formats/bls.ts';
@@ -154,10 +154,9 @@ class SysrootReader {
     try {
       target = this.#system.readlink(path);
     } catch (error) {
-      const errno = errnoOf(error);
       // A sysroot nothing was deployed to has no such links.
-      if (errno === 'ENOENT' || errno === 'ENOTDIR') return 0;
-      if (errno !== 'EINVAL') throw error;
+      if (isMissing(error)) return 0;
+      if (errnoOf(error) !== 'EINVAL') throw error;
       this.#problem('error', 'boot-link-invalid', path, 'not a symbolic link');
       return 0;
     }
@@ -249,9 +248,9 @@ class SysrootReader {
     try {
       target = bytesToText(this.#system.readlink(path));
     } catch (error) {
-      const errno = errnoOf(error);
-      if (errno !== 'ENOENT' && errno !== 'ENOTDIR' && errno !== 'EINVAL') throw error;
-      const what = errno === 'EINVAL' ? 'is not a symbolic link' : 'does not exist';
+      const isOther = errnoOf(error) === 'EINVAL';
+      if (!isOther && !isMissing(error)) throw error;
+      const what = isOther ? 'is not a symbolic link' : 'does not exist';
       this.#problem('error', 'entry-without-deployment', entry.path, `leads to ${bootLink}, which ${what}`);
       return undefined;
     }
@@ -361,8 +360,7 @@ class SysrootReader {
     try {
       return this.#system.readdir(path);
     } catch (error) {
-      const errno = errnoOf(error);
-      if (errno === 'ENOENT' || errno === 'ENOTDIR') return [];
+      if (isMissing(error)) return [];
       throw error;
     }
   }

@@ -68,7 +68,7 @@ export async function readState(
 }
 
 export async function change(
-  sysroot: BootableSysroot,
+  sysroot: Pick<BootableSysroot, 'path' | 'system'>,
   verb: ChangeVerb,
   system: System = sysroot.system,
   options: Partial<ChangeOptions> & { readonly adapt?: (state: BootState) => BootState } = {},

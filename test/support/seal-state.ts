@@ -17,7 +17,7 @@ import type { SmallSysroot } from './small-sysroot.ts';
 
 /** Seals all deployments. */
 export function sealAll(
-  sysroot: SmallSysroot,
+  sysroot: Pick<SmallSysroot, 'path'>,
   verity: SealOptions['verity'],
   system: System,
   progress: Progress = silent(),

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { bytesToText, displayMessage } from '../../base/bytes.ts';
-import { errnoOf } from '../../base/errors.ts';
+import { isMissing } from '../../base/errors.ts';
 import type { SystemReads } from '../../base/system.ts';
 import { readIfExists } from '../../deployment/read-if-exists.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
@@ -83,8 +83,7 @@ function names(folder: string, system: SystemReads): string[] {
       .filter((name) => name !== '.' && name !== '..')
       .sort();
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return [];
+    if (isMissing(error)) return [];
     throw error;
   }
 }

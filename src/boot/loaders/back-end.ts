@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { bytesToText } from '../../base/bytes.ts';
-import { errnoOf } from '../../base/errors.ts';
+import { isMissing } from '../../base/errors.ts';
 import type { SystemReads } from '../../base/system.ts';
 import { readIfExists } from '../../deployment/read-if-exists.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
@@ -88,8 +88,7 @@ export function exists(path: string, system: SystemReads): boolean {
     system.stat(path);
     return true;
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP') return false;
+    if (isMissing(error)) return false;
     throw error;
   }
 }
@@ -99,8 +98,7 @@ export function listIfExists(path: string, system: SystemReads): string[] {
   try {
     return system.readdir(path).map(bytesToText).sort();
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return [];
+    if (isMissing(error)) return [];
     throw error;
   }
 }

@@ -19,6 +19,7 @@ import { checkOverride, checkPin, checkSeals, checkStaged } from './check/seals.
 import { type BootFilesSize, checkSpace } from './check/space.ts';
 import type { EntryState } from './entries.ts';
 import type { InitramfsArchive } from './initramfs/read.ts';
+import { keepFindings } from './keep/keep.ts';
 import type { BootState, BootTarget } from './state.ts';
 import { storageFindings } from './storage.ts';
 
@@ -105,6 +106,7 @@ class BootCheck {
     const sealing = targets.filter((target) => this.#scripts.has(target));
     yield* await checkSeals(sealing, sysroot, { ...this.#options, policy, unpinned }, this.#system);
     if (this.#scripts.size > 0) yield* checkStaged(sysroot, { policy, unpinned }, this.#system);
+    yield* this.#kept();
     yield* this.#storage();
     yield* checkCounters(entries);
     yield* checkRefusal(entries, policy, onRefusal);
@@ -196,6 +198,13 @@ class BootCheck {
         remedy: this.#install,
       },
     ];
+  }
+
+  /** What is deployed next is not sealed by itself: the next boot is, and the one after an upgrade may not be. */
+  #kept(): Finding[] {
+    const { keep, installed } = this.#state;
+    if (installed === undefined) return [];
+    return keepFindings(keep).map((finding) => ({ ...finding, remedy: this.#install }));
   }
 
   #storage(): Finding[] {

@@ -2,7 +2,7 @@
  * What keeps a sealed machine sealed once install is done: a copy of this program, units that call it, and what those
  * that must not wait for Node go by. Read from what is there, and planned as steps of install and remove.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { NotFoundError } from '../../base/errors.ts';
 import type { SystemReads } from '../../base/system.ts';
 import { readIfExists } from '../../deployment/read-if-exists.ts';
@@ -158,6 +158,33 @@ export function unitsGoneSteps({ units }: KeepState): KeepStep[] {
 export function appGoneSteps({ app, verified }: KeepState): KeepStep[] {
   const paths = [...(verified === undefined ? [] : [verified]), ...(app?.found ?? [])];
   return app === undefined || paths.length === 0 ? [] : [{ kind: 'app-gone', folder: app.folder, paths }];
+}
+
+/** What is not kept although it was installed. */
+export function keepFindings({ app, units }: KeepState): Finding[] {
+  const warning = (code: string, where: string, message: string): Finding => ({
+    severity: 'warning',
+    code,
+    where,
+    message,
+  });
+  const lost =
+    app !== undefined && app.current === undefined
+      ? [
+          warning(
+            'app-missing',
+            join(app.folder, 'app'),
+            'no whole copy of this program: new deployments are sealed by hand alone',
+          ),
+        ]
+      : [];
+  const without = units
+    .filter(({ wanted }) => wanted.length > 0)
+    .map(({ deployment, wanted }) => ({
+      ...warning('units-missing', deployment, `lacks ${wanted.map(({ path }) => basename(path)).join(' ')}`),
+      deployments: [deployment],
+    }));
+  return [...lost, ...without];
 }
 
 /** What will not be kept, and why: install does its work all the same. */

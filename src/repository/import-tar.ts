@@ -197,7 +197,7 @@ class TarImport implements MemberSink, ImportedTar {
     if (this.bytes > limits.bytes) throw tooMuch(at, `more than ${limits.bytes} bytes`, '--max-size');
     const { path, target, uid, gid, permissions, xattrs } = member;
     if (this.#options.hasWhiteouts && member.type !== 'folder' && isWhiteout(path)) {
-      this.tree.addFile(path, { kind: 'whiteout' });
+      this.tree.addWhiteout(path);
       return;
     }
     switch (member.type) {

@@ -47,6 +47,7 @@ export class TreeBuilder {
   readonly #where: string;
   /** Hard links to what has not come yet. */
   readonly #links: Link[] = [];
+  readonly #whiteouts: ByteString[][] = [];
   #needsLower = false;
 
   constructor(where: string) {
@@ -72,7 +73,7 @@ export class TreeBuilder {
   }
 
   /** A file or symlink; one that is there already is replaced, as unpacking in order would. */
-  addFile(path: ByteString, file: NewFile | NewWhiteout): void {
+  addFile(path: ByteString, file: NewFile): void {
     const names = this.names(path);
     const name = names.pop();
     if (name === undefined) throw this.#error(path, `a ${file.kind} in the place of the root`);
@@ -87,6 +88,11 @@ export class TreeBuilder {
     const found = this.#find(this.root, target);
     if (found === undefined) this.#links.push({ path, target });
     else this.#addLink({ path, target }, found);
+  }
+
+  /** A whiteout, which says nothing of this tree itself. */
+  addWhiteout(path: ByteString): void {
+    this.#whiteouts.push(this.names(path));
   }
 
   /** Whether a hard link was found in the lower tree only. */
@@ -113,11 +119,25 @@ export class TreeBuilder {
         throw this.#error(first.path, `hard link to ${displayBytes(first.target)}, which is not there`);
       left = open;
     }
+    for (const names of this.#whiteouts.splice(0)) this.#putWhiteout(names);
     return this.root;
   }
 
+  /** Below what is a file here the whiteout has no meaning left: umoci writes such where a folder became a file. */
+  #putWhiteout(names: readonly ByteString[]): void {
+    let folder = this.root;
+    for (const name of names.slice(0, -1)) {
+      const next = folder.entries.get(name) ?? newFolder();
+      if (next.kind !== 'folder') return;
+      folder.entries.set(name, next);
+      folder = next;
+    }
+    folder.entries.set(names.at(-1) as ByteString, { kind: 'whiteout' });
+  }
+
   #addLink({ path, target }: Link, found: NewNode): void {
-    if (found.kind === 'folder') throw this.#error(path, `hard link to the folder ${displayBytes(target)}`);
+    if (found.kind === 'folder' || found.kind === 'whiteout')
+      throw this.#error(path, `hard link to the ${found.kind} ${displayBytes(target)}`);
     this.addFile(path, found);
   }
 

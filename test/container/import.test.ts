@@ -109,6 +109,17 @@ describe('layers of an image', () => {
     assert.deepEqual(files, ['/a file', '/b/ 711', '/b/1 b/1', '/c/ 700', '/c/1 c/1']);
   });
 
+  it('may hide what was below a folder that is a file now', async () => {
+    using bench = new Bench();
+    const layers = [
+      [dir('a'), file('a/1')],
+      [file('a/.wh.1', ''), file('a', 'file')],
+    ];
+    assert.deepEqual(await bench.of(...layers), ['/a file']);
+    using other = new Bench();
+    assert.deepEqual(await other.of(layers[0]!, [...layers[1]!].reverse()), ['/a file']);
+  });
+
   it('may link to files below them, and have what aufs left in them', async () => {
     using bench = new Bench();
     const files = await bench.of(

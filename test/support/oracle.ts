@@ -8,6 +8,8 @@
  * | sid      | 2026.4, with composefs   | also mkcomposefs, composefs-info, fsck.erofs   |
  * | trixie   | 2025.2, without          |                                                |
  * | bookworm | 2022.7, without          |                                                |
+ *
+ * `containers` has umoci, skopeo, podman and bsdtar instead.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -18,6 +20,9 @@ import { WORK_BASE } from './sandbox.ts';
 
 export const SUITES = ['sid', 'trixie', 'bookworm'] as const;
 export type Suite = (typeof SUITES)[number];
+
+/** Roots whose programs can be run: those with an ostree, and that with the tools for container images. */
+export type Root = Suite | 'containers';
 
 /** The folder that `.ci/oracles` fills. */
 export const ORACLES = process.env.SEALTREE_ORACLES ?? '/var/cache/sealtree-oracles';
@@ -105,11 +110,11 @@ shift
 exec chroot "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$cwd" "$@"`;
 
 export class Oracle {
-  readonly suite: Suite;
+  readonly suite: Root;
   /** The root file system's path on the host. */
   readonly root: string;
 
-  constructor(suite: Suite) {
+  constructor(suite: Root) {
     this.suite = suite;
     this.root = join(ORACLES, suite);
   }
@@ -145,12 +150,12 @@ export class Oracle {
   }
 }
 
-export function oracle(suite: Suite): Oracle {
+export function oracle(suite: Root): Oracle {
   return new Oracle(suite);
 }
 
 /** What a test may need of `.ci/oracles`: a suite's root, or what virtual machines boot (an amd64 kernel). */
-export type Needed = Suite | 'guest' | 'machine' | 'loaders' | 'blscfg';
+export type Needed = Root | 'guest' | 'machine' | 'loaders' | 'blscfg';
 
 /** Why system tests that need these roots cannot run here; undefined when they can. */
 export function missing(needed: readonly Needed[]): string | undefined {

@@ -94,6 +94,7 @@ _sealtree_value() {
     boot_remove:--lock-timeout) COMPREPLY=() ;;
     boot_rollback:--plan) COMPREPLY=() ;;
     boot_rollback:--lock-timeout) COMPREPLY=() ;;
+    pin:--lock-timeout) COMPREPLY=() ;;
     gc:--lock-timeout) COMPREPLY=() ;;
     config_show:--root) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
     hook:--sysroot) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
@@ -157,6 +158,7 @@ _sealtree() {
       boot:check) command=boot_check ;;
       boot:history) command=boot_history ;;
       boot:rollback) command=boot_rollback ;;
+      :pin) command=pin ;;
       :sharing) command=sharing ;;
       :gc) command=gc ;;
       :demo) command=demo ;;
@@ -185,7 +187,7 @@ _sealtree() {
     return
   fi
   case $command in
-    '') COMPREPLY=($(compgen -W "refs log show ls cat diff import export image digest seal status verify boot sharing gc demo config ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
+    '') COMPREPLY=($(compgen -W "refs log show ls cat diff import export image digest seal status verify boot pin sharing gc demo config ui hook mkcomposefs composefs-info composefs-dump" -- "$cur")) ;;
     refs) COMPREPLY=() ;;
     log) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     show) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
@@ -220,6 +222,7 @@ _sealtree() {
     boot_check) COMPREPLY=() ;;
     boot_history) COMPREPLY=() ;;
     boot_rollback) COMPREPLY=() ;;
+    pin) COMPREPLY=($(compgen -W "$(_sealtree_deployments)" -- "$cur")) ;;
     sharing) COMPREPLY=() ;;
     gc) COMPREPLY=() ;;
     demo) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
@@ -261,6 +264,7 @@ _sealtree_options() {
     boot_remove) printf '%s ' --plan --lock-timeout ;;
     boot_check) printf '%s ' --deep --no-rehearsal ;;
     boot_rollback) printf '%s ' --plan --lock-timeout ;;
+    pin) printf '%s ' --unpin --lock-timeout ;;
     gc) printf '%s ' --lock-timeout ;;
     config_show) printf '%s ' --root ;;
     hook) printf '%s ' --sysroot --lock-timeout ;;

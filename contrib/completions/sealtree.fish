@@ -186,6 +186,11 @@ complete -c sealtree -n '__fish_seen_subcommand_from boot; and not __fish_seen_s
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from rollback' -l plan -r -d 'only if the plan still is the one that preview has shown by this id'
 complete -c sealtree -n '__fish_seen_subcommand_from boot; and __fish_seen_subcommand_from rollback' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 
+complete -c sealtree -n '__fish_use_subcommand' -a pin -d 'Keep deployments that upgrades would push out'
+complete -c sealtree -n '__fish_seen_subcommand_from pin' -l unpin -d 'keep them no more'
+complete -c sealtree -n '__fish_seen_subcommand_from pin' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
+complete -c sealtree -n '__fish_seen_subcommand_from pin' -a "(__sealtree_deployments)"
+
 complete -c sealtree -n '__fish_use_subcommand' -a sharing -d 'Show what deployments and images share on the disk'
 
 complete -c sealtree -n '__fish_use_subcommand' -a gc -d 'Remove images that no deployment uses'

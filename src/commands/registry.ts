@@ -158,6 +158,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./boot.ts'),
   },
   {
+    name: 'pin',
+    usage: 'DEPLOYMENT…',
+    summary: 'Keep deployments that upgrades would push out',
+    group: 'Deployments',
+    load: () => import('./pin.ts'),
+  },
+  {
     name: 'sharing',
     usage: '',
     summary: 'Show what deployments and images share on the disk',

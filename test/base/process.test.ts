@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { InterruptedError, NotFoundError, OperationError } from '../../src/base/errors.ts';
-import { pipe, run, runAnyway, runOnTerminal } from '../../src/base/process.ts';
+import { follow, pipe, run, runAnyway, runOnTerminal } from '../../src/base/process.ts';
 
 test('arguments reach the program as they are, in English', async () => {
   const { stdout } = await run('sh', ['-c', 'printf "%s|" "$LC_ALL" "$X" "$@"', 'sh', 'a b', '$HOME', ''], {
@@ -91,4 +91,16 @@ test('a program that has the terminal gets its input, may leave it unread, and C
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('a program is followed line by line, and stops as after Ctrl-C', async () => {
+  const lines: string[] = [];
+  const script = 'echo one >&2; printf "two\\nthr" >&2; echo out; printf ee >&2; exit 3';
+  const { exitCode, stdout, stderr } = await follow('sh', ['-c', script], (line) => lines.push(line)).ended;
+  assert.deepEqual([exitCode, stdout.toString(), stderr], [3, 'out\n', 'one\ntwo\nthree']);
+  assert.deepEqual(lines, ['one', 'two', 'three']);
+  const sleeping = follow('sleep', ['30'], () => undefined);
+  sleeping.stop();
+  assert.equal((await sleeping.ended).exitCode, 130);
+  await assert.rejects(follow('no-such-program', [], () => undefined).ended, NotFoundError);
 });

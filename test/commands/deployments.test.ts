@@ -1,6 +1,14 @@
 /** seal, status, verify and gc as a person meets them: their words and exit codes, and no word too many. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -235,4 +243,25 @@ test('sharing says what deployments have alone, and what a ref keeps', async () 
   assert.match(lines[1] ?? '', /^0 alpha\/[0-9a-f]{12}\.0 +[\d.]+ kB +[\d.]+ kB +[\d.]+ kB +[\d.]+ kB$/);
   assert.equal(lines.filter((line) => /^[0-9a-f]{16} /.test(line)).length, 2);
   assert.match(lines.at(-1) ?? '', /^ {2}0 alpha\/.* stay for os\/testing$/);
+});
+
+test('pin keeps what was named, and leaves the rest of an origin as it was', async () => {
+  const system = withoutVerity();
+  const origin = `${sysroot.deploymentPaths[1]}.origin`;
+  const before = '# by hand\n[origin]\nrefspec=os:stable\n';
+  writeFileSync(origin, before);
+  const marks = async (): Promise<string[]> =>
+    (await run(system, 'status')).lines.filter((line) => line.includes('(pinned)'));
+  assert.match((await run(system, 'pin', '1', '--dry-run')).lines[0] ?? '', /: would be pinned$/);
+  assert.deepEqual(await marks(), []);
+  assert.match((await run(system, 'pin', '1')).lines[0] ?? '', /^alpha\/.*: pinned$/);
+  assert.match((await run(system, 'pin', '1')).lines[0] ?? '', /: already pinned$/);
+  assert.equal((await marks()).length, 1);
+  assert.match(
+    readFileSync(origin, 'utf8'),
+    /^# by hand\n\[origin\]\nrefspec=os:stable\n\n?\[libostree-transient\]\npinned=true\n$/,
+  );
+  assert.match((await run(system, 'pin', '--unpin', '1')).lines[0] ?? '', /: unpinned$/);
+  assert.equal(readFileSync(origin, 'utf8').trimEnd(), before.trimEnd());
+  assert.equal((await run(system, 'pin', '7')).exitCode, 66);
 });

@@ -8,12 +8,15 @@ import type { Sysroot } from '../../src/deployment/sysroot.ts';
 import { createBlsEntry } from '../../src/formats/bls.ts';
 import type { Commit } from '../../src/formats/objects.ts';
 import type { Finding } from '../../src/image/findings.ts';
+import type { ImageObject } from '../../src/image/inspect.ts';
 import type { Ref } from '../../src/repository/refs.ts';
 import type { TreeNode } from '../../src/repository/tree.ts';
 import { type EntryFacts, NO_FACTS } from '../../ui/models/entry.ts';
 import type { Size } from '../../ui/models/layout.ts';
 import type { CommitFacts } from '../../ui/screens/commits/facts.ts';
 import { type CommitSource, type HistoryRow, walkForest } from '../../ui/screens/commits/walk.ts';
+import type { Change, Status, Totals } from '../../ui/screens/diff/changes.ts';
+import type { ImageFile } from '../../ui/screens/images/state.ts';
 import { type Event, initialState, type State } from '../../ui/state.ts';
 import { step } from '../../ui/store.ts';
 
@@ -359,6 +362,206 @@ export const OBJECT_READ: Event = {
         count: 2,
         problem: undefined,
       },
+    ],
+    problem: undefined,
+  },
+};
+
+const totals = (added: number, removed: number, modified: number, bytes: number): Totals => ({
+  added,
+  removed,
+  modified,
+  bytes,
+});
+
+/** A change of a file, or of a folder with what changed below it. */
+function changeOf(path: string, status: Status, own: Totals, children: readonly Change[] = []): Change {
+  const kind = children.length === 0 ? 'file' : 'directory';
+  const bytes = textToBytes(path);
+  const name = bytes.slice(bytes.lastIndexOf('/') + 1) as ByteString;
+  const sum = children.reduce(
+    (all, { totals: one }) =>
+      totals(
+        all.added + one.added,
+        all.removed + one.removed,
+        all.modified + one.modified,
+        all.bytes + one.bytes,
+      ),
+    own,
+  );
+  return { kind, path: bytes, name, status, children, totals: sum };
+}
+
+const NO_TOTALS = totals(0, 0, 0, 0);
+
+/** One of each kind of change, in three folders. */
+const CHANGES: Change = changeOf('/', 'same', NO_TOTALS, [
+  changeOf('/etc', 'modified', totals(0, 0, 1, 0), [
+    changeOf('/etc/demo.conf', 'modified', totals(0, 0, 1, 0)),
+  ]),
+  changeOf('/usr', 'same', NO_TOTALS, [
+    changeOf('/usr/bin', 'same', NO_TOTALS, [
+      changeOf('/usr/bin/kiosk', 'added', totals(1, 0, 0, 84_000_000)),
+      changeOf('/usr/bin/status', 'removed', totals(0, 1, 0, -12_000)),
+    ]),
+  ]),
+]);
+
+/** The first commit of {@link HISTORY} compared with the one before: asked for, not answered yet. */
+export const DIFF_ASKED: Event[] = [...HISTORY, { type: 'commit-read', facts: FACTS }, ...keys('d')];
+
+const DIFF_OF = `commit ${sumOf('a2')} commit ${sumOf('a1')}`;
+
+export const diffRead = (root: Change = CHANGES, isCut = false): Event => ({
+  type: 'diff-read',
+  of: DIFF_OF,
+  comparison: { root, isCut },
+});
+
+export const NO_CHANGES: Change = changeOf('/', 'same', NO_TOTALS);
+
+export const DIFF: Event[] = [...DIFF_ASKED, diffRead()];
+
+/** What was read of the changed file. */
+export const CHANGE_READ: Event = {
+  type: 'change-read',
+  of: DIFF_OF,
+  facts: {
+    key: 'modified /etc/demo.conf',
+    before: { ...FILE, sizeBytes: 30 },
+    after: {
+      ...FILE,
+      mode: 0o100600,
+      sizeBytes: 30,
+      ids: [['object', sumOf('f2')]],
+      xattrs: [['user.note' as ByteString, 'new' as ByteString]],
+    },
+    content: {
+      kind: 'text',
+      lines: ['@@ -1,2 +1,2 @@', ' # what this machine is', '-version = 1.1', '+version = 1.2'],
+    },
+  },
+};
+
+const imageFile = (digits: string, usedBy: readonly string[]): ImageFile => ({
+  path: `/ostree/repo/extensions/sealtree/images/${sumOf(digits)}.cfs`,
+  digest: sumOf(digits) as string as Digest,
+  sizeBytes: 18_200_000,
+  madeAt: NOW_MS / 1000 - 2 * 86_400,
+  usedBy,
+});
+
+const IMAGE = imageFile('d1', ['debian 66666666.0']);
+
+/** Three images: one in use, one that nothing uses, one that ostree made. */
+export const IMAGES: Event[] = [
+  ...MIXED,
+  ...keys('4'),
+  {
+    type: 'images-read',
+    reading: 0,
+    files: [
+      IMAGE,
+      imageFile('d2', []),
+      {
+        ...imageFile('d3', ['debian cccccccc.0']),
+        digest: undefined,
+        path: '/ostree/deploy/debian/deploy/c.0/.ostree.cfs',
+      },
+    ],
+  },
+];
+
+/** What is in the first of them. */
+export const SURVEYED: Event = {
+  type: 'image-surveyed',
+  overview: {
+    path: IMAGE.path,
+    digest: IMAGE.digest,
+    verity: 'disabled',
+    measured: undefined,
+    problem: undefined,
+    survey: {
+      sizeBytes: 18_200_000,
+      digest: IMAGE.digest as Digest,
+      composefsVersion: 0,
+      hasAcl: false,
+      inodes: 61_260,
+      blocks: 4444,
+      buildTimeSec: 0n,
+      buildTimeNsec: 0,
+      counts: {
+        directories: 6004,
+        backedFiles: 51_000,
+        inlineFiles: 812,
+        symlinks: 3181,
+        devices: 0,
+        whiteouts: 2,
+        fifos: 1,
+        sockets: 0,
+      },
+      hardLinks: 12,
+      inlineBytes: 24_000,
+      fileBytes: 1_310_000_000,
+      objects: [],
+      withoutPayload: [],
+    },
+  },
+};
+
+const OBJECTS_OF = `image ${IMAGE.path}`;
+
+const objectOf = (digits: string, ...paths: readonly string[]): ImageObject => ({
+  payload: `${sumOf(digits).slice(0, 2)}/${sumOf(digits).slice(2)}.file` as ByteString,
+  sizeBytes: 4096,
+  digest: DIGEST,
+  paths: paths.map(textToBytes),
+});
+
+/** The objects of the first image: listed, not looked at. */
+export const OBJECTS: Event[] = [
+  ...IMAGES,
+  ...keys('o'),
+  {
+    type: 'objects-listed',
+    of: OBJECTS_OF,
+    objects: [
+      objectOf('e1', '/usr/bin/bash'),
+      objectOf('e2', '/usr/bin/foo', '/usr/bin/fooctl'),
+      objectOf('e3', '/usr/lib/libc.so.6'),
+      objectOf('e4', '/usr/share/doc/readme'),
+    ],
+  },
+];
+
+/** The second object is missing, the third not protected, the fourth could not be read. */
+export const OBJECTS_CHECKED: Event = {
+  type: 'objects-checked',
+  of: OBJECTS_OF,
+  findings: [
+    { checksum: sumOf('e2'), severity: 'error', code: 'object-missing', message: 'the object is missing' },
+    {
+      checksum: sumOf('e4'),
+      severity: 'unchecked',
+      code: 'object-unreadable',
+      message: '/ostree/repo: permission denied',
+    },
+  ],
+  unprotected: [sumOf('e3')],
+  unsupported: 0,
+  checked: 4,
+  isDone: true,
+};
+
+/** Who needs the missing one. */
+export const USES_READ: Event = {
+  type: 'uses-read',
+  of: OBJECTS_OF,
+  uses: {
+    payload: objectOf('e2').payload,
+    uses: [
+      { titles: ['debian 66666666.0'], paths: [textToBytes('/usr/bin/foo')], count: 2, problem: undefined },
+      { titles: ['debian cccccccc.0'], paths: [], count: 0, problem: undefined },
     ],
     problem: undefined,
   },

@@ -13,21 +13,31 @@ import type { Event } from '../../ui/state.ts';
 import { makeTheme } from '../../ui/theme.ts';
 import { assertGolden } from '../support/golden.ts';
 import {
+  CHANGE_READ,
   commitsOf,
+  DIFF,
+  DIFF_ASKED,
   deploymentOf,
+  diffRead,
   FACTS,
   fileNode,
   HISTORY,
   historyOf,
+  IMAGES,
   keys,
   MIXED,
+  NO_CHANGES,
   OBJECT_READ,
+  OBJECTS,
+  OBJECTS_CHECKED,
   PROBLEM,
   readingOf,
+  SURVEYED,
   stateAfter,
   TREE,
   TREE_COMMIT,
   UNSEALED,
+  USES_READ,
 } from '../support/interface-state.ts';
 
 const { Frame } = await import('../../ui/app.tsx');
@@ -107,6 +117,18 @@ const SCREENS: readonly (readonly [name: string, events: readonly Event[]])[] = 
   ['tree-search', [...TREE, ...keys('/', ...'bin sh'), found]],
   ['tree-nothing', [...TREE, ...keys('/', 'x', 'y', 'enter'), { ...found, text: 'xy', nodes: [] }]],
   ['tree-failed', [...HISTORY, ...keys('t'), rootFailed]],
+  ['marked', [...HISTORY, ...keys('space', 'j')]],
+  ['diff-comparing', DIFF_ASKED],
+  ['diff', [...DIFF, ...keys('j', 'j', 'j')]],
+  ['diff-file', [...DIFF, ...keys('j'), CHANGE_READ, ...keys('enter')]],
+  ['diff-none', [...DIFF_ASKED, diffRead(NO_CHANGES)]],
+  ['diff-hidden', [...DIFF, ...keys('a', 'r', 'm')]],
+  ['images', IMAGES],
+  ['images-details', [...IMAGES, SURVEYED, ...keys('enter')]],
+  ['images-none', [...MIXED, ...keys('4'), { type: 'images-read', reading: 0, files: [] }]],
+  ['objects', OBJECTS],
+  ['objects-bad', [...OBJECTS, OBJECTS_CHECKED, ...keys('b')]],
+  ['objects-details', [...OBJECTS, OBJECTS_CHECKED, ...keys('j'), USES_READ, ...keys('enter')]],
 ];
 
 describe('frame', () => {

@@ -87,8 +87,8 @@ function describeFields({ before, after }: ChangeFacts, lines: FactLines): void 
     const [was, is] = [old.get(label), now.get(label)];
     if (was === is || before === undefined || after === undefined) lines.field(label, is ?? was);
     else {
-      if (was !== undefined) lines.field(label, `- ${was}`, theme.tone.bad);
-      if (is !== undefined) lines.field(was === undefined ? label : '', `+ ${is}`, theme.tone.good);
+      if (was !== undefined) lines.field(label, `-${was}`, theme.tone.bad);
+      if (is !== undefined) lines.field(was === undefined ? label : '', `+${is}`, theme.tone.good);
     }
   }
 }

@@ -37,8 +37,8 @@ function summaryOf({ comparison, shown, failure, compared }: Diff): string[] {
   const { totals } = comparison.root;
   const hidden = (['added', 'removed', 'modified'] as const).filter((status) => !shown[status]);
   return [
-    ...(hidden.length === 0 ? [] : [`without ${hidden.join(', ')}`]),
     totalsText(totals) || 'no differences',
+    ...(hidden.length === 0 ? [] : [`${hidden.join(', ')} hidden`]),
     ...(comparison.isCut ? ['and more'] : []),
     ...(bytesText(totals) === '' ? [] : [bytesText(totals)]),
   ];

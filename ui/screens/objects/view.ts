@@ -1,4 +1,5 @@
 /** The objects of an image as a list. */
+import type { ObjectFinding } from '../../../src/image/verify-objects.ts';
 import { emptyLines, failureLines } from '../../models/failure.ts';
 import { TOP } from '../../models/list.ts';
 import { subjectName } from '../../models/subject.ts';
@@ -34,9 +35,14 @@ export const objectsView: ViewModel = {
 function summaryOf({ all, findings, checked, isChecked, failure, unprotected }: Objects): string[] {
   if (failure !== undefined) return [];
   if (all === undefined) return ['reading'];
-  const bad = `${findings.size} of ${counted(all.length, 'object')} bad`;
+  const isError = (one: ObjectFinding): boolean => one.severity === 'error';
+  const bad = [...findings.values()].filter((found) => found.some(isError)).length;
+  const unknown = findings.size - bad;
   return [
-    isChecked ? bad : `${findings.size} bad, ${checked} of ${all.length} looked at`,
+    isChecked
+      ? `${bad} of ${counted(all.length, 'object')} bad`
+      : `${bad} bad, ${checked} of ${all.length} looked at`,
+    ...(unknown === 0 ? [] : [`${unknown} not readable`]),
     ...(unprotected.size === 0 ? [] : [`${unprotected.size} without fs-verity`]),
   ];
 }

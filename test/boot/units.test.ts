@@ -1,6 +1,7 @@
 /** Units in the /etc of deployments: written, kept as the administrator wants them, and taken away. */
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -89,6 +90,36 @@ describe('units', () => {
   it('have no place where nothing would start them', () => {
     assert.equal(read(deployment(['etc/hostname'])).problem, 'it has no systemd');
     assert.equal(read(deployment(['usr/lib/systemd/systemd'])).problem, 'its /etc does not outlive a boot');
+  });
+
+  it('are started on the running system, and stopped before they go', async () => {
+    const of = { ...deployment(), booted: true };
+    mkdirSync(work.join('run/systemd/system'), { recursive: true });
+    const log = work.join('systemctl.log');
+    // Stopping fails: nothing of ours is loaded here.
+    chmodSync(work.write('bin/systemctl', `#!/bin/sh\necho "$*" >>${log}\n[ "$1" != stop ]\n`), 0o755);
+    const { PATH } = process.env;
+    process.env.PATH = `${work.join('bin')}:${PATH}`;
+    try {
+      const before = readUnits(of, work.join('run'), linuxSystem);
+      assert(before.isRunning);
+      const step = { kind: 'units', deployment: of.id, isRunning: true } as const;
+      await changeUnits({ ...step, writes: before.wanted, links: before.links, removes: [] }, linuxSystem);
+      // Written again, but not enabled again.
+      await changeUnits({ ...step, writes: before.wanted, links: [], removes: [] }, linuxSystem);
+      const { found } = readUnits(of, work.join('run'), linuxSystem);
+      await changeUnits({ ...step, writes: [], links: [], removes: found }, linuxSystem);
+    } finally {
+      process.env.PATH = PATH;
+    }
+    const started = 'sealtree-deploy.path sealtree-finalized.service sealtree-verify.timer';
+    assert.deepEqual(readFileSync(log, 'utf8').trimEnd().split('\n'), [
+      'daemon-reload',
+      `start --no-block ${started}`,
+      'daemon-reload',
+      `stop ${started}`,
+      'daemon-reload',
+    ]);
   });
 
   it('are all enabled in the end after a power cut at any step', async () => {

@@ -3,11 +3,11 @@
  * was added to /etc along into each deployment that follows. A unit of ours that somebody masked stays masked, and one
  * that was disabled stays disabled: a link that enables it is made together with the unit and never again.
  */
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { ByteString } from '../../base/bytes.ts';
 import { NotFoundError } from '../../base/errors.ts';
 import { makeFolders } from '../../base/folders.ts';
-import { run } from '../../base/process.ts';
+import { run, runAnyway } from '../../base/process.ts';
 import type { System, SystemReads } from '../../base/system.ts';
 import type { Deployment } from '../../deployment/deployment.ts';
 import { readIfExists } from '../../deployment/read-if-exists.ts';
@@ -134,7 +134,8 @@ export interface UnitsStep {
  */
 export async function changeUnits(step: UnitsStep, system: System): Promise<void> {
   const { writes, links, removes, isRunning } = step;
-  if (isRunning && removes.length > 0) await systemctl(['stop', ...STARTED]);
+  // What is not loaded cannot be stopped, and need not be.
+  if (isRunning && removes.length > 0) await systemctl(['stop', ...STARTED], { mayFail: true });
   // The links first: a unit that is there has had its own.
   for (const { path, target } of links) {
     makeFolders(dirname(path), system, { durable: true });
@@ -152,12 +153,10 @@ export async function changeUnits(step: UnitsStep, system: System): Promise<void
   for (const folder of new Set(removes.map(dirname))) removeIfOurs(folder, system);
   if (!isRunning) return;
   await systemctl(['daemon-reload']);
-  if (writes.length > 0)
-    await systemctl(['start', '--no-block', ...STARTED.filter((name) => isAmong(name, writes))]);
+  // Only what was enabled just now: what somebody disabled stays so.
+  const enabled = STARTED.filter((name) => links.some(({ path }) => basename(path) === name));
+  if (enabled.length > 0) await systemctl(['start', '--no-block', ...enabled]);
 }
-
-const isAmong = (name: string, writes: readonly UnitFile[]): boolean =>
-  writes.some(({ path }) => path.endsWith(`/${name}`));
 
 /** A folder of links that has none any more, as systemctl leaves it: systemd needs none that is empty. */
 function removeIfOurs(folder: string, system: System): void {
@@ -167,9 +166,9 @@ function removeIfOurs(folder: string, system: System): void {
   } else system.fsyncDirectory(folder);
 }
 
-async function systemctl(args: readonly string[]): Promise<void> {
+async function systemctl(args: readonly string[], { mayFail = false } = {}): Promise<void> {
   try {
-    await run('systemctl', args);
+    await (mayFail ? runAnyway : run)('systemctl', args);
   } catch (error) {
     // Without it nothing runs that could be told.
     if (!(error instanceof NotFoundError)) throw error;

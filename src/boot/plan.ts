@@ -102,7 +102,12 @@ export type BootStep =
       readonly initrds: readonly WantedAddition[];
     }
   /** Has the loader's menu generated again, as ostree's back end would. */
-  | { readonly kind: 'menu'; readonly regenerate: Regenerate & { readonly kind: 'program' } }
+  | {
+      readonly kind: 'menu';
+      readonly regenerate: Regenerate & { readonly kind: 'program' };
+      /** Of each deployment, as its boot entry has it then: a menu without one of them is not taken. */
+      readonly commandLines: readonly ByteString[];
+    }
   /** The initramfs becomes the original with the addition behind it. */
   | {
       readonly kind: 'append';
@@ -370,7 +375,7 @@ function menuSteps(state: BootState, edited: Edited): BootStep[] {
   const isBehind = loader.menus.some(({ entries }) =>
     entries.some((entry) => optionsOf(entry) !== entry.options),
   );
-  return isBehind ? [{ kind: 'menu', regenerate }] : [];
+  return isBehind ? [{ kind: 'menu', regenerate, commandLines: [...wanted.values()].map(blsOptions) }] : [];
 }
 
 /** The entry of each deployment by its `ostree=` link: what a menu is to have. */

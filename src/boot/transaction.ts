@@ -4,6 +4,8 @@
  * by making the plan anew from what is there. The journal only says that there was one.
  */
 import { basename, dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { type ByteString, displayBytes } from '../base/bytes.ts';
 import { errnoOf, FormatError, OperationError } from '../base/errors.ts';
 import { makeFolders } from '../base/folders.ts';
 import { run } from '../base/process.ts';
@@ -27,7 +29,10 @@ import {
 } from './journal.ts';
 import { installApp, removeApp } from './keep/app.ts';
 import { changeUnits, unitFolders } from './keep/units.ts';
+import { parseGrubMenu } from './loaders/grub-menu.ts';
+import { ostreeLink } from './loaders/menu.ts';
 import { overlaysFolder } from './overlays.ts';
+import { sealPinValues } from './pin.ts';
 import type { BootPlan, BootStep, StepOf } from './plan.ts';
 import { protectRepository } from './protect.ts';
 import {
@@ -242,7 +247,7 @@ class Transaction {
     renameDurably(writeLike(path, after, system), path, system);
   }
 
-  async #generateMenu({ regenerate }: StepOf<'menu'>): Promise<void> {
+  async #generateMenu({ regenerate, commandLines }: StepOf<'menu'>): Promise<void> {
     const [program = '', ...args] = regenerate.argv;
     const temporary = join(dirname(regenerate.output), temporaryName());
     await run(program, [...args, temporary], {
@@ -252,8 +257,13 @@ class Transaction {
     });
     const fd = this.#system.openRead(temporary, { noFollow: true });
     try {
-      if (this.#system.fstat(fd).size === 0)
-        throw new OperationError('menu', `${program} wrote an empty menu: the one before is kept`);
+      // The script that asks ostree ends well, too, where it finds that there is nothing for it to do.
+      const lacking = lackingIn(this.#system.readFile(temporary), commandLines, program);
+      if (lacking !== undefined)
+        throw new OperationError(
+          'menu',
+          `${program} wrote a menu without ${lacking}: the one before is kept`,
+        );
       this.#system.fsync(fd);
     } finally {
       this.#system.close(fd);
@@ -327,6 +337,23 @@ class Transaction {
     for (const path of paths.filter((path) => basename(path) === 'remove.sh')) this.#system.unlink(path);
     this.#system.fsyncDirectory(bootFolder(this.#sysroot.repositoryPath));
   }
+}
+
+/**
+ * What a generated menu lacks of these command lines: a deployment, or its seal pin; undefined where it has all.
+ * @throws FormatError for what GRUB would not read
+ */
+function lackingIn(menu: Buffer, commandLines: readonly ByteString[], program: string): string | undefined {
+  const { entries } = parseGrubMenu(menu, `the menu of ${program}`);
+  for (const options of commandLines) {
+    const link = ostreeLink(options);
+    if (link === undefined) continue;
+    const shown = entries.find((entry) => ostreeLink(entry.options) === link);
+    if (shown === undefined) return `an entry for ${displayBytes(link)}`;
+    if (!isDeepStrictEqual(sealPinValues(shown.options), sealPinValues(options)))
+      return `what the boot entry of ${displayBytes(link)} says of its seal pin`;
+  }
+  return undefined;
 }
 
 /** @throws OperationError when the file is not one of ours any more */

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { OperationError } from '../../src/base/errors.ts';
+import { OperationError, SealtreeError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import type { System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { unifiedDiff } from '../../src/boot/diffs.ts';
 import { installedPath, journalPath, readJournal } from '../../src/boot/journal.ts';
+import { parseGrubMenu } from '../../src/boot/loaders/grub-menu.ts';
 import { planInstall } from '../../src/boot/plan.ts';
 import { replaceEntry } from '../../src/boot/replace.ts';
 import type { BootState } from '../../src/boot/state.ts';
@@ -202,7 +203,9 @@ describe('install', () => {
 set -eu
 [ ! -e "$2" ] && [ "$_OSTREE_GRUB2_BOOTVERSION" = 0 ]
 for entry in "\${2%/*}"/entries/*.conf; do
+  echo "menuentry '\${entry##*/}' {"
   while read -r key value; do [ "$key" != options ] || echo "linux /k $value"; done <"$entry"
+  echo "}"
 done >"$2"
 `,
     );
@@ -212,16 +215,7 @@ done >"$2"
         path: output,
         format: 'grub',
         bytes: readFileSync(output),
-        entries: readFileSync(output, 'latin1')
-          .trimEnd()
-          .split('\n')
-          .map((line) => ({
-            title: '' as never,
-            kernel: '/k' as never,
-            initrds: [],
-            options: line.replace(/^linux \/k /, '') as never,
-            optionsLine: 1,
-          })),
+        entries: parseGrubMenu(readFileSync(output), output).entries,
       },
     ];
     runHost([program, '-o', output], { env: { _OSTREE_GRUB2_BOOTVERSION: '0' } });
@@ -259,12 +253,27 @@ done >"$2"
     assert.deepEqual(snapshot(sysroot.path), plain);
   });
 
-  it('keeps the menu that is there when the generator fails, or writes nothing', async () => {
+  it('keeps the menu that is there when the generator fails, or leaves out what has to be in it', async () => {
     const sysroot = await makeSealedSysroot(work, 'broken-menu', { initramfs: 'append', policy: 'enforce' });
     const output = join(sysroot.path, 'boot/loader.0/grub.cfg');
     writeFileSync(output, 'the menu');
     mkdirSync(join(sysroot.path, 'boot/grub'), { recursive: true });
-    for (const program of ['false', 'touch']) {
+    const generator = (name: string, line: string): string => {
+      const program = work.write(name, `#!/bin/sh\n${line} >"$2"\n`);
+      runHost(['chmod', '755', program]);
+      return program;
+    };
+    const entries = join(sysroot.path, 'boot/loader.0/entries');
+    const all = `for e in ${entries}/*; do echo "menuentry 'x' {"; sed -n 's/^options /linux /k /p' "$e"; echo '}'; done`;
+    const programs = [
+      'false',
+      'touch',
+      generator('foreign', `echo "menuentry 'Another system' {\n linux /k root=/dev/sdb\n}"`),
+      generator('one-short', `(${all}) | sed '1,3d'`),
+      generator('without-pin', `(${all}) | sed '2s/ sealtree.pin=[^ ]*//'`),
+      generator('cut-off', `(${all}) | sed '$d'`),
+    ];
+    for (const program of programs) {
       const adapt = (state: BootState): BootState => ({
         ...state,
         loader: {
@@ -288,8 +297,8 @@ done >"$2"
           regenerate: { kind: 'program', argv: [program, '--'], env: {}, output, why: 'a test' },
         },
       });
-      await assert.rejects(change(sysroot, 'install', sysroot.system, { adapt }), OperationError);
-      assert.equal(readFileSync(output, 'utf8'), 'the menu');
+      await assert.rejects(change(sysroot, 'install', sysroot.system, { adapt }), SealtreeError, program);
+      assert.equal(readFileSync(output, 'utf8'), 'the menu', program);
       const { initramfs } = await readState(sysroot, sysroot.system);
       assert.ok(
         initramfs.every(({ content }) => content === 'original'),

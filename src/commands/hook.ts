@@ -48,21 +48,22 @@ export const command: RawCommand = {
     const { event, sysrootPath, timeoutMs } = parse(args, surroundings);
     const { system } = surroundings;
     if (system.lstatIfExists(`${sysrootPath}/ostree/deploy`) === undefined) return ExitCode.ok;
-    const first = readSysroot(sysrootPath, system);
-    const broken = first.problems.filter(({ severity }) => severity === 'error');
+    let seen = deployTime(sysrootPath, system);
+    let sysroot = readSysroot(sysrootPath, system);
+    const broken = sysroot.problems.filter(({ severity }) => severity === 'error');
     for (const { where, message } of broken)
       await say(surroundings, 'warning', `${event}: ${where}: ${message}`);
-    let sysroot = first;
     for (let turn = 1; ; turn++) {
-      const before = deployed(sysroot);
       const sealed = isSomethingToSeal(sysroot, system)
         ? await sealNew(event, sysrootPath, timeoutMs, surroundings)
         : ExitCode.ok;
       const updated = await updateBoot(event, sysrootPath, timeoutMs, surroundings);
       if (sealed !== ExitCode.ok || updated !== ExitCode.ok) return sealed || updated;
       // Whoever deploys does not wait for us, and nobody tells a unit that runs of what was deployed meanwhile.
+      const now = deployTime(sysrootPath, system);
+      if (turn === MAX_TURNS || now === seen) return ExitCode.ok;
+      seen = now;
       sysroot = readSysroot(sysrootPath, system);
-      if (turn === MAX_TURNS || deployed(sysroot) === before) return ExitCode.ok;
     }
   },
 };
@@ -206,7 +207,9 @@ async function say(surroundings: Surroundings, level: Level, message: string): P
 /** So many deployments in a row are taken up by one run. */
 const MAX_TURNS = 5;
 
-const deployed = ({ deployments }: Sysroot): string => deployments.map(({ id }) => id).join(' ');
+/** ostree gives this folder a new time after each change of deployments (`_ostree_sysroot_bump_mtime`). */
+const deployTime = (sysrootPath: string, system: System): number | undefined =>
+  system.lstatIfExists(`${sysrootPath}/ostree/deploy`)?.mtimeMs;
 
 const OSTREE_PROGRAMS: readonly string[] = ['ostree', 'rpm-ostree', 'rpm-ostreed', 'bootc'];
 

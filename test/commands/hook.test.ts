@@ -1,6 +1,15 @@
 /** The hook: silent when there is nothing to do, one line for each deployment it sealed, plain errors. */
 import assert from 'node:assert/strict';
-import { lstatSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  lstatSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -151,3 +160,30 @@ for (const [what, args] of [
     await assert.rejects(hook(args), UsageError);
   });
 }
+
+test('what is deployed while it works is taken up as well', async () => {
+  let isDeployed = false;
+  const link: System['link'] = (from, to) => {
+    linuxSystem.link(from, to);
+    if (isDeployed || !String(to).includes('/deploy/')) return;
+    // Another deployment of the commit that is being sealed, which nobody tells of.
+    isDeployed = true;
+    const [, second = '', third = ''] = sysroot.deploymentPaths;
+    cpSync(second, third.replace('/beta/', '/alpha/').replace(/\.0$/, '.1'), { recursive: true });
+    const bootLink = `ostree/boot.0.0/alpha/${'b'.repeat(64)}`;
+    symlinkSync(
+      `../../../deploy/alpha/deploy/${third.split('/').at(-1)?.replace(/\.0$/, '.1')}`,
+      join(sysroot.path, bootLink, '2'),
+    );
+    writeFileSync(
+      join(sysroot.path, 'boot/loader.0/entries/ostree-4.conf'),
+      `title New\nversion 4\noptions ostree=/ostree/boot.0/alpha/${'b'.repeat(64)}/2\n`,
+    );
+    utimesSync(join(sysroot.path, 'ostree/deploy'), 1, 1);
+  };
+  const { exitCode, lines } = await hook(['deploy', '--sysroot', sysroot.path], {
+    system: { ...linuxSystem, link },
+  });
+  assert.equal(exitCode, 0, lines.join('\n'));
+  assert.equal(lines.filter((line) => / sealed as /.test(line)).length, 4, lines.join('\n'));
+});

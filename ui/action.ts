@@ -32,6 +32,8 @@ export interface Action {
   run(state: State): Step;
   /** Shown in the footer, larger numbers first to stay when it is narrow; not shown without. */
   readonly footer?: number;
+  /** Whether it is worth its place there just now. */
+  footerWhen?(state: State): boolean;
 }
 
 /** Every list and its details. */

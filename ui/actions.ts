@@ -150,7 +150,7 @@ export const ACTIONS: readonly Action[] = [
     id: 'write',
     keys: ['W'],
     title: 'write mode',
-    modes: LISTS,
+    modes: LISTS.filter((mode) => mode !== 'proposal'),
     disabled: (s) =>
       s.repositoryPath === undefined ? undefined : 'in a repository alone nothing is changed here',
     run: toggleWriting,

@@ -266,6 +266,10 @@ export const FACTS: CommitFacts = {
   detached: [],
   signatures: [{ type: 'ed25519', bytes: Buffer.alloc(64), keyId: undefined, createdSec: undefined }],
   partial: 'complete',
+  deltas: [
+    { from: undefined, to: sumOf('a1'), sizeBytes: 84_000_000 },
+    { from: sumOf('a2'), to: sumOf('a1'), sizeBytes: 1_200_000 },
+  ],
   problem: undefined,
 };
 

@@ -117,6 +117,7 @@ function keysLine(state: State, room: number, theme: Theme): string {
     (action) =>
       action.footer !== undefined &&
       isAvailable(action, state) &&
+      (action.footerWhen?.(state) ?? true) &&
       // The line of the screens names these keys already, and nobody goes where one is.
       !(action.id.startsWith('screen-') && (hasTabs || action.id === `screen-${screenOf(state)}`)),
   );

@@ -8,6 +8,7 @@ import { shortId } from '../jobs/result.ts';
 import {
   type BootEntryReport,
   type BootReport,
+  type BootTargetReport,
   bootVerdict,
   pinVerdict,
   runningVerdict,
@@ -23,6 +24,8 @@ const BOOTS_COLUMNS = 9;
 /** From this width on a column is shown. */
 const PIN_FROM = 52;
 const DEPLOYMENT_FROM = 64;
+/** Number, checksum and serial. */
+const DEPLOYMENT_COLUMNS = 12;
 
 /** Widths; 0 where a column has no room. The title takes what is left. */
 interface Columns {
@@ -35,10 +38,9 @@ interface Columns {
 
 function columnsOf(width: number, report: BootReport): Columns {
   const names = report.entries.map(({ name }) => widthOf(displayText(name)));
-  const ids = report.entries.map(({ deployment }) => widthOf(shortId(deployment ?? '')));
   const name = Math.min(NAME_COLUMNS, Math.max(5, ...names));
   const pin = width >= PIN_FROM ? PIN_COLUMNS : 0;
-  const deployment = width >= DEPLOYMENT_FROM ? Math.min(24, Math.max(10, ...ids)) : 0;
+  const deployment = width >= DEPLOYMENT_FROM ? DEPLOYMENT_COLUMNS : 0;
   const used = [name, pin, deployment, BOOTS_COLUMNS].reduce(
     (sum, one) => sum + (one === 0 ? 0 : one + GAP),
     1,
@@ -145,8 +147,12 @@ function entryText(
   return joined([
     column(displayText(entry.name), columns.name),
     column(displayText(textOf(entry.title)), columns.title),
-    column(entry.deployment === null ? '' : shortId(entry.deployment), columns.deployment),
+    column(target === undefined ? '' : targetName(target), columns.deployment),
     entry.deployment === null ? column('', columns.pin) : judged(pinVerdict(entry.sealPin), columns.pin),
     judged(target === undefined ? stray : bootVerdict(target.boots), columns.boots),
   ]);
 }
+
+/** `0 b641f9e4.0`: a deployment by its number and the name of its folder. */
+const targetName = ({ index, id }: BootTargetReport): string =>
+  `${index} ${shortId(id.slice(id.indexOf('/') + 1))}`;

@@ -1,5 +1,8 @@
 /** All there is to say about the selected commit. */
+import prettyBytes from 'pretty-bytes';
+import type { Checksum } from '../../../src/base/digest.ts';
 import { shellWord } from '../../../src/base/shell.ts';
+import type { StaticDelta } from '../../../src/repository/deltas.ts';
 import type { Signature } from '../../../src/repository/signatures.ts';
 import { commandLine, repositoryOf } from '../../models/command-line.ts';
 import { timeOf } from '../../models/dates.ts';
@@ -54,6 +57,8 @@ function describeCommit(row: CommitRow, state: State, lines: FactLines): void {
   lines.text('the same as commands:', theme.dim);
   lines.command(commandLine(state, 'show', row.checksum.slice(0, 12)));
   lines.command(commandLine(state, 'log', row.refs[0] ?? row.checksum.slice(0, 12)));
+  if (facts !== undefined && facts.deltas.length > 0)
+    lines.command(`ostree static-delta list --repo=${shellWord(repositoryOf(state))}`);
 }
 
 function describeFacts(facts: CommitFacts, lines: FactLines): void {
@@ -61,6 +66,7 @@ function describeFacts(facts: CommitFacts, lines: FactLines): void {
   if (facts.signatures.length === 0) lines.field('signatures', 'none');
   for (const signature of facts.signatures)
     lines.verdict('signed', { tone: 'unknown', sentence: signatureText(signature) });
+  for (const delta of facts.deltas) lines.field('delta', deltaText(delta, facts.checksum));
   lines.field('problem', facts.problem, theme.tone.bad);
   lines.field('parent', facts.parent ?? 'none: the first commit');
   lines.field('content', facts.contentChecksum);
@@ -88,6 +94,13 @@ function signatureText({ type, keyId, createdSec }: Signature): string {
   const key = keyId === undefined ? '' : ` by key ${keyId}`;
   const when = createdSec === undefined ? '' : ` on ${timeOf(createdSec)} UTC`;
   return `${type}${key}${when}, not checked`;
+}
+
+/** Which way a static delta leads, and how large it is. */
+function deltaText({ from, to, sizeBytes }: StaticDelta, checksum: Checksum): string {
+  const size = prettyBytes(sizeBytes);
+  if (from === checksum) return `${size} from here to ${to.slice(0, 8)}`;
+  return from === undefined ? `${size} from nothing to here` : `${size} from ${from.slice(0, 8)} to here`;
 }
 
 function describeEnd(row: EndRow, state: State, lines: FactLines): void {

@@ -4,6 +4,7 @@ import { type Checksum, checksumOf, nativeEngine } from '../../../src/base/diges
 import { SealtreeError } from '../../../src/base/errors.ts';
 import { formatVariant } from '../../../src/formats/gvariant-text.ts';
 import type { VariantMap } from '../../../src/formats/objects.ts';
+import { listDeltas, type StaticDelta } from '../../../src/repository/deltas.ts';
 import type { PartialState, Repository } from '../../../src/repository/repository.ts';
 import { type Signature, signaturesIn } from '../../../src/repository/signatures.ts';
 
@@ -25,6 +26,8 @@ export interface CommitFacts {
   readonly detached: readonly MetadataLine[];
   readonly signatures: readonly Signature[];
   readonly partial: PartialState;
+  /** Static deltas that lead to it or away from it. */
+  readonly deltas: readonly StaticDelta[];
   /** What of this could not be read. */
   readonly problem: string | undefined;
 }
@@ -34,9 +37,11 @@ export function readCommitFacts(repository: Repository, checksum: Checksum): Com
   const commit = repository.commit(checksum);
   const { parent, rootTree, rootMeta, timestamp, metadata } = commit;
   let detached: VariantMap | undefined;
+  let deltas: StaticDelta[] = [];
   let problem: string | undefined;
   try {
     detached = repository.detachedMetadata(checksum);
+    deltas = listDeltas(repository).filter(({ from, to }) => from === checksum || to === checksum);
   } catch (error) {
     if (!(error instanceof SealtreeError)) throw error;
     problem = error.message;
@@ -54,6 +59,7 @@ export function readCommitFacts(repository: Repository, checksum: Checksum): Com
     detached: metadataLines(detached).filter(([key]) => !/^ostree\.(gpgsigs|sign\.)/.test(key)),
     signatures,
     partial: repository.partialState(checksum),
+    deltas,
     problem,
   };
 }

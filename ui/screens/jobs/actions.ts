@@ -10,7 +10,8 @@ const selectedActive = (state: State) => {
   return job !== undefined && isActive(job) ? job : undefined;
 };
 
-const ELSEWHERE: readonly Mode[] = LISTS.filter((mode) => mode !== 'jobs');
+/** A plan is accepted or left, not left open. */
+const ELSEWHERE: readonly Mode[] = LISTS.filter((mode) => mode !== 'jobs' && mode !== 'proposal');
 
 export const JOB_ACTIONS: readonly Action[] = [
   {
@@ -21,6 +22,7 @@ export const JOB_ACTIONS: readonly Action[] = [
     when: (s) => viewOf(s) !== 'jobs',
     run: showJobs,
     footer: 1,
+    footerWhen: ({ jobs }) => jobs.all.length > 0,
   },
   {
     id: 'stop',

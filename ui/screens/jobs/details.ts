@@ -22,6 +22,9 @@ export function jobDetails(state: State, width: number, theme: Theme): string[] 
   return lines.lines;
 }
 
+/** What took less is not worth a number. */
+const SHORT_MS = 100;
+
 const SENTENCES: Readonly<Record<Job['state'], string>> = {
   running: 'running',
   stopping: 'stopping where nothing is half done',
@@ -53,7 +56,8 @@ function describeJob(job: Job, state: State, lines: FactLines, width: number): v
   if (stages.length > 0) {
     lines.blank();
     lines.text('stages so far', theme.dim);
-    for (const { name, elapsedMs } of stages) lines.text(`${name}: ${durationText(elapsedMs)}`, undefined, 3);
+    for (const { name, elapsedMs } of stages)
+      lines.text(elapsedMs < SHORT_MS ? name : `${name}: ${durationText(elapsedMs)}`, undefined, 3);
   }
   if (findings.length > 0) {
     lines.blank();

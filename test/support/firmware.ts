@@ -4,7 +4,7 @@
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bootMachine, type Disk, type GuestEnd } from './guest.ts';
+import { bootMachine, type Disk, type GuestEnd, type Machine } from './guest.ts';
 import { ORACLES, runHost } from './oracle.ts';
 
 /** Trixie's loaders and firmware. */
@@ -23,8 +23,10 @@ export function bootByFirmware(
   folder: string,
   firmware: Firmware,
   disks: readonly Disk[],
+  options: Pick<Machine, 'mayReboot'> = {},
 ): Promise<GuestEnd> {
   return bootMachine(folder, {
+    ...options,
     start: firmware === 'bios' ? [] : uefi(folder),
     disks,
     timeoutMs: TIMEOUT_MS,

@@ -65,6 +65,8 @@ export interface Machine {
   /** QEMU's arguments for that: a kernel, or firmware. */
   readonly start: readonly string[];
   readonly disks: readonly Disk[];
+  /** Whether it starts again when it is reset, as hardware does; else a reset is its end. */
+  readonly mayReboot?: boolean;
   /** Default 5 minutes; then the machine is killed. */
   readonly timeoutMs?: number;
 }
@@ -88,7 +90,8 @@ export async function bootMachine(folder: string, machine: Machine): Promise<Gue
   const argv = [
     ...['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-display', 'none', '-m', '2048'],
     // QEMU 7.2 gets cmpxchg16b wrong now and then: guests then die of a double fault.
-    ...['-accel', 'tcg,thread=single,tb-size=512', '-cpu', 'max,-cx16', '-smp', '1', '-no-reboot'],
+    ...['-accel', 'tcg,thread=single,tb-size=512', '-cpu', 'max,-cx16', '-smp', '1'],
+    ...(machine.mayReboot ? [] : ['-no-reboot']),
     ...['-serial', `file:${consolePath}`, '-serial', `file:${reportPath}`],
     ...machine.start,
     ...machine.disks.flatMap((disk) =>

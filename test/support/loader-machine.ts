@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bootByFirmware, type Firmware, GRUB_BIOS, GRUB_EFI } from './firmware.ts';
-import { GUEST_KARGS, GUEST_ROOT, guestKernelRelease } from './guest.ts';
+import { GUEST_KARGS, GUEST_ROOT, guestKernelRelease, type Machine } from './guest.ts';
 import { installProgram, sectors } from './machine.ts';
 import { writeFiles } from './machine-tree.ts';
 import { ORACLES, oracle, runHost } from './oracle.ts';
@@ -179,9 +179,15 @@ export class LoaderMachine {
 
   /**
    * Boots from the loader's disk, runs the job if there is one, and waits for the power to go off. The job is sh, under
-   * `set -u`, with `step NAME COMMAND…` and `sealtree`; the loader's disk is /dev/vda.
+   * `set -u`, with `step NAME COMMAND…` and `sealtree`; the loader's disk is /dev/vda. Of a machine that may reboot the
+   * last time is what is told.
    */
-  async boot(firmware: Firmware, loaderDisk: string, job?: string): Promise<LoaderBoot> {
+  async boot(
+    firmware: Firmware,
+    loaderDisk: string,
+    job?: string,
+    options: Pick<Machine, 'mayReboot'> = {},
+  ): Promise<LoaderBoot> {
     const folder = join(this.#folder, String(this.#boots++));
     mkdirSync(folder);
     const disks = [loaderDisk, this.disk];
@@ -189,7 +195,7 @@ export class LoaderMachine {
       disks.push(join(folder, 'job'));
       writeFileSync(join(folder, 'job'), sectors(job));
     }
-    const { console, report, failure, seconds } = await bootByFirmware(folder, firmware, disks);
+    const { console, report, failure, seconds } = await bootByFirmware(folder, firmware, disks, options);
     const tail = (): string => console.split('\n').slice(-100).join('\n');
     assert.equal(failure, undefined, tail());
     const boot = readSmallBoot(console, report.toString('latin1'));

@@ -3,14 +3,17 @@
  * as by a loader that reads boot entries: kernel, initramfs files and command line of the first entry, as they are in
  * its /boot.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { buildProgram } from '../../contrib/build.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { installApp } from '../../src/boot/keep/app.ts';
+import { readProgram } from '../../src/boot/keep/program.ts';
 import { bootGuest, GUEST_KARGS } from './guest.ts';
 import { type MachineTree, makeMachineTree, writeFiles } from './machine-tree.ts';
 import { oracle, runHost } from './oracle.ts';
 import { OstreeSysroot } from './ostree-sysroot.ts';
-import type { Sandbox } from './sandbox.ts';
+import { Sandbox } from './sandbox.ts';
 import { PROJECT } from './sealtree.ts';
 import { readSteps, type Step } from './steps.ts';
 
@@ -55,14 +58,14 @@ export async function deployMachine(work: Sandbox, options: MachineSysroot): Pro
   return sysroot;
 }
 
-/** Puts the program as it is shipped into a folder, with a node that runs it: `node dist/sealtree.js`. */
-export async function installProgram(folder: string): Promise<void> {
-  mkdirSync(join(folder, 'node_modules'), { recursive: true });
-  await buildProgram(join(folder, 'dist'));
-  runHost(['cp', '--dereference', process.execPath, join(folder, 'node')]);
-  runHost(['cp', '--archive', join(PROJECT, 'contrib'), join(PROJECT, 'package.json'), folder]);
-  const modules = ['koffi', '@koromix'].map((name) => join(PROJECT, 'node_modules', name));
-  runHost(['cp', '--archive', ...modules, join(folder, 'node_modules')]);
+/** Puts the program where `boot install` would put it, with a node that runs it; `link` is what leads there. */
+export async function installProgram(link: string): Promise<void> {
+  using work = new Sandbox();
+  await buildProgram(work.join('dist'));
+  for (const name of ['contrib', 'node_modules', 'package.json'])
+    symlinkSync(join(PROJECT, name), work.join(name));
+  const places = { root: work.path, node: process.execPath, libraries: [] };
+  await installApp(dirname(link), readProgram(places, linuxSystem), linuxSystem);
 }
 
 /** A boot entry's file name and its lines. */

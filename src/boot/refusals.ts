@@ -134,7 +134,8 @@ function initramfsObstacles(target: BootTarget, state: BootState): Finding[] {
   const say = (code: string, message: string): Finding[] => [obstacle(target, code, initramfsPath, message)];
   if (content === 'unreadable') return say('initramfs-unreadable', 'it cannot be read');
   if (original === undefined) return say('initramfs-missing', 'the deployment has no initramfs of its own');
-  if (content === 'foreign' && way === 'append')
+  // Whatever the way: only of the deployment's own is it known what it holds.
+  if (content === 'foreign')
     return say('initramfs-foreign', "it is not the deployment's own: somebody else has changed it");
   if (facts === undefined) return say('initramfs-unknown', 'it cannot be read to its end');
   if (way === 'module') {

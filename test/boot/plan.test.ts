@@ -246,6 +246,15 @@ describe('what is refused before anything is changed', () => {
       'initramfs-foreign',
       () => ({ ...state, initramfs: state.initramfs.map((one) => ({ ...one, content: 'foreign' })) }),
     ],
+    ...(['overlay', 'module'] as const).map((way): (typeof CASES)[number] => [
+      `an initramfs that somebody else changed, with initramfs = ${way}`,
+      'initramfs-foreign',
+      () => ({
+        ...state,
+        settings: { ...state.settings, initramfs: { value: way, origin: undefined } },
+        initramfs: state.initramfs.map((one) => ({ ...one, content: 'foreign' })),
+      }),
+    ]),
     [
       'an initramfs that lacks what nothing has',
       'module-missing',

@@ -20,6 +20,7 @@ import { type BootFilesSize, checkSpace } from './check/space.ts';
 import type { EntryState } from './entries.ts';
 import type { InitramfsArchive } from './initramfs/read.ts';
 import { keepFindings } from './keep/keep.ts';
+import { findObstacles } from './refusals.ts';
 import type { BootState, BootTarget } from './state.ts';
 import { storageFindings } from './storage.ts';
 
@@ -77,6 +78,8 @@ class BootCheck {
   readonly #sizes: BootFilesSize[] = [];
   /** Targets whose initramfs has the script, with the policy it will follow. */
   readonly #scripts = new Map<BootTarget, BootPolicy>();
+  /** Targets that have nothing of ours. */
+  readonly #plain: BootTarget[] = [];
 
   constructor(state: BootState, options: CheckOptions, system: System) {
     this.#state = state;
@@ -102,7 +105,7 @@ class BootCheck {
     const { policy, unpinned, onRefusal } = wanted;
     yield* checkMenus(loader, entries, policy, this.#menuRemedy(), sysroot.path, this.#system);
     yield* checkPrefix(loader, entries, sysroot, this.#state.storage, this.#system);
-    yield* this.#notInstalled();
+    yield* this.#untouched();
     const sealing = targets.filter((target) => this.#scripts.has(target));
     yield* await checkSeals(sealing, sysroot, { ...this.#options, policy, unpinned }, this.#system);
     if (this.#scripts.size > 0) yield* checkStaged(sysroot, { policy, unpinned }, this.#system);
@@ -153,6 +156,7 @@ class BootCheck {
             'the entry has a seal pin, and nothing in its initramfs reads it: it boots plain, without a word',
           ...about,
         });
+      else this.#plain.push(target);
       return findings;
     }
     const overridden = checkOverride(target, script.settings?.policy);
@@ -185,13 +189,24 @@ class BootCheck {
     return command === undefined ? [] : [command];
   }
 
-  /** Said once, not of each entry: this machine is as ostree left it. */
-  #notInstalled(): Finding[] {
-    const { targets, sysroot } = this.#state;
-    if (this.#scripts.size > 0 || targets.some(({ entry }) => entry.pin !== 'none')) return [];
+  /** What boots as if there were no sealtree; where that is all, it is said once. */
+  #untouched(): Finding[] {
+    const { targets, sysroot, wanted } = this.#state;
+    if (this.#scripts.size > 0 || targets.some(({ entry }) => entry.pin !== 'none'))
+      return this.#plain.map((target) => {
+        const [obstacle] = findObstacles(target, this.#state);
+        return {
+          severity: wanted.unpinned === 'plain' ? 'warning' : unsealed(wanted.policy),
+          code: 'entry-unsealed',
+          where: target.entry.path,
+          message: `neither seal pin nor mount script: it boots plain${obstacle === undefined ? '' : ` (${obstacle.message})`}`,
+          deployments: [target.deployment.id],
+          ...(obstacle === undefined ? { remedy: this.#install } : {}),
+        };
+      });
     return [
       {
-        severity: unsealed(this.#state.wanted.policy),
+        severity: unsealed(wanted.policy),
         code: 'not-installed',
         where: sysroot.path,
         message: 'no boot entry is sealed: everything boots plain, as ostree left it',

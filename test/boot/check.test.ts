@@ -673,6 +673,20 @@ describe('boot check of what is around the entries', () => {
       assert.deepEqual(summary(findings), WANTED[name]);
     });
 
+  for (const [policy, severity] of [
+    ['enforce', 'error'],
+    ['prefer', 'warning'],
+  ] as const)
+    it(`names the one entry that has neither pin nor script, under ${policy}`, async () => {
+      using work = new Sandbox();
+      const sysroot = await installed(work, policy);
+      replace(sysroot.initrds[1], standInInitramfs());
+      edit(entryOf(sysroot, 2), (text) => text.replace(/ sealtree\.pin=\S+/, ''));
+      const findings = await findingsOf(await readState(sysroot, `policy=${policy}\n`), sysroot.system);
+      assert.deepEqual(summary(findings), [`${severity} entry-unsealed`]);
+      assert.equal(findings[0]?.where, entryOf(sysroot, 2));
+    });
+
   it('does not say ok of a boot loader that it does not know', async () => {
     using work = new Sandbox();
     const sysroot = await installed(work, 'enforce');

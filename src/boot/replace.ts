@@ -204,5 +204,7 @@ export function findLeftovers(folders: readonly string[], system: SystemReads): 
 
 /** To be called with the lock held: temporary files of a living run look the same. */
 export function removeLeftovers(paths: readonly string[], system: System): void {
+  // One of them may be what a loader still sees of a file that has been replaced.
+  for (const folder of new Set(paths.map(dirname))) system.checkpoint(folder);
   for (const path of paths) system.unlink(path);
 }

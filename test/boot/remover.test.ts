@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -19,6 +20,7 @@ import { payloadPath } from '../../src/boot/payload.ts';
 import { renderRemover } from '../../src/boot/remover.ts';
 import { withIntegrity } from '../../src/boot/repo-config.ts';
 import { change, makeSealedSysroot, readState, snapshot } from '../support/boot-change.ts';
+import { whatBoots } from '../support/boot-model.ts';
 import type { BootableSysroot } from '../support/bootable-sysroot.ts';
 import { faultSystem, PowerCut } from '../support/fault-system.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -35,23 +37,53 @@ const isThere = ([program]: readonly [string, ...string[]]): boolean =>
   spawnSync(program, ['-c', 'true']).error === undefined;
 
 interface Run {
+  /** Null where it was killed. */
   readonly status: number | null;
   readonly output: string;
 }
 
-function runRemover(shell: readonly [string, ...string[]], { repositoryPath }: BootableSysroot): Run {
-  const [program, ...args] = shell;
-  const { status, stdout, stderr } = spawnSync(program, [...args, removerPath(repositoryPath)], {
-    encoding: 'utf8',
-    cwd: '/',
-  });
-  return { status, output: stdout + stderr };
-}
+/** A program in the place of another: counts the call, and from the one numbered $STOP_AT on nothing happens any more. */
+const STEP = `#!/bin/sh
+echo "\${0##*/} $*" >>"$STEPS"
+[ "$(wc -l <"$STEPS")" -ne "$STOP_AT" ] || kill -9 0
+PATH=\${PATH#*:}
+exec "\${0##*/}" "$@"
+`;
+
+/** The programs that take names away, or give them to other files. */
+const STEPS = ['mv', 'rm', 'rmdir'];
 
 describe('the remover', () => {
-  const work = new Sandbox();
+  const work = new Sandbox({ inMemory: true });
   after(() => work.dispose());
   let made = 0;
+  // Not this machine's file system.
+  work.write('programs/fsfreeze', '#!/bin/sh\n');
+  for (const name of STEPS) work.write(`steps/${name}`, STEP);
+  for (const name of ['programs/fsfreeze', ...STEPS.map((name) => `steps/${name}`)])
+    chmodSync(work.join(name), 0o755);
+  const PATH = `${work.join('programs')}:${process.env.PATH}`;
+
+  const runRemover = (shell: readonly [string, ...string[]], { repositoryPath }: BootableSysroot): Run => {
+    const [program, ...args] = shell;
+    const { status, stdout, stderr } = spawnSync(program, [...args, removerPath(repositoryPath)], {
+      encoding: 'utf8',
+      cwd: '/',
+      env: { ...process.env, PATH },
+    });
+    return { status, output: stdout + stderr };
+  };
+
+  /** Returns the steps that were begun. In a group of its own, which all of it is killed with. */
+  const runStopped = (stopAt: number, { repositoryPath }: BootableSysroot): string[] => {
+    const log = work.write('log', '');
+    spawnSync('setsid', ['--wait', 'dash', removerPath(repositoryPath)], {
+      cwd: '/',
+      env: { ...process.env, PATH: `${work.join('steps')}:${PATH}`, STEPS: log, STOP_AT: String(stopAt) },
+    });
+    return readFileSync(log, 'utf8').trimEnd().split('\n');
+  };
+
   const fresh = (settings: Readonly<Record<string, string>>): Promise<BootableSysroot> =>
     makeSealedSysroot(work, `sysroot${made++}`, settings);
 
@@ -147,6 +179,30 @@ describe('the remover', () => {
     }
   });
 
+  for (const initramfs of ['append', 'overlay'])
+    it(`boots wherever it was stopped, and goes on from there: ${initramfs}`, async () => {
+      const sysroot = await fresh({ initramfs, policy: 'enforce' });
+      const plain = snapshot(sysroot.path);
+      await change(sysroot, 'install');
+      // Not where a pattern found no file, nor in what no boot reads.
+      const stops = runStopped(0, sysroot).flatMap((step, i) =>
+        step.includes(join(sysroot.path, 'boot/')) && !step.includes('*') ? [i + 1] : [],
+      );
+      assert.deepEqual(snapshot(sysroot.path), plain);
+      assert(stops.length > 8, String(stops));
+      for (const at of stops) {
+        assert.equal((await change(sysroot, 'install')).outcome, 'done');
+        const what = `${at}: ${runStopped(at, sysroot).at(-1)}`;
+        for (const [id, as] of await whatBoots(sysroot))
+          assert.ok(as === 'plain' || as === 'sealed', `${what}: ${id}: ${as}`);
+        if (existsSync(removerPath(sysroot.repositoryPath))) {
+          const { status, output } = runRemover(['dash'], sysroot);
+          assert.equal(status, 0, `${what}: ${output}`);
+        } else assert.ok(['done', 'nothing'].includes((await change(sysroot, 'remove')).outcome), what);
+        assert.deepEqual(snapshot(sysroot.path), plain, what);
+      }
+    });
+
   it('says what is damaged, and stays until that is mended', async () => {
     const sysroot = await fresh({ initramfs: 'append' });
     await change(sysroot, 'install');
@@ -203,7 +259,10 @@ describe('the remover', () => {
         },
       );
       writeFileSync(join(own, 'remove.sh'), remover);
-      const { status, stderr } = spawnSync('dash', [join(own, 'remove.sh')], { encoding: 'utf8' });
+      const { status, stderr } = spawnSync('dash', [join(own, 'remove.sh')], {
+        encoding: 'utf8',
+        env: { ...process.env, PATH },
+      });
       assert.equal(status, 0, stderr);
       assert.equal(readFileSync(join(root, 'ostree/repo/config'), 'utf8'), config, edit.bytes.toString());
     });

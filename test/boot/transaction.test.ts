@@ -1,7 +1,7 @@
 /** Carrying plans out beside others who change the same files, and what is asked before. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { OperationError, SealtreeError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
@@ -18,6 +18,7 @@ import { parseBlsName } from '../../src/formats/bls.ts';
 import { change, configure, makeSealedSysroot, readState, snapshot } from '../support/boot-change.ts';
 import { whatBoots } from '../support/boot-model.ts';
 import type { BootableSysroot } from '../support/bootable-sysroot.ts';
+import { faultSystem, PowerCut } from '../support/fault-system.ts';
 import { runHost } from '../support/oracle.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
@@ -192,6 +193,24 @@ describe('install', () => {
     assert.equal((await change(sysroot, 'install')).outcome, 'done');
     assert.ok(!existsSync(journalPath(sysroot.repositoryPath)));
     assert.match(readFileSync(entry, 'latin1'), /^x-new key$/m);
+  });
+
+  it('lets a loader find what was renamed before it removes what a killed run has left', async () => {
+    const sysroot = await makeSealedSysroot(work, 'leftovers');
+    const [entry = ''] = sysroot.entries;
+    const counted = faultSystem(sysroot.system);
+    await change(sysroot, 'install', counted);
+    await change(sysroot, 'remove');
+    const renamed = counted.steps.findIndex(
+      ({ call, subject }) => call === 'rename' && dirname(subject) === dirname(entry),
+    );
+    const killed = faultSystem(sysroot.system, { kind: 'power-cut', at: renamed + 1 });
+    await assert.rejects(change(sysroot, 'install', killed), PowerCut);
+    const next = faultSystem(sysroot.system);
+    await change(sysroot, 'install', next);
+    const first = next.steps.findIndex(({ call }) => call === 'unlink');
+    assert.equal(dirname(next.steps[first]?.subject ?? ''), dirname(entry));
+    assert.deepEqual(next.steps[first - 1], { call: 'checkpoint', subject: dirname(entry) });
   });
 
   it("has ostree's generator write the menu, after the pins and before the script", async () => {

@@ -124,10 +124,16 @@ function withJob(jobs: Jobs, id: number, change: (job: Job) => Partial<Job>): Jo
 
 /** Lets the cursor stay on its row when findings come in above it. */
 function steady(before: Jobs, after: Jobs): Jobs {
-  const selected = jobRows(before)[before.list.cursor];
-  if (selected?.kind !== 'job') return after;
-  const cursor = jobRows(after).findIndex((row) => row.kind === 'job' && row.job.id === selected.job.id);
-  return { ...after, list: { ...after.list, cursor } };
+  const rows = jobRows(before);
+  const selected = rows[before.list.cursor];
+  if (selected === undefined) return after;
+  const isOf = (row: JobRow): boolean => row.job.id === selected.job.id;
+  const place = before.list.cursor - rows.findIndex(isOf);
+  const found = jobRows(after);
+  const first = found.findIndex(isOf);
+  // What a job says in the end may be fewer rows than it had.
+  const last = found.findLastIndex(isOf);
+  return { ...after, list: { ...after.list, cursor: Math.min(first + place, last) } };
 }
 
 export function onJobs(state: State, event: JobsEvent): Step {

@@ -8,7 +8,7 @@ import type { SharingReport } from './report.ts';
 import { type ShareRow, shareRows } from './state.ts';
 
 const SIZE_COLUMNS = 8;
-const NAME_COLUMNS = 22;
+const NAME_COLUMNS = 19;
 const BAR_COLUMNS = 20;
 const GAP = 2;
 

@@ -1,0 +1,248 @@
+/** Answers of the program, as the interface gets them: what boots, what is shared, plans, and jobs at work. */
+import type { Finding } from '../../src/image/findings.ts';
+import type { Outcome, StageFacts } from '../../ui/program.ts';
+import type { BootReport } from '../../ui/screens/boot/report.ts';
+import type { SharingReport } from '../../ui/screens/sharing/report.ts';
+import type { Event } from '../../ui/state.ts';
+import { DIGEST, deploymentOf, keys, PROBLEM, readingOf, SEALED, UNSEALED } from './interface-state.ts';
+
+const NEW = deploymentOf(6, { index: 0, booted: true });
+const OLD = deploymentOf(12, { index: 1, rollback: true });
+
+const CORRUPT: Finding = {
+  severity: 'error',
+  code: 'object-corrupt',
+  where: `object ${'01e1'.repeat(16)}.file`,
+  message: 'content and metadata hash to 5476; the image says e999 (native)',
+  paths: ['/usr/lib/libshared.so.1'],
+  deployments: [NEW.id],
+  remedy: ['ostree fsck --repo=/ostree/repo --delete'],
+};
+
+/** Two deployments, one of them sealed and installed; an entry of another system and one that leads nowhere. */
+export const BOOT: BootReport = {
+  deployments: [
+    {
+      index: 0,
+      id: NEW.id,
+      entry: 'e1',
+      sealPin: 'right',
+      boots: { as: 'sealed', reason: '' },
+      obstacles: [],
+    },
+    {
+      index: 1,
+      id: OLD.id,
+      entry: 'e2',
+      sealPin: 'stale',
+      boots: { as: 'plain', reason: 'its seal pin is of another commit' },
+      obstacles: [],
+    },
+  ],
+  entries: [
+    entryOf('ostree-2.conf', NEW.id, 'right'),
+    entryOf('ostree-1.conf', OLD.id, 'stale'),
+    { ...entryOf('windows.conf', null, 'none'), owner: 'foreign', title: 'Windows' },
+    { ...entryOf('ostree-9.conf', null, 'none'), title: 'Debian, gone' },
+  ],
+  initramfs: [
+    {
+      path: '/boot/ostree/debian-b/initramfs.img',
+      content: 'extended',
+      deployments: [NEW.id, OLD.id],
+      kernelRelease: '6.12.0-amd64',
+    },
+  ],
+  policy: 'prefer',
+  loader: { name: 'systemd-boot', readsEntries: 'bls', initrds: 'all', evidence: ['/sys/firmware/efi'] },
+  way: 'append',
+  verity: 'ready',
+  protectedFiles: 53_812,
+  files: 53_812,
+  installed: true,
+  running: { as: 'sealed', imageDigest: DIGEST },
+  unfinished: null,
+  refusals: [],
+  problems: [],
+};
+
+function entryOf(name: string, deployment: string | null, sealPin: BootReport['entries'][number]['sealPin']) {
+  return {
+    path: `/boot/loader.0/entries/${name}`,
+    name,
+    owner: 'ostree' as const,
+    title: `Debian GNU/Linux 13 (${name})`,
+    deployment,
+    kernel: '/ostree/debian-b/vmlinuz',
+    initrds: ['/ostree/debian-b/initramfs.img'],
+    options: 'root=LABEL=debian rw quiet',
+    sealPin,
+    triesLeft: null,
+    problems: [],
+  };
+}
+
+const amounts = (
+  totalBytes: number,
+  uniqueBytes: number,
+  freedBytes: number,
+  keptBy: readonly string[] = [],
+) => ({
+  totalBytes,
+  uniqueBytes,
+  sharedBytes: totalBytes - uniqueBytes,
+  freedBytes,
+  folderBytes: totalBytes,
+  files: 61_004,
+  keptBy,
+  sharesWith: [{ name: OLD.id, bytes: totalBytes - uniqueBytes }],
+});
+
+export const SHARING: SharingReport = {
+  deployments: [
+    { index: 0, id: NEW.id, ...amounts(1_310_000_000, 84_000_000, 2_100_000, ['debian/13']) },
+    { index: 1, id: OLD.id, ...amounts(1_290_000_000, 61_000_000, 61_000_000) },
+  ],
+  images: [{ imageDigest: DIGEST, path: `/ostree/repo/${DIGEST}.cfs`, ...amounts(1_220_000_000, 0, 0) }],
+  totalBytes: 1_420_000_000,
+  problems: [],
+};
+
+/** The two deployments, what they boot as, an image that nobody has, and a problem that an entry stands for. */
+export const INSTALLED: Event[] = [
+  ...readingOf(
+    {
+      deployments: [NEW, OLD],
+      problems: [PROBLEM],
+    },
+    [SEALED, UNSEALED],
+  ),
+  {
+    type: 'orphans-read',
+    images: [{ path: '/ostree/repo/x.cfs', digest: DIGEST, sizeBytes: 18_100_000, usedBy: [] }],
+  },
+  { type: 'boot-read', reading: 0, value: BOOT },
+];
+
+export const outcomeOf = (document: unknown, exitCode = 0): Outcome => ({
+  exitCode,
+  document,
+  error: undefined,
+});
+
+export const failedOutcome = (message: string, exitCode: number, hint?: string): Outcome => ({
+  exitCode,
+  document: undefined,
+  error: { message, code: 'busy', hint },
+});
+
+export const stageOf = (done: number, elapsedMs: number): StageFacts => ({
+  name: 'reading objects',
+  done,
+  total: 53_812,
+  bytes: done * 24_000,
+  elapsedMs,
+  remainingMs: ((53_812 - done) / done) * elapsedMs,
+});
+
+/** A verification at work that has found something. */
+export const VERIFYING: Event[] = [
+  ...INSTALLED,
+  ...keys('V'),
+  {
+    type: 'job-told',
+    id: 1,
+    told: { kind: 'stage', stage: { ...stageOf(1, 800), name: 'validating the image' } },
+  },
+  { type: 'job-told', id: 1, told: { kind: 'stage', stage: stageOf(10_000, 2000) } },
+  { type: 'job-told', id: 1, told: { kind: 'finding', finding: CORRUPT } },
+  { type: 'job-told', id: 1, told: { kind: 'stage', stage: stageOf(31_204, 6000) } },
+];
+
+/** It has come to its end. */
+export const VERIFIED: Event[] = [
+  ...VERIFYING,
+  {
+    type: 'job-ended',
+    id: 1,
+    tookMs: 11_000,
+    outcome: outcomeOf(
+      {
+        schema: 'sealtree/verify/v1',
+        deployments: 1,
+        images: 1,
+        objects: 53_812,
+        objectsRead: 53_812,
+        findings: [CORRUPT],
+      },
+      2,
+    ),
+  },
+];
+
+const PLAN = {
+  schema: 'sealtree/boot-plan/v1',
+  verb: 'install',
+  id: '3f9c'.repeat(16),
+  steps: [
+    {
+      title: 'Write down what is changed, and a script that takes it back',
+      notes: ['ostree/repo/extensions'],
+    },
+    {
+      title: 'Put the seal pin into the boot entry of deployment 0',
+      notes: ['boot/loader.0/entries/ostree-2.conf'],
+      diff: [
+        '--- a/boot/loader.0/entries/ostree-2.conf',
+        '+++ b/boot/loader.0/entries/ostree-2.conf',
+        '@@ -1,2 +1,2 @@',
+        ' title Debian',
+        '-options root=LABEL=debian rw quiet',
+        `+options root=LABEL=debian rw quiet sealtree.pin=666666666666:${DIGEST}`,
+      ].join('\n'),
+    },
+  ],
+  refusals: [],
+  warnings: [
+    { severity: 'warning', code: 'menu-behind', where: '/boot/grub/grub.cfg', message: 'is behind' },
+  ],
+  untouched: [{ path: '/boot/loader.0/entries/windows.conf', why: 'not of ostree' }],
+};
+
+/** The plan of an install, in write mode; {@link DIGITS} accept it. */
+export const PLANNED: Event[] = [
+  ...INSTALLED,
+  ...keys('W', '3', 'i'),
+  { type: 'plan-read', id: 1, outcome: outcomeOf(PLAN) },
+];
+export const DIGITS = '6666';
+
+/** The same where it is refused. */
+export const REFUSED: Event[] = [
+  ...INSTALLED,
+  ...keys('W', '3', 'i'),
+  {
+    type: 'plan-read',
+    id: 1,
+    outcome: outcomeOf({
+      ...PLAN,
+      steps: [],
+      refusals: [{ severity: 'error', code: 'storage-xfs', where: '/', message: 'XFS has no fs-verity' }],
+      warnings: [],
+    }),
+  },
+];
+
+export const sealOutcome = (action: string): Outcome =>
+  outcomeOf({
+    schema: 'sealtree/seal/v1',
+    deployments: [
+      {
+        id: OLD.id,
+        action,
+        imageDigest: DIGEST,
+        imageBytes: 18_100_000,
+        steps: [`write ${DIGEST}.cfs`, 'link it into the deployment'],
+      },
+    ],
+  });

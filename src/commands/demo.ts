@@ -11,12 +11,13 @@ import { mountImage, unmountImage } from '../image/mount.ts';
 import type { Context } from './context.ts';
 import type { CommandModule } from './registry.ts';
 import { status } from './status.ts';
+import { hasTerminal, openInterface } from './ui.ts';
 
 export const command: CommandModule = {
   name: 'demo',
   summary: 'Make a small sysroot to try things on, and seal it',
   details: [
-    'Writes a real sysroot into DIR (default: demo): a repository with the history of two operating systems, three deployments, boot entries; then seals the deployments, shows their status and says where to look next. Needs no root, no ostree and no network. As root, on a kernel with EROFS, an image is mounted for a moment as well.',
+    'Writes a real sysroot into DIR (default: demo): a repository with the history of two operating systems, three deployments, boot entries; then seals the deployments, shows their status and says where to look next. On a terminal it then opens the interface on it. Needs no root, no ostree and no network. As root, on a kernel with EROFS, an image is mounted for a moment as well.',
     'A demonstration that is there already is made anew; any other folder that is not empty is refused.',
   ],
   examples: [
@@ -83,6 +84,9 @@ async function demo(context: Context, path: string): Promise<number> {
   const exitCode = await status({ ...context, openSysroot: async () => readSysroot(path, system) });
   context.print('');
   for (const line of nextSteps(context, shown, made, results)) context.print(line);
+  // What was printed is there again when it is left.
+  if (hasTerminal(context))
+    return await openInterface({ ...context, options: { ...options, sysroot: path, repo: undefined } });
   return exitCode;
 }
 

@@ -9,7 +9,7 @@ export const command: CommandModule = {
   name: 'ui',
   summary: 'Open the interface',
   details: [
-    'Shows the deployments of the system with their images, what is wrong and what to run; the commits of its repository; and the files of each. On a terminal this is also what sealtree does without a command; elsewhere that prints the status. It only reads. The ? key lists the keys. Files are shown with $PAGER.',
+    'Shows the deployments of the system with their images, what is wrong and what to run; the commits of its repository; and the files of each. On a terminal this is also what sealtree does without a command; elsewhere that prints the status. It only reads until W asks for write mode; then deployments can be sealed and pinned, unused images removed and the boot changed, each after a look at the plan and a key that confirms it. What it does are the commands of sealtree, and it shows them. The ? key lists the keys. Files are shown with $PAGER.',
   ],
   examples: [
     ['ui --sysroot /mnt', 'another system'],
@@ -20,7 +20,12 @@ export const command: CommandModule = {
   },
 };
 
-async function openInterface(context: Context): Promise<number> {
+/** Whether somebody sits at a terminal that can show it. */
+export const hasTerminal = ({ stdout, env }: Pick<Context, 'stdout' | 'env'>): boolean =>
+  stdout.isTerminal && process.stdin.isTTY === true && env.TERM !== 'dumb';
+
+/** Opens it on the sysroot or repository that the options name; returns when the person leaves it. */
+export async function openInterface(context: Context): Promise<number> {
   const { options, system, env, stdout } = context;
   if (!stdout.isTerminal || !process.stdin.isTTY)
     throw new UsageError('the interface needs a terminal', { hint: 'sealtree status prints what it shows' });

@@ -90,6 +90,7 @@ _sealtree_value() {
     boot_install:--root) COMPREPLY=() ;;
     boot_install:--plan) COMPREPLY=() ;;
     boot_install:--lock-timeout) COMPREPLY=() ;;
+    boot_remove:--root) COMPREPLY=() ;;
     boot_remove:--plan) COMPREPLY=() ;;
     boot_remove:--lock-timeout) COMPREPLY=() ;;
     boot_rollback:--plan) COMPREPLY=() ;;
@@ -261,7 +262,7 @@ _sealtree_options() {
     verify) printf '%s ' --all --deep --paranoid --require-verity --record ;;
     boot_preview) printf '%s ' --root ;;
     boot_install) printf '%s ' --root --plan --lock-timeout ;;
-    boot_remove) printf '%s ' --plan --lock-timeout ;;
+    boot_remove) printf '%s ' --root --plan --lock-timeout ;;
     boot_check) printf '%s ' --deep --no-rehearsal ;;
     boot_rollback) printf '%s ' --plan --lock-timeout ;;
     pin) printf '%s ' --unpin --lock-timeout ;;

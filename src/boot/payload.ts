@@ -23,6 +23,10 @@ const PAYLOAD = {
   'systemd/sealtree-verify.timer': 'systemd/sealtree-verify.timer',
   'dracut/module-setup.sh': 'dracut/50sealtree/module-setup.sh',
   'dracut/50-sealtree.conf': 'dracut/50-sealtree.conf',
+  'mkinitcpio/sealtree': 'mkinitcpio/sealtree',
+  'kernel-install/45-sealtree.install': 'kernel-install/45-sealtree.install',
+  'apt/90sealtree': 'apt/90sealtree',
+  'apt/apt-hook': 'apt/apt-hook',
   'initramfs-tools/hooks/sealtree': 'initramfs-tools/hooks/sealtree',
   'initramfs-tools/scripts/init-bottom/sealtree': 'initramfs-tools/scripts/init-bottom/sealtree',
   /** For an addition to a finished initramfs of initramfs-tools: `conf/conf.d/zz-sealtree` and `scripts/sealtree`. */

@@ -46,6 +46,7 @@ import { type ProtectionState, readProtection } from './protect.ts';
 import { type RunningState, readRunning } from './running.ts';
 import { asEntryState, readStagedEntry, type StagedEntry } from './staged.ts';
 import { readStorage, type StorageState } from './storage.ts';
+import { integrationsIn } from './tree-install.ts';
 
 /** A deployment that has a boot entry. */
 export interface BootTarget {
@@ -134,6 +135,8 @@ export interface BootState {
   readonly journal: Journal | undefined;
   /** What keeps the machine sealed. */
   readonly keep: KeepState;
+  /** Names of the programs that the deployment that boots first has files of ours for. */
+  readonly integrations: readonly string[];
   /** What the running system came up as; undefined for any other sysroot. */
   readonly running: RunningState | undefined;
   /** What could not be read. */
@@ -240,6 +243,7 @@ class StateReader {
       journal: this.#attempt('journal-unreadable', () => readJournal(repositoryPath, system)),
       keep:
         this.#attempt('keep-unreadable', () => readKeep(sysroot, runningPlaces(), system)) ?? NOTHING_KEPT,
+      integrations: this.#integrations(targets[0]?.deployment),
       running: sysroot.isBooted ? readRunning(system) : undefined,
       problems: this.#problems,
     };
@@ -360,6 +364,11 @@ class StateReader {
       );
       return { sha256: sha256(bytes), bytes, lacks };
     });
+  }
+
+  #integrations(first: Deployment | undefined): string[] {
+    if (first === undefined) return [];
+    return this.#attempt('integrations-unreadable', () => integrationsIn(first.path, this.#system)) ?? [];
   }
 
   /** What ostree-prepare-root goes by where its own settings say nothing. */

@@ -1,7 +1,8 @@
 /**
  * What `boot install --root TREE` puts into a tree that is to be committed: the script with all it needs in
- * `usr/lib/sealtree/initramfs`, and what makes dracut and initramfs-tools take it into the initramfs they make. Only
- * files below TREE/usr, so that they are part of the commit; no program is called, and no initramfs made.
+ * `usr/lib/sealtree/initramfs`, what makes the generators of initramfs files take it along, and what keeps it up to date
+ * while packages come and go. All of it below TREE/usr, so that it is part of the commit, but for the one line of apt's
+ * configuration; no program is called, and no initramfs made.
  */
 import { dirname, join } from 'node:path';
 import { type ByteString, bytesEqual, stringToBytes } from '../base/bytes.ts';
@@ -40,17 +41,65 @@ export interface TreePlan {
 /** Where the generators' files take the others from. */
 const FILES = 'usr/lib/sealtree/initramfs';
 
-/** Files of ours as they are, and where the generators look for them. */
-const GENERATOR_FILES: readonly (readonly [path: string, mode: number, name: PayloadName])[] = [
-  ['usr/lib/dracut/modules.d/50sealtree/module-setup.sh', 0o755, 'dracut/module-setup.sh'],
-  ['usr/lib/dracut/dracut.conf.d/50-sealtree.conf', 0o644, 'dracut/50-sealtree.conf'],
-  [
-    'usr/share/initramfs-tools/scripts/init-bottom/sealtree',
-    0o755,
-    'initramfs-tools/scripts/init-bottom/sealtree',
-  ],
-  ['usr/share/initramfs-tools/hooks/sealtree', 0o755, 'initramfs-tools/hooks/sealtree'],
+/** A program of the tree that is to do something for us, and the files by which it does. */
+interface Integration {
+  readonly name: string;
+  /** Below the tree: where it is missing, so is the program, and nothing is put there. */
+  readonly needs?: string;
+  /** Ours as they are; what makes the program look for the others comes last. */
+  readonly files: readonly (readonly [path: string, mode: number, name: PayloadName])[];
+}
+
+const INTEGRATIONS: readonly Integration[] = [
+  {
+    name: 'dracut',
+    files: [
+      ['usr/lib/dracut/modules.d/50sealtree/module-setup.sh', 0o755, 'dracut/module-setup.sh'],
+      ['usr/lib/dracut/dracut.conf.d/50-sealtree.conf', 0o644, 'dracut/50-sealtree.conf'],
+    ],
+  },
+  {
+    name: 'initramfs-tools',
+    files: [
+      [
+        'usr/share/initramfs-tools/scripts/init-bottom/sealtree',
+        0o755,
+        'initramfs-tools/scripts/init-bottom/sealtree',
+      ],
+      ['usr/share/initramfs-tools/hooks/sealtree', 0o755, 'initramfs-tools/hooks/sealtree'],
+    ],
+  },
+  {
+    name: 'mkinitcpio',
+    needs: 'usr/lib/initcpio',
+    files: [['usr/lib/initcpio/install/sealtree', 0o644, 'mkinitcpio/sealtree']],
+  },
+  {
+    name: 'kernel-install',
+    needs: 'usr/lib/kernel/install.d',
+    files: [['usr/lib/kernel/install.d/45-sealtree.install', 0o755, 'kernel-install/45-sealtree.install']],
+  },
+  {
+    name: 'apt',
+    // It reads its configuration nowhere else.
+    needs: 'etc/apt/apt.conf.d',
+    files: [
+      ['usr/libexec/sealtree/apt-hook', 0o755, 'apt/apt-hook'],
+      ['etc/apt/apt.conf.d/90sealtree', 0o644, 'apt/90sealtree'],
+    ],
+  },
 ];
+
+/** Names of the programs in a root that sealtree's files are there for. */
+export const integrationsIn = (root: string, system: SystemReads): string[] =>
+  INTEGRATIONS.filter(({ files }) =>
+    files.every(([path]) =>
+      [path, path.replace(/^etc\//, 'usr/etc/')].some((one) => isThere(root, one, system)),
+    ),
+  ).map(({ name }) => name);
+
+const isThere = (root: string, path: string, system: SystemReads): boolean =>
+  system.lstatIfExists(join(root, path)) !== undefined;
 
 /**
  * Plans it; changes nothing.
@@ -73,7 +122,9 @@ export function planTreeInstall(tree: string, settings: InitramfsSettings, syste
     { path: `${FILES}/seal-root`, mode: 0o755, after: payloadFile('seal-root') },
     { path: `${FILES}/sealtree-root.service`, mode: 0o644, after: payloadFile('sealtree-root.service') },
     ...prepareRootFiles(tree, system),
-    ...GENERATOR_FILES.map(([path, mode, name]) => ({ path, mode, after: payloadFile(name) })),
+    ...INTEGRATIONS.filter(({ needs }) => needs === undefined || isThere(tree, needs, system)).flatMap(
+      ({ files }) => files.map(([path, mode, name]) => ({ path, mode, after: payloadFile(name) })),
+    ),
   ];
   const changes: TreeFile[] = [];
   const unchanged: string[] = [];
@@ -109,6 +160,47 @@ function prepareRootFiles(tree: string, system: SystemReads): Omit<TreeFile, 'be
       after: payloadFile('sealtree-prepare.service'),
     },
   ];
+}
+
+/**
+ * Paths below the tree of all that {@link installIntoTree} has put there; files that others changed among them, since
+ * their names are ours.
+ * @throws OperationError where a link leads away from the tree
+ */
+export function planTreeRemove(tree: string, system: SystemReads): string[] {
+  // What makes programs look for the others goes first.
+  const files = INTEGRATIONS.flatMap((one) => one.files.map(([path]) => path)).toReversed();
+  const own = OWN_FILES.map((name) => `${FILES}/${name}`);
+  const found = [...files, ...own].filter((path) => isThere(tree, path, system));
+  for (const path of found) refuseLinks(tree, path, system);
+  return found;
+}
+
+const OWN_FILES = [
+  'prepare-root.conf',
+  'sealtree-prepare.service',
+  'sealtree-root.service',
+  'seal-root',
+  'first-files',
+  'settings',
+  'template.tail',
+  'template.head',
+];
+
+/** Folders that only our files are in; the inner ones first. */
+const OWN_FOLDERS = [
+  'usr/lib/dracut/modules.d/50sealtree',
+  'usr/libexec/sealtree',
+  FILES,
+  'usr/lib/sealtree',
+];
+
+/** Removes what {@link planTreeRemove} found, and the folders that are empty then. @throws IoError */
+export function removeFromTree(tree: string, paths: readonly string[], system: System): void {
+  for (const path of paths) system.unlink(join(tree, path));
+  for (const folder of OWN_FOLDERS.map((path) => join(tree, path)))
+    if (system.lstatIfExists(folder)?.isDirectory() && system.readdir(folder).length === 0)
+      system.rmdir(folder);
 }
 
 /** Carries a plan out. Stopped at any point, it is carried on by planning and doing it again. @throws IoError */
@@ -161,19 +253,28 @@ function refuseLinks(tree: string, path: string, system: SystemReads): void {
   }
 }
 
+/** What each of them always has. */
+const GENERATORS = [
+  'usr/lib/dracut/dracut-init.sh',
+  'usr/share/initramfs-tools/hook-functions',
+  'usr/lib/initcpio/functions',
+];
+
 function warnings(tree: string, hasInit: boolean, system: SystemReads): Finding[] {
   const found: Finding[] = [];
   const warn = (code: string, where: string, message: string): void => {
     found.push({ severity: 'warning', code, where: join(tree, where), message });
   };
-  const isThere = (path: string): boolean => system.lstatIfExists(join(tree, path)) !== undefined;
-  if (!isThere('usr/lib/dracut/dracut-init.sh') && !isThere('usr/share/initramfs-tools/hook-functions'))
+  const has = (path: string): boolean => isThere(tree, path, system);
+  if (!GENERATORS.some(has))
     warn(
       'tree-generator',
       '',
-      'it has neither dracut nor initramfs-tools, which would take the script along',
+      'it has neither dracut nor initramfs-tools nor mkinitcpio, which would take the script along',
     );
-  if (!isThere('usr/lib/ostree/ostree-prepare-root'))
+  if (has('usr/lib/initcpio'))
+    warn('tree-mkinitcpio', 'usr/lib/initcpio', 'mkinitcpio takes it along only where HOOKS names sealtree');
+  if (!has('usr/lib/ostree/ostree-prepare-root'))
     warn(
       'tree-prepare-root',
       '',

@@ -13,10 +13,7 @@ const LOCK_TIMEOUT = [
   '60',
 ] as const;
 const PLAN = ['--plan <id>', 'only if the plan still is the one that preview has shown by this id'] as const;
-const ROOT = [
-  '--root <tree>',
-  'a tree that is to be committed: only below its /usr, running nothing',
-] as const;
+const ROOT = ['--root <tree>', 'a tree that is to be committed; nothing of it is run'] as const;
 
 export const command: CommandModule = {
   name: 'boot',
@@ -57,6 +54,7 @@ export const command: CommandModule = {
     command
       .command('remove')
       .description('Take all of it back: plain ostree deployments boot again')
+      .option(...ROOT)
       .option(...PLAN)
       .option(...LOCK_TIMEOUT)
       .action(run(remove));

@@ -1,6 +1,6 @@
 /** What goes into a tree that is to be committed, and what is refused there. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { OperationError } from '../../src/base/errors.ts';
@@ -8,7 +8,14 @@ import { linuxSystem } from '../../src/base/system-linux.ts';
 import { type InitramfsSettings, parseSettings } from '../../src/boot/initramfs-settings.ts';
 import { payloadFile } from '../../src/boot/payload.ts';
 import { sealTemplate } from '../../src/boot/template.ts';
-import { installIntoTree, planTreeInstall, type TreePlan } from '../../src/boot/tree-install.ts';
+import {
+  installIntoTree,
+  integrationsIn,
+  planTreeInstall,
+  planTreeRemove,
+  removeFromTree,
+  type TreePlan,
+} from '../../src/boot/tree-install.ts';
 import { makeElf } from '../support/elf.ts';
 import { faultSystem, PowerCut } from '../support/fault-system.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -146,6 +153,44 @@ describe('installing into a tree', () => {
       }
       assert.ok(!namesOf(tree).some((name) => name.includes('.sealtree-tmp-')), `step ${at}`);
     }
+  });
+
+  it('adds to what the tree has: mkinitcpio, kernel-install, apt', () => {
+    using work = new Sandbox();
+    const tree = makeTree(work);
+    const before = walk(tree).map(({ name }) => name);
+    for (const folder of ['usr/lib/initcpio', 'usr/lib/kernel/install.d', 'etc/apt/apt.conf.d'])
+      mkdirSync(join(tree, folder), { recursive: true });
+    install(tree);
+    const modeOf = (path: string): number => statSync(join(tree, path)).mode & 0o777;
+    assert.deepEqual(
+      [
+        'usr/lib/initcpio/install/sealtree',
+        'usr/lib/kernel/install.d/45-sealtree.install',
+        'usr/libexec/sealtree/apt-hook',
+        'etc/apt/apt.conf.d/90sealtree',
+      ].map(modeOf),
+      [0o644, 0o755, 0o755, 0o644],
+    );
+    const all = ['dracut', 'initramfs-tools', 'mkinitcpio', 'kernel-install', 'apt'];
+    assert.deepEqual(integrationsIn(tree, linuxSystem), all);
+    // As ostree commits it.
+    renameSync(join(tree, 'etc'), join(tree, 'usr/etc'));
+    assert.deepEqual(integrationsIn(tree, linuxSystem), all);
+    renameSync(join(tree, 'usr/etc'), join(tree, 'etc'));
+
+    removeFromTree(tree, planTreeRemove(tree, linuxSystem), linuxSystem);
+    assert.deepEqual(integrationsIn(tree, linuxSystem), []);
+    assert.deepEqual(planTreeRemove(tree, linuxSystem), []);
+    const left = walk(tree).map(({ name }) => name);
+    assert.deepEqual(
+      left.filter((name) => name.includes('sealtree')),
+      [],
+    );
+    assert.deepEqual(
+      before.filter((name) => !left.includes(name)),
+      [],
+    );
   });
 
   it('warns where nothing would take the script along', () => {

@@ -39,12 +39,14 @@ describeSystem('the template image', ['sid'], () => {
 });
 
 describeSystem('scripts for an initramfs', [], () => {
-  const scripts = PAYLOAD_NAMES.map(payloadPath).filter((path) => !/\.(conf|service)$/.test(path));
+  const scripts = PAYLOAD_NAMES.map(payloadPath).filter(
+    (path) => !/\.(conf|service|path|timer)$|\/90sealtree$/.test(path),
+  );
 
   it('have nothing that shellcheck minds', () => lintScripts(scripts));
 
   it('can be parsed by every shell they may meet', () => {
-    const portable = scripts.filter((path) => !path.endsWith('module-setup.sh'));
+    const portable = scripts.filter((path) => !/module-setup\.sh$|\/mkinitcpio\//.test(path));
     for (const shell of [['dash'], ['bash', '--posix'], ['busybox', 'sh']])
       for (const path of portable) {
         const [program = '', ...args] = shell;

@@ -10,7 +10,7 @@ import type { Context } from '../context.ts';
 import { lockTimeoutMs } from '../lock-timeout.ts';
 import { bootPlanJson } from '../text/boot-plan.ts';
 import { previewOf, showPlan, type TreeOption } from './preview.ts';
-import { installTree } from './tree.ts';
+import { installTree, removeTree } from './tree.ts';
 
 export interface ChangeCommandOptions {
   readonly lockTimeout: string;
@@ -27,7 +27,8 @@ export async function install(context: Context, options: ChangeCommandOptions & 
   );
 }
 
-export async function remove(context: Context, options: ChangeCommandOptions): Promise<number> {
+export async function remove(context: Context, options: ChangeCommandOptions & TreeOption): Promise<number> {
+  if (options.root !== undefined) return await removeTree(context, options.root, context.options.dryRun);
   return await change(context, { name: 'remove', verb: 'remove', question: 'Take all of it back?' }, options);
 }
 

@@ -100,7 +100,7 @@ function keptText({ keep: { app, units } }: BootState, style: Style): string {
 }
 
 function systemFields(state: BootState, style: Style): [string, string][] {
-  const { loader, settings, storage, protection, installed } = state;
+  const { loader, settings, storage, protection, installed, integrations } = state;
   const reads = {
     bls: 'reads the boot entries',
     generated: 'reads a menu made of the boot entries',
@@ -125,6 +125,9 @@ function systemFields(state: BootState, style: Style): [string, string][] {
     ['script', way === undefined ? 'has no way into the initramfs' : ways[way]],
     ['storage', `${type} on ${device?.path ?? mountPoint}: ${verity[storage.verity.state]}`],
     ['installed', installed === undefined ? 'no' : 'yes'],
+    ...(integrations.length === 0
+      ? []
+      : [['works with', `${integrations.join(', ')} (files in the deployment)`] as [string, string]]),
     ...(installed === undefined ? [] : [['kept', keptText(state, style)] as [string, string]]),
   ];
 }
@@ -205,6 +208,7 @@ export function bootStatusJson(state: BootState): Record<string, unknown> {
     protectedFiles: protection.enabled,
     files: protection.total,
     installed: installed !== undefined,
+    integrations: state.integrations,
     kept: {
       program: state.keep.app?.current ?? null,
       units: state.keep.units.map(({ deployment, problem, found, wanted }) => ({

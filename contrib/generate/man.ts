@@ -1,5 +1,6 @@
 /** Man pages in roff: `sealtree.1` and one for each command. */
 import { ExitCode } from '../../src/base/errors.ts';
+import { type KeyGroup, keyGroups } from './keys.ts';
 import type { ArgumentModel, CommandModel, OptionModel, ProgramModel } from './model.ts';
 
 /** Pages by file name. */
@@ -61,6 +62,7 @@ function commandPage(command: CommandModel, name: string, version: string): stri
       ]),
     ],
     ['OPTIONS', [...command.arguments.flatMap(argumentLines), ...command.options.flatMap(optionLines)]],
+    ['KEYS', command.path[0] === 'ui' ? keyGroups().flatMap(keyLines) : []],
     ['GLOBAL OPTIONS', command.isRaw ? [] : ['Options of every command are in', '.BR sealtree (1).']],
     ['EXAMPLES', command.examples.flatMap(exampleLines)],
     ['EXIT STATUS', command.isRaw ? [] : ['See', '.BR sealtree (1).']],
@@ -74,6 +76,14 @@ function commandPage(command: CommandModel, name: string, version: string): stri
       ],
     ],
   ]);
+}
+
+function keyLines({ heading, keys }: KeyGroup): string[] {
+  return [
+    '.SS',
+    text(heading),
+    ...keys.flatMap(({ keys: names, does }) => ['.TP', `.B ${escapeRoff(names)}`, text(does)]),
+  ];
 }
 
 export type Section = readonly [heading: string, lines: readonly string[]];

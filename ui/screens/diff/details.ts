@@ -53,7 +53,8 @@ export function changeDetails(state: State, width: number, theme: Theme): string
 
 function describeKind(change: Change, lines: FactLines): void {
   const { status, totals, kind } = change;
-  lines.text(KINDS[status]);
+  const isBelow = status === 'same' && totalsText(totals) !== '';
+  lines.text(isBelow ? 'the same, but not what is in it' : KINDS[status]);
   if (kind === 'file') return;
   const below = { ...totals };
   if (status !== 'same') below[status]--;

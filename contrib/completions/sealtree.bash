@@ -81,8 +81,10 @@ _sealtree_value() {
     image_verify:--digest) COMPREPLY=() ;;
     image_verify:--objects) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
     image_mount:--objects) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
+    image_mount:--upper) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
     image_mount:--digest) COMPREPLY=() ;;
     digest:--digests) COMPREPLY=() ;;
+    seal:--ref) COMPREPLY=() ;;
     seal:--digests) COMPREPLY=() ;;
     seal:--fsverity) COMPREPLY=() ;;
     seal:--lock-timeout) COMPREPLY=() ;;
@@ -256,9 +258,9 @@ _sealtree_options() {
     image_missing_objects) printf '%s ' --objects ;;
     image_verify) printf '%s ' --digest --objects --require-verity ;;
     image_diff) printf '%s ' --exit-code ;;
-    image_mount) printf '%s ' --objects --digest --verity ;;
+    image_mount) printf '%s ' --objects --upper --digest --verity ;;
     digest) printf '%s ' --digests ;;
-    seal) printf '%s ' --all --digests --fsverity --rebuild --lock-timeout ;;
+    seal) printf '%s ' --all --ref --digests --fsverity --rebuild --lock-timeout ;;
     verify) printf '%s ' --all --deep --paranoid --require-verity --record ;;
     boot_preview) printf '%s ' --root ;;
     boot_install) printf '%s ' --root --plan --lock-timeout ;;

@@ -137,8 +137,9 @@ complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subc
 complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a diff -d 'Compare two images: entries, objects, bytes'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from diff' -l exit-code -d 'exit 1 when they differ'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from diff' -F
-complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a mount -d 'Mount it read-only'
-complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from mount' -l objects -r -F -d 'the folder of objects; may be given more than once'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a mount -d 'Mount it, or the image of a sealed ref, read-only'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from mount' -l objects -r -F -d 'the folder of a file\'s objects; may be given more than once'
+complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from mount' -l upper -r -F -d 'a folder that takes what is written to the mount'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from mount' -l digest -r -d 'the kernel must measure this digest on the image; implies --verity'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from mount' -l verity -d 'the kernel must check every object against the image'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and __fish_seen_subcommand_from mount' -F
@@ -151,6 +152,7 @@ complete -c sealtree -n '__fish_seen_subcommand_from digest' -a "(__sealtree_rev
 
 complete -c sealtree -n '__fish_use_subcommand' -a seal -d 'Make, validate and place the image of deployments'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l all -d 'all deployments (also what no argument means)'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -l ref -r -d 'no deployment, but an image for this ref; may be given more than once'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l digests -r -d 'object digests in the image: yes, maybe (only what the kernel measures) or no (default: yes)'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l fsverity -r -d 'whether to enable fs-verity: auto (where it can be had), require (or fail) or off (default: auto)'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l rebuild -d 'build and compare the image also where the deployment is sealed'
@@ -194,7 +196,7 @@ complete -c sealtree -n '__fish_seen_subcommand_from pin' -a "(__sealtree_deploy
 
 complete -c sealtree -n '__fish_use_subcommand' -a sharing -d 'Show what deployments and images share on the disk'
 
-complete -c sealtree -n '__fish_use_subcommand' -a gc -d 'Remove images that no deployment uses'
+complete -c sealtree -n '__fish_use_subcommand' -a gc -d 'Remove images that no deployment or ref uses'
 complete -c sealtree -n '__fish_seen_subcommand_from gc' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 
 complete -c sealtree -n '__fish_use_subcommand' -a demo -d 'Make a small sysroot to try things on, and seal it'

@@ -22,6 +22,10 @@ export const command: CommandModule = {
       'an image of a folder, and its objects',
     ],
     ['image diff old.cfs new.cfs', 'what changed, and where the digests part'],
+    [
+      'image mount app/web /mnt',
+      'mount what a ref was sealed with, checked by the kernel where it has fs-verity',
+    ],
     ['image verify image.cfs --objects /ostree/repo/objects', 'check an image and all it points to'],
   ],
   define(command, run) {
@@ -86,10 +90,11 @@ export const command: CommandModule = {
       .action(run(diff));
     command
       .command('mount')
-      .description('Mount it read-only')
-      .argument('<image>')
+      .description('Mount it, or the image of a sealed ref, read-only')
+      .argument('<image>', 'an image file, or a ref or commit that was sealed')
       .argument('<folder>')
-      .requiredOption('--objects <folder>', 'the folder of objects; may be given more than once', append)
+      .option('--objects <folder>', "the folder of a file's objects; may be given more than once", append)
+      .option('--upper <folder>', 'a folder that takes what is written to the mount')
       .option('--digest <digest>', 'the kernel must measure this digest on the image; implies --verity')
       .option('--verity', 'the kernel must check every object against the image')
       .action(run(mount));

@@ -174,7 +174,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'gc',
     usage: '',
-    summary: 'Remove images that no deployment uses',
+    summary: 'Remove images that no deployment or ref uses',
     group: 'Deployments',
     load: () => import('./gc.ts'),
   },

@@ -7,9 +7,13 @@ import { VERITY_MODES } from '../image/digests.ts';
 import { type Context, oneOf } from './context.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
 import type { CommandModule } from './registry.ts';
+import { sealRefs } from './seal-ref.ts';
+
+const append = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 interface Options {
   readonly all?: boolean;
+  readonly ref?: readonly string[];
   readonly digests: string;
   readonly fsverity: string;
   readonly rebuild?: boolean;
@@ -25,6 +29,10 @@ export const command: CommandModule = {
   examples: [
     ['seal', 'all deployments'],
     ['seal --dry-run pending', 'what sealing the pending deployment would do, with the digest'],
+    [
+      'seal --ref app/web',
+      'an image for a ref, to be mounted with image mount; gc keeps it as long as there is the ref',
+    ],
     ['seal --fsverity require booted', 'fail where the kernel or file system has no fs-verity'],
   ],
   define(command, run) {
@@ -34,6 +42,7 @@ export const command: CommandModule = {
         '0, booted, pending, rollback, staged, OS/CHECKSUM.SERIAL or the start of a checksum',
       )
       .option('--all', 'all deployments (also what no argument means)')
+      .option('--ref <ref>', 'no deployment, but an image for this ref; may be given more than once', append)
       .option(
         '--digests <mode>',
         'object digests in the image: yes, maybe (only what the kernel measures) or no',
@@ -50,6 +59,11 @@ export const command: CommandModule = {
         run(async (context, specs: readonly string[], options: Options) => {
           if (options.all && specs.length > 0)
             throw new UsageError('--all is for all deployments: name none');
+          if (options.ref !== undefined) {
+            if (options.all || options.rebuild || specs.length > 0)
+              throw new UsageError('--ref is for refs alone: no deployments, no --all, no --rebuild');
+            return await sealRefs(context, options.ref, sealOptions(context, options));
+          }
           return await seal(context, specs, options);
         }),
       );
@@ -64,11 +78,8 @@ async function seal(context: Context, specs: readonly string[], options: Options
     sysroot,
     (found) => selectDeployments(found, specs),
     {
-      digests: oneOf('--digests', options.digests, VERITY_MODES, 'yes'),
-      verity: oneOf('--fsverity', options.fsverity, ['auto', 'require', 'off'], 'auto'),
-      dryRun,
+      ...sealOptions(context, options),
       rebuild: options.rebuild ?? false,
-      lockTimeoutMs: lockTimeoutMs(options.lockTimeout),
       progress: context.progress(),
     },
     context.system,
@@ -84,6 +95,13 @@ async function seal(context: Context, specs: readonly string[], options: Options
   const passedOver = specs.length > 0 && results.some(({ action }) => action === 'skipped');
   return failureOf(results)?.exitCode ?? (passedOver ? ExitCode.failed : ExitCode.ok);
 }
+
+const sealOptions = (context: Context, options: Options) => ({
+  digests: oneOf('--digests', options.digests, VERITY_MODES, 'yes'),
+  verity: oneOf('--fsverity', options.fsverity, ['auto', 'require', 'off'], 'auto'),
+  dryRun: context.options.dryRun,
+  lockTimeoutMs: lockTimeoutMs(options.lockTimeout),
+});
 
 const VERBS = {
   sealed: ['sealed', 'would seal'],

@@ -23,16 +23,10 @@ import { type NewFolder, newFolder, writeNewTree } from '../repository/new-tree.
 import type { Repository } from '../repository/repository.ts';
 import { RepositoryWriter } from '../repository/write.ts';
 import { writeCommit } from '../repository/write-commit.ts';
+import { ImageKey } from './keys.ts';
 import { applyLayer } from './layers.ts';
 import type { Layout } from './layout.ts';
 import { objectsIn, recordedLayer, recordLayer } from './records.ts';
-
-/** Metadata of an image's commit, by the names ostree's tools for containers use. */
-export const ImageKey = {
-  manifest: 'ostree.manifest',
-  manifestDigest: 'ostree.manifest-digest',
-  config: 'ostree.container.image-config',
-} as const;
 
 export interface ImageRequest {
   readonly tag: string | undefined;

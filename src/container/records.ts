@@ -4,12 +4,12 @@
  * used only while all its objects exist, carries a digest of its own, and is safe to delete.
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
-import type { ByteString } from '../base/bytes.ts';
+import { type ByteString, stringToBytes } from '../base/bytes.ts';
 import { type Checksum, isHex64, nativeEngine } from '../base/digest.ts';
-import { errnoOf } from '../base/errors.ts';
+import { errnoOf, SealtreeError } from '../base/errors.ts';
 import type { System, SystemReads } from '../base/system.ts';
 import type { Dirmeta } from '../formats/objects.ts';
-import type { BlobDigest } from '../formats/oci.ts';
+import { type BlobDigest, parseConfig } from '../formats/oci.ts';
 import {
   existingStoreFolder,
   isTemporaryName,
@@ -19,6 +19,8 @@ import {
   writeSynced,
 } from '../image/store.ts';
 import { type NewFolder, type NewNode, newFolder } from '../repository/new-tree.ts';
+import type { Repository } from '../repository/repository.ts';
+import { ImageKey } from './keys.ts';
 
 /** A record of another version is none. */
 const VERSION = 1;
@@ -85,6 +87,19 @@ export function unneededLayers(
     .readdir(folder)
     .filter((name) => isTemporaryName(name) || (isHex64(name) && !isNeeded(name)))
     .map((name) => `${folder}/${name}`);
+}
+
+/** The diff_ids of the container image that a commit is; none for a commit that is none. */
+export function layersOf(repository: Repository, commit: Checksum): readonly BlobDigest[] {
+  const config = repository.commitIfExists(commit)?.metadata.get(ImageKey.config);
+  if (config?.type !== 's') return [];
+  try {
+    return parseConfig(stringToBytes(config.value as ByteString), commit).diffIds;
+  } catch (error) {
+    // What is no configuration names no layers.
+    if (!(error instanceof SealtreeError)) throw error;
+    return [];
+  }
 }
 
 /** The checksums of all content objects in a tree. */

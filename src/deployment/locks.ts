@@ -31,6 +31,21 @@ export async function withLocks<T>(
   return await holding(await lockSysroot(sysrootPath, times, system), work);
 }
 
+/**
+ * Runs `work` with a repository locked for publishing into it or removing from it: with its sysroot's locks where it lies
+ * in one, else with its own lock taken exclusively, so that no other run of ours works there.
+ */
+export async function withPublishingLock<T>(
+  repositoryPath: string,
+  times: LockTimes,
+  system: System,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  const sysroot = /^(.*)\/ostree\/repo$/.exec(system.realpath(repositoryPath))?.[1];
+  if (sysroot !== undefined) return await withLocks(sysroot === '' ? '/' : sysroot, times, system, work);
+  return await holding([await lockRepository(repositoryPath, times, system, true)], work);
+}
+
 /** Runs `work` with a repository's lock shared; without it where this user may not write there, as libostree does. */
 export async function withSharedRepositoryLock<T>(
   repositoryPath: string,
@@ -80,12 +95,17 @@ async function lockSysroot(
   }
 }
 
-/** Shared; undefined where the repository's configuration turns locking off. */
-async function lockRepository(path: string, times: LockTimes, system: System): Promise<Lock | undefined> {
+/** Shared unless said otherwise; undefined where the repository's configuration turns locking off. */
+async function lockRepository(
+  path: string,
+  times: LockTimes,
+  system: System,
+  exclusive = false,
+): Promise<Lock | undefined> {
   const config = readLocking(path, system);
   if (!config.enabled) return undefined;
   const timeoutMs = times.timeoutMs ?? config.timeoutMs;
-  return await take(`${path}/.lock`, { exclusive: false }, { timeoutMs, signal: times.signal }, system);
+  return await take(`${path}/.lock`, { exclusive }, { timeoutMs, signal: times.signal }, system);
 }
 
 async function take(

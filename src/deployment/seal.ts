@@ -3,30 +3,31 @@
  * linked as `.ostree.cfs`; objects and image under fs-verity where the file system can. Idempotent: what is
  * sealed and protected already is only read. One image serves all deployments of a commit.
  */
-import { bytesEqual } from '../base/bytes.ts';
 import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
-import { ExitCode, errnoOf, OperationError, SealtreeError, UnsupportedError } from '../base/errors.ts';
+import { OperationError, SealtreeError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
 import { verityDigest } from '../formats/verity.ts';
 import type { VerityMode } from '../image/digests.ts';
-import type { Finding } from '../image/findings.ts';
-import { type BuiltImage, buildImage } from '../image/plan.ts';
-import { areProtected, type ObjectProtection, protectObjects } from '../image/protect-objects.ts';
+import { buildImage } from '../image/plan.ts';
+import { areProtected, type ObjectProtection } from '../image/protect-objects.ts';
 import {
   describePublication,
   type ImageVerity,
   planPublication,
   planRecovery,
-  publish,
   recover,
   type VerityPolicy,
 } from '../image/publish.ts';
-import { recordedImage, recordImage } from '../image/records.ts';
-import { checkDigests, type ListedObject, sampleOf } from '../image/sample-objects.ts';
-import { imagePath } from '../image/store.ts';
-import { validateImage } from '../image/validate.ts';
+import { recordedImage } from '../image/records.ts';
+import {
+  listedDigests,
+  publishImage,
+  readIfPossible,
+  refuseChanged,
+  requireObjects,
+} from '../image/seal-image.ts';
 import { expectedObjects } from '../image/verify-objects.ts';
 import { Repository } from '../repository/repository.ts';
 import type { Deployment } from './deployment.ts';
@@ -114,17 +115,7 @@ class SealRun {
     this.#repository = Repository.open(sysroot.repositoryPath, system);
     this.#options = options;
     this.#system = system;
-    if (this.#repository.mode === 'archive')
-      throw new UnsupportedError(
-        `${sysroot.repositoryPath}: objects of an archive repository are compressed and cannot back a root`,
-        {
-          hint: 'sealtree digest REV and sealtree image create REV work on archive repositories',
-        },
-      );
-    if (this.#repository.parent !== undefined)
-      throw new UnsupportedError(
-        `${sysroot.repositoryPath}: its objects may lie in the parent ${this.#repository.parent.path}, where a root cannot reach them`,
-      );
+    requireObjects(this.#repository);
   }
 
   /** Puts right what a killed run left. */
@@ -176,7 +167,7 @@ class SealRun {
     if (this.#options.rebuild || this.#options.digests !== 'yes') return undefined;
     const state = readImageState(deployment, this.#repository.path, this.#system);
     if (state.kind !== 'sealed' || state.recorded === undefined) return undefined;
-    const bytes = this.#bytesOf(state.path);
+    const bytes = readIfPossible(state.path, this.#system);
     if (bytes === undefined || digestOf(verityDigest(bytes)) !== state.recorded) return undefined;
     const protection = await this.#protectionOf(state.path, state.recorded, () =>
       digestsOf(new ErofsImage(bytes, state.path)),
@@ -190,16 +181,6 @@ class SealRun {
       sizeBytes: bytes.length,
       ...protection,
     };
-  }
-
-  /** Undefined where the image cannot be read (EIO is what fs-verity says of a damaged file): it is made anew. */
-  #bytesOf(path: string): Buffer | undefined {
-    try {
-      return this.#system.readFile(path);
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error;
-      return undefined;
-    }
   }
 
   /** What protects a sealed image and its objects; undefined where something could still be done. */
@@ -253,13 +234,10 @@ class SealRun {
       this.#system,
     );
     const recorded = recordedImage(this.#repository.path, commit, this.#system);
-    if (recorded !== undefined && recorded !== image.digest)
-      this.#refuseChanged(recorded, image, plan.imagePath);
+    refuseChanged(this.#repository, image, plan.imagePath);
     const steps = describePublication(plan);
     const common = { digest: image.digest, imagePath: plan.imagePath, sizeBytes: image.bytes.length };
-    const listed = new Map(
-      [...image.objects.backing.keys()].map((checksum) => [checksum, image.digests.get(checksum)]),
-    );
+    const listed = listedDigests(image);
     const wasProtected =
       plan.store.kind === 'keep' &&
       (await this.#protectionOf(plan.imagePath, image.digest, () => listed)) !== undefined;
@@ -276,13 +254,7 @@ class SealRun {
         (deployment): SealResult => ({ deployment, action: actionOf(deployment), ...common, steps }),
       );
 
-    const objects = await protectObjects(this.#repository, listed, verity, progress);
-    const { verity: imageVerity } = await publish(
-      plan,
-      (bytes, path) => this.#validate(bytes, path, image),
-      this.#system,
-    );
-    recordImage(this.#repository.path, commit, image.digest, this.#system);
+    const { imageVerity, objects } = await publishImage(this.#repository, image, plan, { digests, progress });
     return deployments.map(
       (deployment): SealResult => ({
         deployment,
@@ -294,65 +266,10 @@ class SealRun {
       }),
     );
   }
-
-  /**
-   * An object never changes. Where one differs from what the commit was sealed with, a new image would call the
-   * change right: it is refused, as long as the image of then is there to bear witness.
-   */
-  #refuseChanged(recorded: Digest, image: BuiltImage, path: string): void {
-    const formerPath = imagePath(this.#repository.path, recorded);
-    const former = this.#bytesOf(formerPath);
-    if (former === undefined || digestOf(verityDigest(former)) !== recorded) return;
-    const findings: Finding[] = [];
-    for (const [checksum, { digest }] of expectedObjects(new ErofsImage(former, formerPath))) {
-      const now = image.digests.get(checksum);
-      if (digest === undefined || now === undefined || bytesEqual(digest, now)) continue;
-      const where = `object ${checksum}.file`;
-      const message = `${where} was sealed with the digest ${digestOf(digest)} and has ${digestOf(now)} now`;
-      findings.push({ severity: 'error', code: 'object-changed', where, message });
-    }
-    if (findings.length > 0) throw new ValidationError(path, findings);
-  }
-
-  async #validate(bytes: Buffer, path: string, image: BuiltImage): Promise<void> {
-    const findings = await validateImage(
-      bytes,
-      path,
-      {
-        repository: this.#repository,
-        commit: image.commit,
-        verity: this.#options.digests,
-        digest: image.digest,
-        objectDigest: (checksum) => image.digests.get(checksum),
-      },
-      this.#options.progress,
-    );
-    const listed = [...image.objects.backing].flatMap(([checksum, { size }]): ListedObject[] => {
-      const digest = image.digests.get(checksum);
-      return digest === undefined ? [] : [{ checksum, sizeBytes: size, digest }];
-    });
-    findings.push(...(await checkDigests(this.#repository, sampleOf(listed), this.#options.progress)));
-    if (findings.length > 0) throw new ValidationError(path, findings);
-  }
 }
 
 const digestsOf = (image: ErofsImage): Map<Checksum, Uint8Array | undefined> =>
   new Map([...expectedObjects(image)].map(([checksum, { digest }]) => [checksum, digest]));
-
-/** An image that is not the image of its commit; it was not published. */
-export class ValidationError extends SealtreeError {
-  readonly findings: readonly Finding[];
-
-  constructor(path: string, findings: readonly Finding[]) {
-    const messages = findings.slice(0, 3).map(({ message }) => message);
-    const more = findings.length > 3 ? `; and ${findings.length - 3} more` : '';
-    super('validation-failed', ExitCode.findings, `${path}: not published: ${messages.join('; ')}${more}`, {
-      hint: 'sealtree verify --deep checks the repository this was built from',
-      details: { findings },
-    });
-    this.findings = findings;
-  }
-}
 
 /** The deployments that a person named, or all. @throws NotFoundError, UsageError */
 export function selectDeployments(sysroot: Sysroot, specs: readonly string[]): readonly Deployment[] {

@@ -17,6 +17,7 @@ import {
   UnsupportedError,
   UsageError,
 } from '../base/errors.ts';
+import { makeFolder } from '../base/folders.ts';
 import { isRegular } from '../base/mode.ts';
 import { type Mount, parseMountinfo } from '../base/mountinfo.ts';
 import { run, runAnyway } from '../base/process.ts';
@@ -36,6 +37,8 @@ export interface MountRequest {
   readonly digest?: Digest;
   /** overlayfs refuses every object whose fs-verity digest is not the image's. */
   readonly verity?: boolean;
+  /** A folder that takes what is written to the mount, in its folders `upper` and `work`; without it nothing can be. */
+  readonly upper?: string;
 }
 
 export interface MountedImage {
@@ -65,11 +68,13 @@ const erofsOptions = (hasAcl: boolean): string => (hasAcl ? 'ro' : 'ro,noacl');
 
 function overlayOptions(request: MountRequest, lower: string): string {
   const strict = wantsVerity(request) ? ',verity=require' : '';
-  return `ro,metacopy=on,redirect_dir=on${strict},lowerdir=${[lower, ...request.objects].join('::')}`;
+  const { upper } = request;
+  const access = upper === undefined ? 'ro' : `rw,upperdir=${upper}/upper,workdir=${upper}/work`;
+  return `${access},metacopy=on,redirect_dir=on${strict},lowerdir=${[lower, ...request.objects].join('::')}`;
 }
 
 /**
- * Mounts an image read-only.
+ * Mounts an image, read-only unless there is a folder that takes what is written.
  * @throws UnsupportedError where the kernel lacks something, PermissionError without root, OperationError where digests
  *   or fs-verity are not what was asked for or where a file cannot be read through the mount. Nothing stays mounted then.
  */
@@ -117,6 +122,8 @@ async function mountOpened(
   if (request.digest !== undefined) checkImageDigest(request, measure(fd, system));
   if (wantsVerity(request)) await checkObjects(survey.objects, request.objects, system, progress);
   progress.end();
+  if (request.upper !== undefined)
+    for (const name of ['upper', 'work']) makeFolder(`${request.upper}/${name}`, system, 0o755);
 
   const lower = join(tmpdir(), `sealtree-mount-${randomHex(8)}`);
   system.mkdir(lower, 0o700);
@@ -145,11 +152,12 @@ export async function unmountImage(directory: string, system: SystemReads): Prom
   await run('umount', [path]);
 }
 
-function checkPaths({ directory, objects }: MountRequest, system: SystemReads): void {
+function checkPaths({ directory, objects, upper }: MountRequest, system: SystemReads): void {
   if (objects.length === 0) throw new UsageError('no folder of objects was given');
-  for (const path of [directory, ...objects])
+  const used = upper === undefined ? objects : [...objects, upper];
+  for (const path of [directory, ...used])
     if (!system.stat(path).isDirectory()) throw new UsageError(`${path} is no folder`);
-  for (const path of objects) {
+  for (const path of used) {
     // overlayfs and mount(8) each read these in their own way.
     if (/[,:\\"]/.test(path))
       throw new UsageError(`${path}: a comma, colon, quote or backslash cannot be told to overlayfs`, {

@@ -16,9 +16,9 @@ export const TEMPORARY_PREFIX = '.sealtree-tmp-';
 
 /**
  * `images`: the published images, DIGEST.cfs; `commits`: which image was made of a commit; `layers`: what layers of
- * container images hold (../container/records.ts); `boot`: see ../boot.
+ * container images hold (../container/records.ts); `refs`: refs whose images are kept; `boot`: see ../boot.
  */
-export type StoreFolder = 'images' | 'commits' | 'layers' | 'boot';
+export type StoreFolder = 'images' | 'commits' | 'layers' | 'refs' | 'boot';
 
 const ABOVE = ['extensions', 'sealtree'] as const;
 

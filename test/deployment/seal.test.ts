@@ -28,11 +28,11 @@ import {
   type SealResult,
   sealDeployments,
   selectDeployments,
-  ValidationError,
 } from '../../src/deployment/seal.ts';
 import { reportDeployments } from '../../src/deployment/status.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { type VerifyOptions, verifyDeployments } from '../../src/deployment/verify.ts';
+import { ValidationError } from '../../src/image/seal-image.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { simulateInodes } from '../support/simulated-inodes.ts';
 import { makeSmallSysroot, type SmallSysroot } from '../support/small-sysroot.ts';

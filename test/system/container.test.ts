@@ -1,10 +1,11 @@
 /** Container images that other programs made, against what these make of them. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { FAMILY, makeImageFamily } from '../support/image-family.ts';
-import { describeSystem, oracle } from '../support/oracle.ts';
+import { describeSystem, oracle, runHost } from '../support/oracle.ts';
 import { Sandbox } from '../support/sandbox.ts';
-import { sealtree } from '../support/sealtree.ts';
+import { PROJECT, sealtree, sealtreeArgv } from '../support/sealtree.ts';
 
 interface Report {
   readonly checksum: string;
@@ -61,4 +62,78 @@ describeSystem('container images', ['sid', 'containers'], () => {
       assert(layers.every(({ known }) => !known));
       assert.equal(rootOf('app/copy'), rootOf('unpacked/shell'));
     });
+
+  /** Runs a script in a mount namespace of its own; `$1` is the work folder. */
+  const inNamespace = (script: string): string =>
+    runHost(['unshare', '--mount', '--propagation', 'private', 'sh', '-euc', script, 'mounts', work.path])
+      .stdout;
+  const SEALTREE = sealtreeArgv(['--repo', '"$1/repo"', 'image']).join(' ');
+  const LIST = `"${process.execPath}" "${join(PROJECT, 'test/support/list-tree.ts')}"`;
+
+  it('are mounted as what umoci unpacks, and are read-only', () => {
+    for (const tag of FAMILY) {
+      sealtree(['seal', '--repo', at('repo'), '--ref', `app/${tag}`]);
+      const shown = inNamespace(`mkdir -p "$1/mnt"
+        ${SEALTREE} mount app/${tag} "$1/mnt" >&2
+        if touch "$1/mnt/new" 2>/dev/null; then exit 9; fi
+        ${LIST} "$1/mnt"
+        ${SEALTREE} umount "$1/mnt"
+        [ -z "$(ls "$1/mnt")" ]`);
+      // An image has the folders that ostree mounts things on.
+      runHost([
+        'sh',
+        '-c',
+        'cd "$0" && mkdir -p -m 755 usr etc boot var sysroot',
+        at(`unpacked-${tag}/rootfs`),
+      ]);
+      const want = runHost(['sh', '-c', `${LIST} "$0"`, at(`unpacked-${tag}/rootfs`)]).stdout.split('\n');
+      const got = shown.split('\n');
+      assert.deepEqual(
+        got.filter((line) => !want.includes(line)),
+        [],
+      );
+      assert.equal(got.length, want.length);
+    }
+  });
+
+  it('take writes where there is a folder for them, and stay as they are', () => {
+    const before = inNamespace(`mkdir -p "$1/upper"
+      ${SEALTREE} mount --upper "$1/upper" app/base "$1/mnt" >&2
+      echo more >>"$1/mnt/opt/data/c"; rm "$1/mnt/opt/data/d"; cat "$1/mnt/opt/data/c"`);
+    assert.equal(before, 'data\nmore\n');
+    const after = inNamespace(`${SEALTREE} mount --upper "$1/upper" app/base "$1/mnt" >&2
+      cat "$1/mnt/opt/data/c"; ls "$1/mnt/opt/data"; umount "$1/mnt"
+      ${SEALTREE} mount app/base "$1/mnt" >&2; cat "$1/mnt/opt/data/d"`);
+    assert.equal(after, 'data\nmore\na\nc\ndata\n');
+  });
+
+  it('share what is in memory of a file that two of them have', () => {
+    const pages = inNamespace(`mkdir -p "$1/one" "$1/two"
+      ${SEALTREE} mount app/base "$1/one" >&2; ${SEALTREE} mount app/shell "$1/two" >&2
+      file=usr/bin/sort
+      cached() { fincore --noheadings --bytes --output RES "$1/two/$file"; }
+      # What is cached of it goes, through the one mount; then it is read through the other.
+      sync; dd of=/dev/null if="$1/one/$file" iflag=nocache count=0 2>/dev/null
+      cached "$1"; cat "$1/one/$file" >/dev/null; cached "$1"; stat --format %s "$1/two/$file"`);
+    const [before, afterwards, size] = pages.trim().split(/\s+/).map(Number);
+    assert.equal(before, 0);
+    assert.equal(afterwards, Math.ceil((size as number) / 4096) * 4096);
+  });
+
+  it('that were not sealed are not mounted', () => {
+    sealtree([
+      'import',
+      'oci',
+      '--repo',
+      at('repo'),
+      '--ref=app/new',
+      '--subject=again',
+      `${at('layout')}:base`,
+    ]);
+    const { status, stderr } = sealtree(['--repo', at('repo'), 'image', 'mount', 'app/new', at('mnt')], {
+      allowFailure: true,
+    });
+    assert.equal(status, 66);
+    assert.match(stderr, /has no image[\s\S]*sealtree seal --ref app\/new makes it/);
+  });
 });

@@ -1,0 +1,139 @@
+/**
+ * From a built image to a published one: objects under fs-verity, the image validated as it lies on disk, placed, and
+ * recorded. What deployments and refs are sealed with alike.
+ */
+import { bytesEqual } from '../base/bytes.ts';
+import { type Checksum, digestOf } from '../base/digest.ts';
+import { ExitCode, errnoOf, SealtreeError, UnsupportedError } from '../base/errors.ts';
+import type { Progress } from '../base/progress.ts';
+import type { SystemReads } from '../base/system.ts';
+import { ErofsImage } from '../formats/erofs/read.ts';
+import { verityDigest } from '../formats/verity.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { VerityMode } from './digests.ts';
+import type { Finding } from './findings.ts';
+import type { BuiltImage } from './plan.ts';
+import { type ObjectProtection, protectObjects } from './protect-objects.ts';
+import { type ImageVerity, type PublicationPlan, publish } from './publish.ts';
+import { recordedImage, recordImage } from './records.ts';
+import { checkDigests, type ListedObject, sampleOf } from './sample-objects.ts';
+import { imagePath } from './store.ts';
+import { validateImage } from './validate.ts';
+import { expectedObjects } from './verify-objects.ts';
+
+/** @throws UnsupportedError for a repository whose objects cannot back a mounted image */
+export function requireObjects(repository: Repository): void {
+  if (repository.mode === 'archive')
+    throw new UnsupportedError(
+      `${repository.path}: objects of an archive repository are compressed and cannot back a root`,
+      {
+        hint: 'sealtree digest REV and sealtree image create REV work on archive repositories',
+      },
+    );
+  if (repository.parent !== undefined)
+    throw new UnsupportedError(
+      `${repository.path}: its objects may lie in the parent ${repository.parent.path}, where a root cannot reach them`,
+    );
+}
+
+/** The digests of the objects an image lists. */
+export const listedDigests = (image: BuiltImage): ReadonlyMap<Checksum, Uint8Array | undefined> =>
+  new Map([...image.objects.backing.keys()].map((checksum) => [checksum, image.digests.get(checksum)]));
+
+/**
+ * An object never changes. Where one differs from what the commit was sealed with, a new image would call the
+ * change right: it is refused, as long as the image of then is there to bear witness.
+ * @throws ValidationError
+ */
+export function refuseChanged(repository: Repository, image: BuiltImage, path: string): void {
+  const recorded = recordedImage(repository.path, image.commit, repository.system);
+  if (recorded === undefined || recorded === image.digest) return;
+  const formerPath = imagePath(repository.path, recorded);
+  const former = readIfPossible(formerPath, repository.system);
+  if (former === undefined || digestOf(verityDigest(former)) !== recorded) return;
+  const findings: Finding[] = [];
+  for (const [checksum, { digest }] of expectedObjects(new ErofsImage(former, formerPath))) {
+    const now = image.digests.get(checksum);
+    if (digest === undefined || now === undefined || bytesEqual(digest, now)) continue;
+    const where = `object ${checksum}.file`;
+    const message = `${where} was sealed with the digest ${digestOf(digest)} and has ${digestOf(now)} now`;
+    findings.push({ severity: 'error', code: 'object-changed', where, message });
+  }
+  if (findings.length > 0) throw new ValidationError(path, findings);
+}
+
+/** The bytes of a file; undefined where it cannot be read (EIO is what fs-verity says of a damaged one). */
+export function readIfPossible(path: string, system: SystemReads): Buffer | undefined {
+  try {
+    return system.readFile(path);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+export interface SealedImage {
+  readonly imageVerity: ImageVerity;
+  readonly objects: ObjectProtection;
+}
+
+/**
+ * Publishes an image as planned and records it; the caller holds the lock.
+ * @throws ValidationError when it is not the image of its commit; nothing is published then
+ */
+export async function publishImage(
+  repository: Repository,
+  image: BuiltImage,
+  plan: PublicationPlan,
+  options: { readonly digests: VerityMode; readonly progress: Progress },
+): Promise<SealedImage> {
+  const { progress } = options;
+  const objects = await protectObjects(repository, listedDigests(image), plan.publication.verity, progress);
+  const validate = (bytes: Buffer, path: string): Promise<void> =>
+    validateBuilt(repository, image, bytes, path, options);
+  const { verity: imageVerity } = await publish(plan, validate, repository.system);
+  recordImage(repository.path, image.commit, image.digest, repository.system);
+  return { imageVerity, objects };
+}
+
+async function validateBuilt(
+  repository: Repository,
+  image: BuiltImage,
+  bytes: Buffer,
+  path: string,
+  { digests, progress }: { readonly digests: VerityMode; readonly progress: Progress },
+): Promise<void> {
+  const findings = await validateImage(
+    bytes,
+    path,
+    {
+      repository,
+      commit: image.commit,
+      verity: digests,
+      digest: image.digest,
+      objectDigest: (checksum) => image.digests.get(checksum),
+    },
+    progress,
+  );
+  const listed = [...image.objects.backing].flatMap(([checksum, { size }]): ListedObject[] => {
+    const digest = image.digests.get(checksum);
+    return digest === undefined ? [] : [{ checksum, sizeBytes: size, digest }];
+  });
+  findings.push(...(await checkDigests(repository, sampleOf(listed), progress)));
+  if (findings.length > 0) throw new ValidationError(path, findings);
+}
+
+/** An image that is not the image of its commit; it was not published. */
+export class ValidationError extends SealtreeError {
+  readonly findings: readonly Finding[];
+
+  constructor(path: string, findings: readonly Finding[]) {
+    const messages = findings.slice(0, 3).map(({ message }) => message);
+    const more = findings.length > 3 ? `; and ${findings.length - 3} more` : '';
+    super('validation-failed', ExitCode.findings, `${path}: not published: ${messages.join('; ')}${more}`, {
+      hint: 'sealtree verify --deep checks the repository this was built from',
+      details: { findings },
+    });
+    this.findings = findings;
+  }
+}

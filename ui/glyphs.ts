@@ -15,6 +15,7 @@ export interface Glyphs {
   readonly next: string;
   readonly ellipsis: string;
   readonly rule: string;
+  /** In every row of a wide screen: with a sign outside of ASCII each of them would take ink twice the time. */
   readonly divider: string;
   readonly separator: string;
   readonly up: string;
@@ -44,7 +45,7 @@ export const UNICODE_GLYPHS: Glyphs = {
   next: '→',
   ellipsis: '…',
   rule: '─',
-  divider: '│',
+  divider: '|',
   separator: '·',
   up: '↑',
   down: '↓',

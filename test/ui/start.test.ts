@@ -62,15 +62,15 @@ describe('interface', () => {
 
   it('follows the size of the terminal', async (t) => {
     const { screen, ended } = open(t, 120, 30);
-    await screen.until(/│── alpha/);
+    await screen.until(/\|── alpha/);
     screen.resize(40, 15);
-    await screen.until(/^(?![\s\S]*│)[\s\S]*▸ +0 alpha/);
+    await screen.until(/^(?![\s\S]*\|)[\s\S]*▸ +0 alpha/);
     screen.type('\r');
     await screen.until(/Esc back/);
     screen.resize(20, 5);
     await screen.until(/too\s+small/);
     screen.resize(120, 30);
-    await screen.until(/│── +alpha/);
+    await screen.until(/\|── +alpha/);
     screen.type('\x03');
     await ended;
   });

@@ -15,12 +15,21 @@ import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { buildProgram } from '../../contrib/build.ts';
 import { OperationError } from '../../src/base/errors.ts';
+import type { System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { installApp, readApp, removeApp } from '../../src/boot/keep/app.ts';
 import { type Program, readProgram } from '../../src/boot/keep/program.ts';
 import { faultSystem, PowerCut } from '../support/fault-system.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { PROJECT } from '../support/sealtree.ts';
+
+/** The disk may be busy with other things, and no power is cut here. */
+const system: System = {
+  ...linuxSystem,
+  fsync: () => undefined,
+  fsyncDirectory: () => undefined,
+  syncfs: () => undefined,
+};
 
 describe('the copy of the program', () => {
   const work = new Sandbox();
@@ -54,22 +63,22 @@ describe('the copy of the program', () => {
   it('is what the link leads to, alone, and goes without a trace', async () => {
     const at = folder();
     const first = standIn('1.0');
-    assert.equal(readApp(at, linuxSystem).current, undefined);
-    await installApp(at, first, linuxSystem);
-    assert.equal(readApp(at, linuxSystem).current, first.id);
+    assert.equal(readApp(at, system).current, undefined);
+    await installApp(at, first, system);
+    assert.equal(readApp(at, system).current, first.id);
     assert.equal(say(at), 'sealtree 1.0');
     const second = standIn('2.0');
-    await installApp(at, second, linuxSystem);
+    await installApp(at, second, system);
     assert.equal(say(at), 'sealtree 2.0');
     assert.deepEqual(readdirSync(at), ['app', `app-${second.id}`]);
-    removeApp(at, readApp(at, linuxSystem).found, linuxSystem);
+    removeApp(at, readApp(at, system).found, system);
     assert(!existsSync(at));
   });
 
   it('stays the one before where the new one does not run', async () => {
     const at = folder();
-    await installApp(at, standIn('1.0'), linuxSystem);
-    await assert.rejects(installApp(at, standIn('3.0', 'something else'), linuxSystem), OperationError);
+    await installApp(at, standIn('1.0'), system);
+    await assert.rejects(installApp(at, standIn('3.0', 'something else'), system), OperationError);
     assert.equal(say(at), 'sealtree 1.0');
     assert.equal(readdirSync(at).length, 2, 'nothing of it is left');
   });
@@ -78,37 +87,37 @@ describe('the copy of the program', () => {
     const at = folder();
     mkdirSync(join(at, 'app'), { recursive: true });
     writeFileSync(join(at, 'history'), 'not ours');
-    assert.deepEqual(readApp(at, linuxSystem), {
+    assert.deepEqual(readApp(at, system), {
       folder: at,
       current: undefined,
       found: [],
       isForeign: true,
     });
-    removeApp(at, readApp(at, linuxSystem).found, linuxSystem);
+    removeApp(at, readApp(at, system).found, system);
     assert.deepEqual(readdirSync(at), ['app', 'history']);
   });
 
   it('is not current when a file of it is missing, and then made again', async () => {
     const at = folder();
     const program = standIn('1.0');
-    await installApp(at, program, linuxSystem);
-    linuxSystem.unlink(join(at, 'app/node'));
-    assert.equal(readApp(at, linuxSystem).current, undefined);
-    await installApp(at, program, linuxSystem);
+    await installApp(at, program, system);
+    system.unlink(join(at, 'app/node'));
+    assert.equal(readApp(at, system).current, undefined);
+    await installApp(at, program, system);
     assert.equal(say(at), 'sealtree 1.0');
   });
 
   it('works, or there is none, after a power cut at any step', async () => {
-    const counted = faultSystem(linuxSystem);
+    const counted = faultSystem(system);
     const whole = folder();
-    await installApp(whole, standIn('1.0'), linuxSystem);
+    await installApp(whole, standIn('1.0'), system);
     await installApp(whole, standIn('2.0'), counted);
     assert(counted.steps.length > 20);
     for (const hasBefore of [false, true])
       for (let at = 0; at < counted.steps.length; at++) {
         const state = folder();
-        if (hasBefore) await installApp(state, standIn('1.0'), linuxSystem);
-        const broken = faultSystem(linuxSystem, { kind: 'power-cut', at });
+        if (hasBefore) await installApp(state, standIn('1.0'), system);
+        const broken = faultSystem(system, { kind: 'power-cut', at });
         try {
           await installApp(state, standIn('2.0'), broken);
         } catch (error) {
@@ -117,7 +126,7 @@ describe('the copy of the program', () => {
         const found = existsSync(join(state, 'app')) ? say(state) : 'none';
         const allowed = hasBefore ? ['sealtree 1.0', 'sealtree 2.0'] : ['none', 'sealtree 2.0'];
         assert(allowed.includes(found), `cut at ${at}: ${found}`);
-        await installApp(state, standIn('2.0'), linuxSystem);
+        await installApp(state, standIn('2.0'), system);
         assert.equal(say(state), 'sealtree 2.0');
         assert.equal(readdirSync(state).length, 2, `cut at ${at}, then run again`);
       }
@@ -129,13 +138,13 @@ describe('the copy of the program', () => {
     for (const name of ['contrib', 'node_modules', 'package.json'])
       symlinkSync(join(PROJECT, name), join(root, name));
     const { sharedObjects = [] } = process.report.getReport() as { sharedObjects?: string[] };
-    const program = readProgram({ root, node: process.execPath, libraries: sharedObjects }, linuxSystem);
+    const program = readProgram({ root, node: process.execPath, libraries: sharedObjects }, system);
     assert.deepEqual(
-      readProgram({ root, node: process.execPath, libraries: sharedObjects }, linuxSystem).id,
+      readProgram({ root, node: process.execPath, libraries: sharedObjects }, system).id,
       program.id,
     );
     const at = folder();
-    await installApp(at, program, linuxSystem);
+    await installApp(at, program, system);
     // By itself, with nothing of this checkout, and an environment that says nothing.
     const run = (...args: string[]) =>
       spawnSync('/bin/sh', [join(at, 'app/sealtree'), ...args], { encoding: 'utf8', env: {}, cwd: '/' });

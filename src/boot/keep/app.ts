@@ -101,14 +101,13 @@ function writeCopy(copy: string, { files, manifest }: Program, system: System): 
   const made = new Set([copy]);
   const write = (path: string, bytes: Uint8Array, mode: number): void => {
     const parent = dirname(join(copy, path));
-    if (!made.has(parent)) makeFolders(parent, system);
-    made.add(parent);
+    makeFolders(parent, system);
+    for (let folder = parent; folder !== copy; folder = dirname(folder)) made.add(folder);
     writeSynced(join(copy, path), bytes, mode, system);
   };
   for (const { path, source, mode } of files) write(path, system.readFile(source), mode);
   write(MANIFEST, Buffer.from(manifest), 0o644);
-  // The names of all of them.
-  system.syncfs(copy);
+  for (const folder of made) system.fsyncDirectory(folder);
 }
 
 /** It starts, says what it is, and its native part can be loaded. */

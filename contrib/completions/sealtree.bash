@@ -68,6 +68,11 @@ _sealtree_value() {
     import_oci:--max-entries) COMPREPLY=() ;;
     import_oci:--lock-timeout) COMPREPLY=() ;;
     export_tar:-o|export_tar:--output) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
+    export_oci:-o|export_oci:--output) COMPREPLY=() ;;
+    export_oci:--tag) COMPREPLY=() ;;
+    export_oci:--command) COMPREPLY=() ;;
+    export_oci:--platform) COMPREPLY=() ;;
+    export_oci:--compression) COMPREPLY=() ;;
     image_create:-o|image_create:--output) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     image_create:--from-file) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     image_create:--from-dir) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
@@ -138,6 +143,7 @@ _sealtree() {
       import:oci) command=import_oci ;;
       :export) command=export ;;
       export:tar) command=export_tar ;;
+      export:oci) command=export_oci ;;
       :image) command=image ;;
       image:create) command=image_create ;;
       image:info) command=image_info ;;
@@ -200,8 +206,9 @@ _sealtree() {
     import) COMPREPLY=($(compgen -W "tar oci" -- "$cur")) ;;
     import_tar) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     import_oci) COMPREPLY=() ;;
-    export) COMPREPLY=($(compgen -W "tar" -- "$cur")) ;;
+    export) COMPREPLY=($(compgen -W "tar oci" -- "$cur")) ;;
     export_tar) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
+    export_oci) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     image) COMPREPLY=($(compgen -W "create info ls dump objects missing-objects verify diff mount umount" -- "$cur")) ;;
     image_create) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     image_info) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
@@ -253,6 +260,7 @@ _sealtree_options() {
     import_tar) printf '%s ' --ref --parent --subject --timestamp --max-size --max-entries --skip-special --lock-timeout ;;
     import_oci) printf '%s ' --ref --parent --platform --layers --subject --timestamp --max-size --max-entries --skip-special --lock-timeout ;;
     export_tar) printf '%s ' -o --output ;;
+    export_oci) printf '%s ' -o --output --tag --command --platform --compression ;;
     image_create) printf '%s ' -o --output --from-file --from-dir --digests --digest-store --xattrs --no-devices --epoch --strict --min-version --max-version ;;
     image_dump) printf '%s ' --filter ;;
     image_missing_objects) printf '%s ' --objects ;;

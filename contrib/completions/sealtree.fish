@@ -98,10 +98,17 @@ complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_sub
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l skip-special -d 'leave device nodes and FIFOs out, which no commit can hold'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 
-complete -c sealtree -n '__fish_use_subcommand' -a export -d 'Write commits as tar archives'
-complete -c sealtree -n '__fish_seen_subcommand_from export; and not __fish_seen_subcommand_from tar' -a tar -d 'Write a commit as a tar archive'
+complete -c sealtree -n '__fish_use_subcommand' -a export -d 'Write commits as tar archives and container images'
+complete -c sealtree -n '__fish_seen_subcommand_from export; and not __fish_seen_subcommand_from tar oci' -a tar -d 'Write a commit as a tar archive'
 complete -c sealtree -n '__fish_seen_subcommand_from export; and __fish_seen_subcommand_from tar' -s o -l output -r -F -d 'where to write it; - is standard output (default: -)'
 complete -c sealtree -n '__fish_seen_subcommand_from export; and __fish_seen_subcommand_from tar' -a "(__sealtree_revisions)"
+complete -c sealtree -n '__fish_seen_subcommand_from export; and not __fish_seen_subcommand_from tar oci' -a oci -d 'Write commits as a container image; prints the digest of its manifest'
+complete -c sealtree -n '__fish_seen_subcommand_from export; and __fish_seen_subcommand_from oci' -s o -l output -r -d 'a new OCI image layout, or one that gets an image more'
+complete -c sealtree -n '__fish_seen_subcommand_from export; and __fish_seen_subcommand_from oci' -l tag -r -d 'what the layout calls the image (default: latest)'
+complete -c sealtree -n '__fish_seen_subcommand_from export; and __fish_seen_subcommand_from oci' -l command -r -d 'what it runs (default: as the image did that the commit was)'
+complete -c sealtree -n '__fish_seen_subcommand_from export; and __fish_seen_subcommand_from oci' -l platform -r -d 'OS/ARCHITECTURE, where the commit does not say (default: as here)'
+complete -c sealtree -n '__fish_seen_subcommand_from export; and __fish_seen_subcommand_from oci' -l compression -r -d 'of layers: gzip, zstd or none (default: gzip)'
+complete -c sealtree -n '__fish_seen_subcommand_from export; and __fish_seen_subcommand_from oci' -a "(__sealtree_revisions)"
 
 complete -c sealtree -n '__fish_use_subcommand' -a image -d 'Make, look into, compare and mount images'
 complete -c sealtree -n '__fish_seen_subcommand_from image; and not __fish_seen_subcommand_from create info ls dump objects missing-objects verify diff mount umount' -a create -d 'Make an image; prints its digest'

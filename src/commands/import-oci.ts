@@ -1,10 +1,8 @@
 /** `sealtree import oci`: a container image becomes a commit. */
-import { arch } from 'node:process';
-import { displayBytes, textToBytes } from '../base/bytes.ts';
 import { ExitCode, UsageError } from '../base/errors.ts';
 import { importImage } from '../container/import.ts';
 import { Layout } from '../container/layout.ts';
-import { formatPlatform, type Platform, parsePlatform } from '../formats/oci.ts';
+import { formatPlatform } from '../formats/oci.ts';
 import type { Context } from './context.ts';
 import {
   type CommitOptions,
@@ -15,6 +13,7 @@ import {
   warnSkipped,
 } from './import-options.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
+import { platformOf } from './platform.ts';
 
 export interface OciOptions extends LimitOptions, CommitOptions {
   readonly ref?: string;
@@ -23,9 +22,6 @@ export interface OciOptions extends LimitOptions, CommitOptions {
   readonly layers?: boolean;
   readonly lockTimeout: string;
 }
-
-/** Go's names for processors, by Node's. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
 
 export async function importOci(context: Context, spec: string, options: OciOptions): Promise<number> {
   const { dryRun, json } = context.options;
@@ -93,14 +89,4 @@ function splitSpec(context: Context, spec: string): { path: string; tag: string 
       return { path, tag: spec.slice(colon + 1) };
   }
   return { path: whole, tag: undefined };
-}
-
-function platformOf(text: string | undefined): Platform {
-  const own = `linux/${ARCHITECTURES[arch] ?? arch}`;
-  const platform = parsePlatform(text ?? own);
-  if (platform === undefined)
-    throw new UsageError(
-      `--platform is OS/ARCHITECTURE such as ${own}, not ${displayBytes(textToBytes(text ?? own))}`,
-    );
-  return platform;
 }

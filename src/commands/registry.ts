@@ -110,8 +110,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'export',
-    usage: 'tar REV',
-    summary: 'Write commits as tar archives',
+    usage: 'tar|oci REV…',
+    summary: 'Write commits as archives and container images',
     group: 'Commits',
     load: () => import('./export.ts'),
   },

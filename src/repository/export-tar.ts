@@ -3,11 +3,12 @@
  * 0 as ostree has them, names are in UTF-8, and whatever does not fit a plain header is in PAX records that are written
  * here, byte by byte: tar-stream writes text only.
  */
+import { Readable } from 'node:stream';
 import { type Pack, pack } from 'tar-stream';
-import { type ByteString, stringToBytes } from '../base/bytes.ts';
+import { type ByteString, displayBytes, stringToBytes } from '../base/bytes.ts';
 import { type Checksum, checksumOf } from '../base/digest.ts';
-import { FormatError } from '../base/errors.ts';
-import { isSymlink } from '../base/mode.ts';
+import { FormatError, UnsupportedError } from '../base/errors.ts';
+import { isSymlink, S_IFREG } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
 import { NO_XATTRS, type Xattrs } from '../base/xattrs.ts';
 import { contentHasher } from '../formats/objects.ts';
@@ -15,7 +16,7 @@ import { formatPax, type PaxRecords, xattrRecords } from '../formats/pax.ts';
 import { paxHeader } from '../formats/tar.ts';
 import type { ContentInfo } from './content.ts';
 import type { Repository } from './repository.ts';
-import { type DirectoryNode, rootOf, walk } from './tree.ts';
+import { children, type DirectoryNode, rootOf, type TreeNode, walk } from './tree.ts';
 
 /** What fits a plain header: six octal digits of owner, eleven of size, a hundred bytes of name. */
 const MAX_OWNER = 0o777_777;
@@ -35,8 +36,67 @@ export async function* exportTar(
   commit: Checksum,
   progress: Progress,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* archiveOf(repository, walk(repository, rootOf(repository, commit)), progress);
+}
+
+/**
+ * The layer of a container image (image-spec, layer.md) that makes the tree of `commit` of that of `lower`, or of
+ * nothing.
+ * @throws UnsupportedError for names that a layer cannot hold; else as {@link exportTar}
+ */
+export async function* exportLayer(
+  repository: Repository,
+  commit: Checksum,
+  lower: Checksum | undefined,
+  progress: Progress,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const below = lower === undefined ? undefined : rootOf(repository, lower);
+  yield* archiveOf(repository, changes(repository, rootOf(repository, commit), below), progress);
+}
+
+/** What a layer has of a folder: nothing where it is as below. */
+function* changes(
+  repository: Repository,
+  folder: DirectoryNode,
+  below: DirectoryNode | undefined,
+): Generator<TreeNode | Whiteout, void> {
+  if (below?.tree === folder.tree && below.meta === folder.meta) return;
+  yield folder;
+  const lower = new Map(
+    below === undefined ? [] : [...children(repository, below)].map((node) => [node.name, node]),
+  );
+  for (const node of children(repository, folder)) {
+    if (node.name.startsWith(WHITEOUT))
+      throw new UnsupportedError(
+        `${displayBytes(node.path)}: a layer cannot hold a name that begins with ${WHITEOUT}`,
+      );
+    const found = lower.get(node.name);
+    lower.delete(node.name);
+    if (node.kind === 'directory')
+      yield* changes(repository, node, found?.kind === 'directory' ? found : undefined);
+    else if (found?.kind !== 'file' || found.checksum !== node.checksum) yield node;
+  }
+  for (const name of lower.keys()) {
+    const path = `${folder.path === '/' ? '' : folder.path}/${WHITEOUT}${name}` as ByteString;
+    yield { kind: 'whiteout', path };
+  }
+}
+
+const WHITEOUT = '.wh.';
+
+/** Says that a name of the layers below is gone. */
+interface Whiteout {
+  readonly kind: 'whiteout';
+  readonly path: ByteString;
+}
+
+async function* archiveOf(
+  repository: Repository,
+  nodes: Iterable<TreeNode | Whiteout>,
+  progress: Progress,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const archive = pack();
-  const writing = writeEntries(archive, repository, rootOf(repository, commit), progress);
+  const writing = writeEntries(archive, repository, nodes, progress);
   // What goes wrong there ends the archive, and is thrown below.
   writing.catch((error: Error) => archive.destroy(error));
   for await (const chunk of archive) yield chunk as Uint8Array;
@@ -46,15 +106,23 @@ export async function* exportTar(
 async function writeEntries(
   archive: Pack,
   repository: Repository,
-  root: DirectoryNode,
+  nodes: Iterable<TreeNode | Whiteout>,
   progress: Progress,
 ): Promise<void> {
-  for (const node of walk(repository, root)) {
+  for (const node of nodes) {
     // The root is "./", all others are relative to it.
     const path = node.path === '/' ? '.' : node.path.slice(1);
     if (node.kind === 'directory') {
       const meta = repository.dirmeta(node.meta);
       await add(archive, { ...plain(meta), name: `${path}/`, type: 'directory' }, meta.xattrs);
+    } else if (node.kind === 'whiteout') {
+      const header = {
+        ...plain({ uid: 0, gid: 0, mode: S_IFREG }),
+        name: path,
+        type: 'file' as const,
+        size: 0,
+      };
+      await add(archive, header, NO_XATTRS, Readable.from([]));
     } else {
       await addFile(archive, repository, path, node.checksum);
     }

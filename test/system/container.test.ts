@@ -120,6 +120,33 @@ describeSystem('container images', ['sid', 'containers'], () => {
     assert.equal(afterwards, Math.ceil((size as number) / 4096) * 4096);
   });
 
+  it('are run by podman after they were exported, and unpacked by umoci as they were', () => {
+    const options = ['--repo', at('repo'), 'export', 'oci', '-o', at('exported')];
+    sealtree([...options, '--tag=one', 'app/shell']);
+    sealtree([
+      ...options,
+      '--tag=three',
+      '--compression=zstd',
+      '--command',
+      '/usr/bin/cat /etc/issue',
+      ...FAMILY.map((tag) => `app/${tag}`),
+    ]);
+    containers.runScript('umoci unpack --image "$1/exported:one" "$1/again"', [work.path]);
+    sid.runScript(
+      'ostree --repo="$1/repo" commit --branch=unpacked/again --tree=dir="$1/again/rootfs" >/dev/null',
+      [work.path],
+    );
+    assert.equal(rootOf('unpacked/again'), rootOf('app/shell'));
+    const { stdout } = containers.runScript(
+      `mount -t sysfs sysfs /sys; mount -t cgroup2 cgroup2 /sys/fs/cgroup
+      alias run='podman --root "$1/storage" --runroot "$1/run" --storage-driver=vfs run --rm --network=none --cgroups=disabled'
+      run "oci:$1/exported:one" /usr/bin/bash -c 'cat /opt/data/a; stat -c %u /opt/data'
+      run "oci:$1/exported:three"`,
+      [work.path],
+    );
+    assert.equal(stdout, 'a file now\n4000000\nchanged\n');
+  });
+
   it('that were not sealed are not mounted', () => {
     sealtree([
       'import',

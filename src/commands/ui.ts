@@ -9,7 +9,7 @@ export const command: CommandModule = {
   name: 'ui',
   summary: 'Open the interface',
   details: [
-    'Shows the deployments of the system with their images, what is wrong and what to run; the commits of its repository; and the files of each. On a terminal this is also what sealtree does without a command; elsewhere that prints the status. It only reads until W asks for write mode; then deployments can be sealed and pinned, unused images removed and the boot changed, each after a look at the plan and a key that confirms it. What it does are the commands of sealtree, and it shows them. The ? key lists the keys. Files are shown with $PAGER.',
+    'Shows the deployments of the system with their images, what is wrong and what to run; the commits of its repository; the images, with the objects they need; the files of each of these, and what differs between any two. On a terminal this is also what sealtree does without a command; elsewhere that prints the status. It only reads until W asks for write mode; then deployments can be sealed and pinned, unused images removed and the boot changed, each after a look at the plan and a key that confirms it. What it does are the commands of sealtree, and it shows them. The ? key lists the keys. Files are shown with $PAGER.',
   ],
   examples: [
     ['ui --sysroot /mnt', 'another system'],

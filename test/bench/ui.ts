@@ -6,7 +6,7 @@
 import '../support/jsx.ts';
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { linuxSystem } from '../../src/base/system-linux.ts';
@@ -168,6 +168,8 @@ async function measureLarge(path: string): Promise<void> {
   await ended;
 }
 
+// Times are those of a clock: what else runs makes them longer.
+console.log(`load ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} processors`);
 const folder = mkdtempSync(join(tmpdir(), 'sealtree-bench-'));
 try {
   const sysroot = join(folder, 'demo');

@@ -1,5 +1,7 @@
 /** What keys do: how an action is declared, and the moves most of them are made of. */
+
 import { layoutOf } from './models/layout.ts';
+import type { Subject } from './models/subject.ts';
 import {
   type Effect,
   isInDetails,
@@ -47,6 +49,9 @@ export const effect =
   (state: State): Step => ({ state, effects: [wanted] });
 
 export const hasRows = (state: State): boolean => viewModelOf(state).count(state) > 0;
+
+/** What is selected, as something that has files and can be compared. */
+export const selectedSubject = (state: State): Subject | undefined => viewModelOf(state).subject?.(state);
 
 export const open = (state: State, mode: Mode): Step => only({ ...state, modes: [...state.modes, mode] });
 

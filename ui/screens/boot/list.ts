@@ -1,4 +1,5 @@
 /** What boots, as lines: the system, the entries in the order of the boot menu, and what is wrong. */
+import { cursorRow } from '../../models/cursor-row.ts';
 import { findingText, TONES } from '../../models/finding.ts';
 import { cell, displayText, truncate, widthOf } from '../../models/text.ts';
 import type { Verdict } from '../../models/verdict.ts';
@@ -75,8 +76,7 @@ export function bootLines(
       const mark = isSelected ? theme.glyphs.cursor : ' ';
       const pick = (paint: Paint): Paint => (isSelected ? plain : paint);
       const line = `${mark}${rowText(row, report, columns, width - 1, theme, pick)}`;
-      if (!isSelected) return line;
-      return hasKeys ? theme.inverse(cell(line, width, ellipsis)) : theme.bold(line);
+      return isSelected ? cursorRow(line, width, theme, hasKeys) : line;
     }),
   ];
 }

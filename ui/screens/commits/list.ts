@@ -1,5 +1,7 @@
 /** The list of commits as lines: the graph, then columns as far as there is room. */
+
 import type { Checksum } from '../../../src/base/digest.ts';
+import { cursorRow } from '../../models/cursor-row.ts';
 import { dayOf } from '../../models/dates.ts';
 import { isSameSubject, type Subject } from '../../models/subject.ts';
 import { cell, messageText, truncate, widthOf } from '../../models/text.ts';
@@ -38,8 +40,7 @@ export function commitLines(
     const isMarked = row.kind === 'commit' && isSameSubject(commitSubject(row), state.marked);
     const mark = isSelected ? theme.glyphs.cursor : isMarked ? theme.glyphs.marked : ' ';
     const line = `${mark}${rowText(row, drawing, (paint) => (isSelected ? plain : paint))}`;
-    if (!isSelected) return line;
-    return hasKeys ? theme.inverse(cell(line, width, theme.glyphs.ellipsis)) : theme.bold(line);
+    return isSelected ? cursorRow(line, width, theme, hasKeys) : line;
   });
   return [theme.dim(headingOf(drawing)), ...lines];
 }

@@ -1,7 +1,9 @@
 /** The list of the first screen as lines: columns that leave in order of how little they are missed. */
+
 import prettyBytes from 'pretty-bytes';
 import type { Deployment } from '../../../src/deployment/deployment.ts';
 import type { Finding } from '../../../src/image/findings.ts';
+import { cursorRow } from '../../models/cursor-row.ts';
 import { ageOf, deploymentSubject, marksOf, shortName } from '../../models/deployment.ts';
 import { TONES } from '../../models/finding.ts';
 import { clamp } from '../../models/list.ts';
@@ -111,8 +113,7 @@ function rowLine(item: Item, isSelected: boolean, drawing: Drawing): string {
   const content =
     item.kind === 'deployment' ? deploymentRow(item.deployment, drawing, pick) : noteRow(item, drawing, pick);
   const line = `${cursor}${content}`;
-  if (!isSelected) return line;
-  return hasKeys ? theme.inverse(cell(line, width, theme.glyphs.ellipsis)) : theme.bold(line);
+  return isSelected ? cursorRow(line, width, theme, hasKeys) : line;
 }
 
 type Pick = (paint: Paint) => Paint;

@@ -1,13 +1,11 @@
 /** What keys do where two commits or images are compared, and how one gets there. */
-import { type Action, close, hasRows, only, open } from '../../action.ts';
+import { type Action, close, hasRows, only, open, selectedSubject } from '../../action.ts';
 import { isSameSubject, type Subject } from '../../models/subject.ts';
 import { SCREENS, type State, type Step } from '../../state.ts';
 import { viewModelOf } from '../../views.ts';
 import { folderOf } from '../tree/rows.ts';
 import type { Status } from './changes.ts';
 import { changeKey, type Diff, openDiff, selectedChange, withShown, withUnfolded } from './state.ts';
-
-const selectedSubject = (state: State): Subject | undefined => viewModelOf(state).subject?.(state);
 
 /** Marks what is selected, to be compared with whatever is selected then; once more takes that back. */
 function mark(state: State): Step {

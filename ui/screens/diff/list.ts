@@ -1,6 +1,8 @@
 /** What differs as lines: the entries, and beside them sums and what size came or went. */
+
 import prettyBytes from 'pretty-bytes';
 import { displayBytes } from '../../../src/base/bytes.ts';
+import { cursorRow } from '../../models/cursor-row.ts';
 import { cell, truncate, widthOf } from '../../models/text.ts';
 import { type Paint, plain, type Theme } from '../../theme.ts';
 import type { Change, Status, Totals } from './changes.ts';
@@ -38,8 +40,7 @@ export function diffListLines(
     const isSelected = offset + slot === cursor;
     const mark = isSelected ? theme.glyphs.cursor : ' ';
     const line = mark + rowText(row, { diff, columns, width, theme }, isSelected ? () => plain : (p) => p);
-    if (!isSelected) return line;
-    return hasKeys ? theme.inverse(cell(line, width, theme.glyphs.ellipsis)) : theme.bold(line);
+    return isSelected ? cursorRow(line, width, theme, hasKeys) : line;
   });
   return [theme.dim(headingOf(columns, theme)), ...lines];
 }

@@ -1,5 +1,7 @@
 /** Images as lines: newest first. */
+
 import prettyBytes from 'pretty-bytes';
+import { cursorRow } from '../../models/cursor-row.ts';
 import { ageOf } from '../../models/deployment.ts';
 import { isSameSubject } from '../../models/subject.ts';
 import { cell, displayText, truncate } from '../../models/text.ts';
@@ -45,8 +47,7 @@ export function imageLines(
     const used = truncate(usedText(file), room, ellipsis);
     const paint = file.usedBy.length === 0 ? pick(theme.tone.unknown) : plain;
     const line = `${sign}${start}${paint(used)}`;
-    if (!isSelected) return line;
-    return hasKeys ? theme.inverse(cell(line, width, ellipsis)) : theme.bold(line);
+    return isSelected ? cursorRow(line, width, theme, hasKeys) : line;
   });
   return [theme.dim(` ${columns('digest', 'size', 'age', 'used by')}`), ...rows];
 }

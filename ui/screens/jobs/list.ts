@@ -1,4 +1,5 @@
 /** The list of jobs as lines, each with what it found below it. */
+import { cursorRow } from '../../models/cursor-row.ts';
 import { findingText, TONES } from '../../models/finding.ts';
 import { bar, doneText, durationText, shareDone } from '../../models/stage.ts';
 import { cell, displayText, stripped, truncate, widthOf } from '../../models/text.ts';
@@ -35,8 +36,7 @@ export function jobLines(
       const isSelected = offset + slot === cursor;
       const mark = isSelected ? theme.glyphs.cursor : ' ';
       const line = `${mark}${rowText(row, width - 1, theme, isSelected)}`;
-      if (!isSelected) return line;
-      return hasKeys ? theme.inverse(cell(line, width, theme.glyphs.ellipsis)) : theme.bold(line);
+      return isSelected ? cursorRow(line, width, theme, hasKeys) : line;
     }),
   ];
 }

@@ -1,7 +1,9 @@
 /** Objects of an image as lines: how each is, and the first path that has it. */
+
 import prettyBytes from 'pretty-bytes';
 import { displayBytes } from '../../../src/base/bytes.ts';
 import type { ImageObject } from '../../../src/image/inspect.ts';
+import { cursorRow } from '../../models/cursor-row.ts';
 import { cell, truncate } from '../../models/text.ts';
 import { type Paint, plain, type Theme } from '../../theme.ts';
 import { type Objects, stateOf } from './state.ts';
@@ -23,12 +25,11 @@ export function objectLines(
   hasKeys: boolean,
 ): string[] {
   const { list, rows } = objects;
-  const { ellipsis, cursor } = theme.glyphs;
+  const { cursor } = theme.glyphs;
   const lines = rows.slice(list.offset, list.offset + height).map((object, slot) => {
     const isSelected = list.offset + slot === list.cursor;
     const line = `${isSelected ? cursor : ' '}${rowText(objects, object, width, theme, isSelected)}`;
-    if (!isSelected) return line;
-    return hasKeys ? theme.inverse(cell(line, width, ellipsis)) : theme.bold(line);
+    return isSelected ? cursorRow(line, width, theme, hasKeys) : line;
   });
   const heading = columns(['state', 'object', 'size', 'path'], width, theme);
   return [theme.dim(` ${heading.join(' '.repeat(GAP))}`), ...lines];

@@ -1,5 +1,7 @@
 /** What is shared, as lines: sizes, and a bar of what each has alone and what it shares. */
+
 import prettyBytes from 'pretty-bytes';
+import { cursorRow } from '../../models/cursor-row.ts';
 import { cell, displayText } from '../../models/text.ts';
 import type { State } from '../../state.ts';
 import { type Paint, plain, type Theme } from '../../theme.ts';
@@ -37,8 +39,7 @@ export function sharingLines(
       const mark = isSelected ? theme.glyphs.cursor : ' ';
       const pick = (paint: Paint): Paint => (isSelected ? plain : paint);
       const line = `${mark}${rowText(row, report, columns, theme, pick)}`;
-      if (!isSelected) return line;
-      return hasKeys ? theme.inverse(cell(line, width, ellipsis)) : theme.bold(line);
+      return isSelected ? cursorRow(line, width, theme, hasKeys) : line;
     }),
   ];
 }

@@ -1,13 +1,10 @@
 /** What keys do in the files of a commit or an image. */
 import { isRegular } from '../../../src/base/mode.ts';
-import { type Action, close, hasRows, move, only, open } from '../../action.ts';
+import { type Action, close, hasRows, move, only, open, selectedSubject } from '../../action.ts';
 import type { Subject } from '../../models/subject.ts';
 import { SCREENS, type State, type Step } from '../../state.ts';
-import { viewModelOf } from '../../views.ts';
 import { folderOf, ROOT } from './rows.ts';
 import { openTree, revealed, searchFor, selectedNode, type Tree, withFolded, withRows } from './state.ts';
-
-const selectedSubject = (state: State): Subject | undefined => viewModelOf(state).subject?.(state);
 
 const hasSubject = (state: State): boolean => selectedSubject(state) !== undefined;
 

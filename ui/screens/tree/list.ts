@@ -1,7 +1,9 @@
 /** A commit's tree as lines: names, and beside them what a long listing has. */
+
 import prettyBytes from 'pretty-bytes';
 import { displayBytes } from '../../../src/base/bytes.ts';
 import { isRegular, isSymlink } from '../../../src/base/mode.ts';
+import { cursorRow } from '../../models/cursor-row.ts';
 import { type EntryFacts, modeText, targetText } from '../../models/entry.ts';
 import { cell, truncate, widthOf } from '../../models/text.ts';
 
@@ -36,8 +38,7 @@ export function treeLines(
       const isSelected = offset + slot === cursor;
       const mark = isSelected ? theme.glyphs.cursor : ' ';
       const line = mark + rowText(row, { tree, columns, width, theme }, isSelected ? () => plain : (p) => p);
-      if (!isSelected) return line;
-      return hasKeys ? theme.inverse(cell(line, width, theme.glyphs.ellipsis)) : theme.bold(line);
+      return isSelected ? cursorRow(line, width, theme, hasKeys) : line;
     });
   return [theme.dim(headingOf(tree, columns, theme)), ...lines];
 }

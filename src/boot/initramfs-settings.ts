@@ -5,14 +5,15 @@
  */
 import { bytesToString } from '../base/bytes.ts';
 import { FormatError } from '../base/errors.ts';
+import type { OnRefusal } from '../config/settings.ts';
 
 export interface InitramfsSettings {
   /** `enforce`: only the pinned image boots. `prefer`: else the plain deployment does. */
   readonly policy: 'enforce' | 'prefer';
   /** Under `enforce`: what becomes of an entry without a pin, or with one of another deployment. */
   readonly unpinned: 'refuse' | 'plain';
-  /** What a refusal ends in. */
-  readonly onRefusal: 'emergency' | 'reboot';
+  /** What a refusal ends in; with `auto` the script looks whether the loader has counted this boot. */
+  readonly onRefusal: OnRefusal;
 }
 
 /** The version of the file's format. */
@@ -22,7 +23,7 @@ const KEYS = [
   ['version', [VERSION]],
   ['policy', ['enforce', 'prefer']],
   ['unpinned', ['refuse', 'plain']],
-  ['on-refusal', ['emergency', 'reboot']],
+  ['on-refusal', ['auto', 'emergency', 'reboot']],
 ] as const;
 
 /** The file's bytes. */

@@ -49,7 +49,13 @@ import {
 import { renderRemover } from './remover.ts';
 import { withIntegrity, withoutIntegrity } from './repo-config.ts';
 import { amendedState } from './staged.ts';
-import type { BootInitramfs, BootState, BootTarget, WantedAddition } from './state.ts';
+import {
+  type BootInitramfs,
+  type BootState,
+  type BootTarget,
+  bootTargets,
+  type WantedAddition,
+} from './state.ts';
 import type { FeatureStep } from './storage.ts';
 
 /** One change, idempotent by itself; the machine boots before it and after it. */
@@ -264,9 +270,10 @@ function additionsOf(targets: readonly BootTarget[], state: BootState): [string,
 const verityFeature = ({ storage: { verity } }: BootState): BootStep[] =>
   verity.state === 'needs-feature' ? [{ kind: 'verity-feature', feature: verity.step }] : [];
 
-function protection({ protection: { total, enabled }, targets }: BootState): BootStep[] {
+function protection(state: BootState): BootStep[] {
+  const { total, enabled } = state.protection;
   if (enabled === total) return [];
-  const deploymentPaths = targets.map(({ deployment }) => deployment.path);
+  const deploymentPaths = bootTargets(state).map(({ deployment }) => deployment.path);
   return [{ kind: 'protect', total, missing: total - enabled, deploymentPaths }];
 }
 

@@ -7,6 +7,7 @@
  */
 import { sealCommand } from '../deployment/remedy.ts';
 import type { Finding } from '../image/findings.ts';
+import { bootFilePath } from './check/boot-files.ts';
 import { keepWarnings } from './keep/keep.ts';
 import { chooseWay } from './loaders/detect.ts';
 import type { InitramfsWay } from './loaders/loader.ts';
@@ -279,6 +280,7 @@ export function installWarnings(state: BootState): Finding[] {
     ...loader.problems.map((problem): Finding => ({ ...problem, severity: 'warning' })),
     ...left,
     ...staged,
+    ...foreignEntryWarnings(state),
     ...settingsWarnings(state),
     ...keepWarnings(state.keep),
   ];
@@ -290,6 +292,24 @@ function stagedWarnings(target: StagedTarget, state: BootState): Finding[] {
   return findObstacles(target, state).map(
     (one): Finding => ({ ...one, severity: 'warning', message: `${one.message}: once finalized ${end}` }),
   );
+}
+
+/** Somebody else's entry for a deployment gets no seal pin from us, and the script is in the initramfs that it names. */
+function foreignEntryWarnings(state: BootState): Finding[] {
+  if (!isUnpinnedRefused(state)) return [];
+  const named = new Set(state.initramfs.map(({ path }) => path));
+  return state.entries
+    .filter(
+      ({ owner, pin, options }) => owner === 'foreign' && pin !== 'right' && /(^|\s)ostree=/.test(options),
+    )
+    .filter(({ initrds }) => initrds.some((initrd) => named.has(bootFilePath(state.sysroot.path, initrd))))
+    .map(({ path }) => ({
+      severity: 'warning',
+      code: 'entry-foreign',
+      where: path,
+      message:
+        "it is not ostree's, so it gets no seal pin, and shares its initramfs with what gets one: with policy = enforce it will not boot where the script is behind that",
+    }));
 }
 
 /** A generator took the settings along as they were then. */

@@ -102,7 +102,7 @@ export interface WantedAddition {
 export interface BootState {
   readonly sysroot: Sysroot;
   readonly settings: Settings;
-  /** The settings as the initramfs gets them, `on-refusal = auto` decided. */
+  /** The settings as the initramfs gets them. */
   readonly wanted: InitramfsSettings;
   readonly loader: LoaderState;
   /** All entries, ostree's and others, in the order of a boot menu. */
@@ -196,7 +196,7 @@ class StateReader {
       .flatMap((entry) => this.#target(entry))
       .sort((a, b) => a.deployment.index - b.deployment.index);
     const staged = this.#attempt('staged-unreadable', () => this.#staged());
-    const wanted = initramfsSettings(this.#settings, loader, entries);
+    const wanted = initramfsSettings(this.#settings);
     const initramfs: BootInitramfs[] = [];
     const all = staged === undefined ? targets : [...targets, staged];
     for (const [path, sharing] of Map.groupBy(all, ({ initramfsPath }) => initramfsPath)) {
@@ -300,11 +300,13 @@ class StateReader {
         ? undefined
         : this.#attempt('initramfs-unreadable', () => system.readFile(original));
     const found = bytes && this.#contentOf(bytes, path, originalBytes);
+    // What somebody else made is judged by itself: a generator may have put the script into it.
+    const [judged, where] = found?.content === 'foreign' ? [bytes, path] : [originalBytes, original];
     const facts =
-      originalBytes === undefined || original === undefined
+      judged === undefined || where === undefined
         ? undefined
         : await this.#attemptLater('initramfs-unknown', async () =>
-            describeInitramfs(await readInitramfs(originalBytes, original, decompress, keepForFacts)),
+            describeInitramfs(await readInitramfs(judged, where, decompress, keepForFacts)),
           );
     return {
       path,
@@ -410,21 +412,8 @@ class StateReader {
 
 const sha256 = (bytes: Uint8Array): string => nativeEngine.sha256(bytes).toString('hex');
 
-/**
- * The settings as the initramfs gets them. A refusal reboots only where the loader counts boots: with tries left in
- * its name a refused entry makes way for another one; anything else would reboot for ever.
- */
-function initramfsSettings(
-  { policy, unpinned, onRefusal }: Settings,
-  loader: LoaderState,
-  entries: readonly EntryState[],
-): InitramfsSettings {
-  const isCounted =
-    loader.name === 'systemd-boot' &&
-    entries.some(({ owner, blsName }) => owner === 'ostree' && blsName?.counters !== undefined);
-  return {
-    policy: policy.value,
-    unpinned: unpinned.value,
-    onRefusal: onRefusal.value === 'auto' ? (isCounted ? 'reboot' : 'emergency') : onRefusal.value,
-  };
-}
+const initramfsSettings = ({ policy, unpinned, onRefusal }: Settings): InitramfsSettings => ({
+  policy: policy.value,
+  unpinned: unpinned.value,
+  onRefusal: onRefusal.value,
+});

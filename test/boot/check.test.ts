@@ -25,8 +25,9 @@ import type { System } from '../../src/base/system.ts';
 import { checkKernelImage } from '../../src/boot/check/kernel-image.ts';
 import { type CheckOptions, checkBoot, softRebootNotes } from '../../src/boot/check.ts';
 import { type ExtendedInitramfs, splitAddition } from '../../src/boot/initramfs/extended.ts';
-import type { InitramfsSettings } from '../../src/boot/initramfs-settings.ts';
+import { type InitramfsSettings, renderSettings } from '../../src/boot/initramfs-settings.ts';
 import { bootFolder, formatJournal, journalPath } from '../../src/boot/journal.ts';
+import { planRemove } from '../../src/boot/plan.ts';
 import { type BootState, type BootTarget, readBootState } from '../../src/boot/state.ts';
 import { judgeVerity, type Volume } from '../../src/boot/storage.ts';
 import { readSettings } from '../../src/config/settings.ts';
@@ -51,7 +52,7 @@ type Policy = 'enforce' | 'prefer';
 const settingsFor = (policy: Policy): InitramfsSettings => ({
   policy,
   unpinned: 'refuse',
-  onRefusal: 'emergency',
+  onRefusal: 'auto',
 });
 
 /** The state of a sysroot whose sealtree.conf has these lines in `[boot]`. */
@@ -770,6 +771,24 @@ describe('boot check of what is around the entries', () => {
       const state = await readState(sysroot, 'policy=enforce\n');
       assert.deepEqual(summary(await findingsOf(state, sysroot.system)), want);
     });
+
+  it('judges an initramfs that was made anew by itself, not by the one of the deployment', async () => {
+    using work = new Sandbox();
+    const sysroot = await installed(work, 'enforce');
+    const units = 'usr/lib/systemd/system';
+    const made = generated({
+      'usr/lib/sealtree/seal-root': '#!/bin/sh\n',
+      'usr/lib/sealtree/settings': renderSettings(settingsFor('enforce')),
+      [`${units}/sealtree-root.service`]: '',
+      [`${units}/initrd-root-fs.target.requires/sealtree-root.service`]: '',
+    });
+    replace(sysroot.initrds[0], made);
+    const state = await readState(sysroot, 'policy=enforce\n');
+    assert.deepEqual(
+      planRemove(state).refusals.map(({ code, where }) => [code, where]),
+      [['script-in-initramfs', sysroot.initrds[0]]],
+    );
+  });
 
   it('warns of a refusal that would restart for ever', async () => {
     using work = new Sandbox();

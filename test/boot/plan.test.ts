@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { ByteString } from '../../src/base/bytes.ts';
 import type { Fact } from '../../src/base/capabilities.ts';
+import type { EntryState } from '../../src/boot/entries.ts';
 import { type BootPlan, planInstall, planRemove } from '../../src/boot/plan.ts';
 import { findObstacles } from '../../src/boot/refusals.ts';
 import type { BootState, BootTarget } from '../../src/boot/state.ts';
@@ -304,6 +306,30 @@ describe('what is refused before anything is changed', () => {
   it('not what works', () => {
     assert.deepEqual(planInstall(state).refusals, []);
     for (const target of state.targets) assert.deepEqual(findObstacles(target, state), []);
+  });
+
+  it('warn of a foreign entry that will have the script and no seal pin, where that is refused', () => {
+    const [ours] = state.entries;
+    assert(ours !== undefined);
+    const rescue = {
+      ...ours,
+      owner: 'foreign',
+      path: '/boot/loader/entries/rescue.conf',
+      pin: 'none',
+    } as const;
+    const warned = (policy: 'enforce' | 'prefer', entry: EntryState): string[] =>
+      planInstall({
+        ...state,
+        entries: [...state.entries, entry],
+        wanted: { ...state.wanted, policy, unpinned: 'refuse' },
+      })
+        .warnings.filter(({ code }) => code === 'entry-foreign')
+        .map(({ where }) => where);
+    assert.deepEqual(warned('enforce', rescue), [rescue.path]);
+    assert.deepEqual(warned('prefer', rescue), []);
+    assert.deepEqual(warned('enforce', { ...rescue, pin: 'right' }), []);
+    assert.deepEqual(warned('enforce', { ...rescue, options: 'root=/dev/sdb' as ByteString }), []);
+    assert.deepEqual(warned('enforce', { ...rescue, initrds: ['/other.img' as ByteString] }), []);
   });
 
   it('taking the pins out where a generated script would refuse that', () => {

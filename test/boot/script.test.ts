@@ -28,6 +28,9 @@ const DIGEST = 'd1'.repeat(32) as Digest;
 const PIN = `sealtree.pin=0123456789ab:${DIGEST}`;
 const LINK = 'ostree=/ostree/boot.1/os/bootcsum/0';
 
+/** Boot Loader Interface. */
+const COUNTED = 'LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f';
+
 const ENFORCE: InitramfsSettings = { policy: 'enforce', unpinned: 'refuse', onRefusal: 'emergency' };
 const UNPINNED_PLAIN: InitramfsSettings = { ...ENFORCE, unpinned: 'plain' };
 const PREFER: InitramfsSettings = { ...ENFORCE, policy: 'prefer' };
@@ -63,6 +66,8 @@ interface World {
   /** Whether the kernel command line had the disk mounted read-only. */
   readonly isReadOnly?: boolean;
   readonly fstab?: string;
+  /** Whether the firmware has the variable by which a loader says that it counted this boot. */
+  readonly isCounted?: boolean;
   /** Names of modules that the initramfs brings, and the kernel they are for. */
   readonly modules?: { readonly release: string; readonly names: readonly string[] };
 }
@@ -151,6 +156,8 @@ function boot(shell: readonly string[], world: World = {}): Outcome {
   mkdirSync(root);
   mkdirSync(join(path, 'run'));
   if (world.fstab !== undefined) write('root/etc/fstab', world.fstab);
+  if (world.isCounted !== undefined)
+    write(`sys/firmware/efi/efivars/${world.isCounted ? COUNTED : 'LoaderInfo'}`, '');
   if (world.hasImage ?? true) write('root/.ostree.cfs', 'an image');
   if (world.bootLink !== undefined) {
     const physical = world.before === undefined ? 'root/sysroot' : 'root';
@@ -180,6 +187,7 @@ function boot(shell: readonly string[], world: World = {}): Outcome {
       SEALTREE_RUN: join(path, 'run'),
       SEALTREE_PROC: join(path, 'proc'),
       SEALTREE_ETC: join(path, 'etc'),
+      SEALTREE_SYS: join(path, 'sys'),
       WORLD: path,
       IMAGE: world.image ?? 'right',
       FAILING: world.failing ?? '',
@@ -539,6 +547,21 @@ describe('the policy', () => {
     const { status, stderr } = run({ hasImage: false, settings: { ...ENFORCE, onRefusal: 'reboot' } });
     assert.equal(status, 1);
     assert.match(stderr, /^sealtree: {3}rebooting in 10 seconds$/m);
+  });
+
+  inEachShell('reboots by itself only where the loader has counted this boot', (run) => {
+    for (const isCounted of [true, false, undefined]) {
+      const { status, stderr, calls } = run({
+        hasImage: false,
+        settings: { ...ENFORCE, onRefusal: 'auto' },
+        ...(isCounted === undefined ? {} : { isCounted }),
+      });
+      assert.equal(status, 1);
+      assert.equal(stderr.includes('rebooting'), isCounted === true, stderr);
+      // Not every initramfs has mounted the variables, and not every machine has any.
+      const mount = 'mount -i -t efivarfs efivarfs /sys/firmware/efi/efivars';
+      assert.equal(calls.includes(mount), isCounted === false);
+    }
   });
 
   inEachShell('is prefer, loudly, where the command line asks for that', (run) => {

@@ -39,7 +39,7 @@ describe('the settings file of an initramfs', () => {
     {
       policy: fc.constantFrom('enforce', 'prefer'),
       unpinned: fc.constantFrom('refuse', 'plain'),
-      onRefusal: fc.constantFrom('emergency', 'reboot'),
+      onRefusal: fc.constantFrom('auto', 'emergency', 'reboot'),
     },
     { noNullPrototype: true },
   );

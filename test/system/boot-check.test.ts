@@ -31,7 +31,7 @@ function mountNew(work: Sandbox, name: string, type: string, options: readonly s
 
 const MODULES = join('usr/lib/modules', guestKernelRelease());
 
-const SETTINGS: InitramfsSettings = { policy: 'enforce', unpinned: 'refuse', onRefusal: 'emergency' };
+const SETTINGS: InitramfsSettings = { policy: 'enforce', unpinned: 'refuse', onRefusal: 'auto' };
 
 describeSystem('boot check', ['trixie', 'machine', 'guest'], () => {
   const work = new Sandbox();

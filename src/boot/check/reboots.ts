@@ -1,5 +1,5 @@
 /** What comes after a boot that fails, and reboots that go without the initramfs. */
-import type { BootPolicy } from '../../config/settings.ts';
+import type { BootPolicy, OnRefusal } from '../../config/settings.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
 import type { Finding } from '../../image/findings.ts';
 import type { EntryState } from '../entries.ts';
@@ -24,16 +24,18 @@ export function checkCounters(entries: readonly EntryState[]): Finding[] {
 
 /**
  * A refused boot that reboots comes back to the same entry, for ever, unless counting makes the loader take another.
- * @param onRefusal what the initramfs does
+ * @param onRefusal what the initramfs does; with `auto` only a boot that was counted restarts
  */
 export function checkRefusal(
   entries: readonly EntryState[],
   policy: BootPolicy,
-  onRefusal: 'emergency' | 'reboot',
+  onRefusal: OnRefusal,
 ): Finding[] {
-  if (policy !== 'enforce' || onRefusal !== 'reboot') return [];
+  if (policy !== 'enforce' || onRefusal === 'emergency') return [];
   const [first, ...others] = entries.filter(({ owner, isBad }) => owner === 'ostree' && !isBad);
-  if (first === undefined || (first.blsName?.counters !== undefined && others.length > 0)) return [];
+  if (first === undefined) return [];
+  const isCounted = first.blsName?.counters !== undefined;
+  if (isCounted ? others.length > 0 : onRefusal === 'auto') return [];
   const why =
     others.length === 0
       ? 'there is no other entry to take'

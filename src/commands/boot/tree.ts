@@ -20,12 +20,7 @@ export async function installTree(context: Context, root: string, dryRun: boolea
   const { policy, unpinned, onRefusal } = readSettings(system, tree);
   const plan = planTreeInstall(
     tree,
-    {
-      policy: policy.value,
-      unpinned: unpinned.value,
-      // Whether the loader counts boots is not known here.
-      onRefusal: onRefusal.value === 'auto' ? 'emergency' : onRefusal.value,
-    },
+    { policy: policy.value, unpinned: unpinned.value, onRefusal: onRefusal.value },
     system,
   );
   if (!dryRun) installIntoTree(plan, system);

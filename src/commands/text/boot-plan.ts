@@ -10,6 +10,7 @@ import type { BootPlan, BootStep, MenuByHand, StepOf } from '../../boot/plan.ts'
 import { planId } from '../../boot/plan-id.ts';
 import { findObstacles } from '../../boot/refusals.ts';
 import type { BootState } from '../../boot/state.ts';
+import type { OnRefusal } from '../../config/settings.ts';
 import type { Style } from '../output.ts';
 import { renderFindings } from './findings.ts';
 import { wrap } from './wrap.ts';
@@ -256,6 +257,12 @@ function renderUntouched({ untouched }: BootPlan, { sysroot }: BootState, style:
   ];
 }
 
+const REFUSAL: Readonly<Record<OnRefusal, string>> = {
+  auto: 'the boot stops in the emergency shell, or reboots where the boot loader has counted it',
+  emergency: 'the boot stops in the emergency shell',
+  reboot: 'the machine reboots',
+};
+
 /** What happens at the next boot, and the way back. */
 function renderAfter(plan: BootPlan, state: BootState, style: Style): string[] {
   if (plan.verb === 'remove')
@@ -270,10 +277,9 @@ function renderAfter(plan: BootPlan, state: BootState, style: Style): string[] {
   const { wanted, sysroot } = state;
   const sealed = state.targets.filter((target) => findObstacles(target, state).length === 0);
   const indexes = sealed.map(({ deployment }) => deployment.index).join(', ');
-  const refusal = wanted.onRefusal === 'reboot' ? 'reboots' : 'stops in the emergency shell';
   const otherwise =
     wanted.policy === 'enforce'
-      ? `What does not match its seal pin is refused: the boot ${refusal}.`
+      ? `What does not match its seal pin is refused: ${REFUSAL[wanted.onRefusal]}.`
       : 'What does not match its seal pin boots plain, and says so.';
   return [
     '',

@@ -4,6 +4,7 @@ import { closePalette, movePalette, runPalette, typePalette } from './palette.ts
 import { BOOT_ACTIONS } from './screens/boot/actions.ts';
 import { DEPLOYMENT_ACTIONS } from './screens/deployments/actions.ts';
 import { DIFF_ACTIONS } from './screens/diff/actions.ts';
+import { HISTORY_ACTIONS } from './screens/history/actions.ts';
 import { JOB_ACTIONS, leave, leaveNow } from './screens/jobs/actions.ts';
 import { changingJob, withoutJobs } from './screens/jobs/state.ts';
 import { OBJECTS_ACTIONS } from './screens/objects/actions.ts';
@@ -101,6 +102,7 @@ export const ACTIONS: readonly Action[] = [
   ...PROPOSAL_ACTIONS,
   ...DEPLOYMENT_ACTIONS,
   ...BOOT_ACTIONS,
+  ...HISTORY_ACTIONS,
   ...JOB_ACTIONS,
   ...TREE_ACTIONS,
   ...DIFF_ACTIONS,

@@ -11,6 +11,7 @@ import type { RunProgram } from './program.ts';
 import { BootReader } from './screens/boot/reader.ts';
 import { CommitsReader } from './screens/commits/reader.ts';
 import { DiffReader } from './screens/diff/reader.ts';
+import { HistoryReader } from './screens/history/reader.ts';
 import { ImagesReader } from './screens/images/reader.ts';
 import { ObjectsReader } from './screens/objects/reader.ts';
 import { SharingReader } from './screens/sharing/reader.ts';
@@ -71,6 +72,7 @@ export class Readers {
     this.tree = new TreeReader(source);
     this.#readers = {
       boot: new BootReader(source),
+      history: new HistoryReader(source),
       sharing: new SharingReader(source),
       commits: new CommitsReader(source),
       tree: this.tree,

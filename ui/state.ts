@@ -12,6 +12,7 @@ import { type Boot, type BootEvent, type BootRequest, NO_BOOT } from './screens/
 import { type Commits, type CommitsEvent, type CommitsRequest, NO_COMMITS } from './screens/commits/state.ts';
 import type { Item } from './screens/deployments/items.ts';
 import type { Diff, DiffEvent, DiffRequest } from './screens/diff/state.ts';
+import { type History, type HistoryEvent, type HistoryRequest, NO_HISTORY } from './screens/history/state.ts';
 import { type Images, type ImagesEvent, type ImagesRequest, NO_IMAGES } from './screens/images/state.ts';
 import { type Jobs, type JobsEffect, type JobsEvent, NO_JOBS } from './screens/jobs/state.ts';
 import type { Objects, ObjectsEvent, ObjectsRequest } from './screens/objects/state.ts';
@@ -25,8 +26,8 @@ export type Screen = keyof typeof SCREEN_KEYS;
 export const SCREENS = Object.keys(SCREEN_KEYS) as Screen[];
 
 /** Lists with details beside or below them; those after the screens are opened from one. */
-export type View = Screen | 'tree' | 'diff' | 'objects' | 'proposal' | 'jobs';
-export const VIEWS: readonly View[] = [...SCREENS, 'tree', 'diff', 'objects', 'proposal', 'jobs'];
+export type View = Screen | 'tree' | 'diff' | 'objects' | 'history' | 'proposal' | 'jobs';
+export const VIEWS: readonly View[] = [...SCREENS, 'tree', 'diff', 'objects', 'history', 'proposal', 'jobs'];
 
 /** What takes the keys: the topmost of a stack. */
 export type Mode = View | 'details' | 'search' | 'help' | 'palette' | 'commands';
@@ -69,6 +70,7 @@ export interface State extends Scroll, Desk {
   readonly items: readonly Item[];
   readonly commits: Commits;
   readonly boot: Boot;
+  readonly history: History;
   readonly imageFiles: Images;
   readonly sharing: Sharing;
   readonly jobs: Jobs;
@@ -105,6 +107,7 @@ export function initialState(sysrootPath: string, size: Size, nowMs: number, rep
     items: [],
     commits: NO_COMMITS,
     boot: NO_BOOT,
+    history: NO_HISTORY,
     imageFiles: NO_IMAGES,
     sharing: NO_SHARING,
     jobs: NO_JOBS,
@@ -162,6 +165,7 @@ export type Event =
   | { readonly type: 'reading-done'; readonly nowMs: number }
   | CommitsEvent
   | BootEvent
+  | HistoryEvent
   | SharingEvent
   | JobsEvent
   | ProposalEvent
@@ -175,6 +179,7 @@ export type Event =
 /** Something to read, because the state shows it and does not have it; the answer is an event. */
 export type Request =
   | BootRequest
+  | HistoryRequest
   | SharingRequest
   | CommitsRequest
   | TreeRequest

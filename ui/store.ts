@@ -12,6 +12,7 @@ import { typePalette } from './palette.ts';
 import { onCommits } from './screens/commits/state.ts';
 import { itemsOf } from './screens/deployments/items.ts';
 import { onDiff } from './screens/diff/state.ts';
+import { onHistoryChange } from './screens/history/state.ts';
 import { onImages } from './screens/images/state.ts';
 import { onJobs } from './screens/jobs/state.ts';
 import { onObjects } from './screens/objects/state.ts';
@@ -74,6 +75,18 @@ function react(state: State, event: Event): Step {
     case 'boot-read':
     case 'boot-failed':
       return only(withItems({ ...state, boot: answered(state.boot, event) }));
+    case 'history-told':
+    case 'history-read':
+    case 'history-failed': {
+      const history = answered(state.history, event);
+      // What was read of entries was of the history before.
+      return only({
+        ...state,
+        history: event.type === 'history-read' ? { ...history, changes: new Map() } : history,
+      });
+    }
+    case 'history-change-read':
+      return only({ ...state, history: onHistoryChange(state.history, event) });
     case 'sharing-told':
     case 'sharing-read':
     case 'sharing-failed':

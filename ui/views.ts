@@ -3,6 +3,7 @@ import { bootView } from './screens/boot/view.ts';
 import { commitsView } from './screens/commits/view.ts';
 import { deploymentsView } from './screens/deployments/view.ts';
 import { diffView } from './screens/diff/view.ts';
+import { historyView } from './screens/history/view.ts';
 import { imagesView } from './screens/images/view.ts';
 import { jobsView } from './screens/jobs/view.ts';
 import { objectsView } from './screens/objects/view.ts';
@@ -16,6 +17,7 @@ export const VIEW_MODELS: Readonly<Record<View, ViewModel>> = {
   deployments: deploymentsView,
   commits: commitsView,
   boot: bootView,
+  history: historyView,
   sharing: sharingView,
   images: imagesView,
   objects: objectsView,

@@ -105,7 +105,7 @@ describe('changes', () => {
     const state = stateAfter(SIZE, ...INSTALLED);
     assert.deepEqual(
       ACTIONS.filter(({ changes }) => changes).map(({ id }) => id),
-      ['seal', 'pin', 'gc', 'boot-install', 'boot-remove'],
+      ['seal', 'pin', 'gc', 'boot-install', 'boot-remove', 'rollback'],
     );
     for (const action of ACTIONS.filter(({ changes }) => changes))
       assert(!isMeant(action, state) || whyNot(action, state) !== undefined, action.id);

@@ -9,13 +9,13 @@ const HERE = ['boot', 'details'] as const;
 const isHere = (state: State): boolean => viewOf(state) === 'boot' && state.boot.value !== undefined;
 
 /** So many digits of the deployment that boots first are typed before what boots is changed. */
-const TYPED_DIGITS = 4;
+export const TYPED_DIGITS = 4;
 
 /** The first of what boots, whose checksum a person has to look at before it is changed. */
-const first = ({ sysroot }: State) => sysroot?.deployments.find(({ staged }) => !staged);
+export const firstToBoot = ({ sysroot }: State) => sysroot?.deployments.find(({ staged }) => !staged);
 
 function change(state: State, verb: 'install' | 'remove'): Step {
-  const deployment = first(state);
+  const deployment = firstToBoot(state);
   if (deployment === undefined) return only(state);
   return propose(state, {
     kind: `boot-${verb}`,
@@ -34,7 +34,7 @@ function check(state: State, options: readonly string[]): Step {
 }
 
 const needsDeployment = (state: State): string | undefined =>
-  first(state) === undefined ? 'no deployment has a boot entry' : undefined;
+  firstToBoot(state) === undefined ? 'no deployment has a boot entry' : undefined;
 
 export const BOOT_ACTIONS: readonly Action[] = [
   {

@@ -94,7 +94,8 @@ export function resultOf(kind: JobKind, outcome: Outcome): Result | undefined {
       return document && checkResult(document);
     }
     case 'boot-install':
-    case 'boot-remove': {
+    case 'boot-remove':
+    case 'boot-rollback': {
       const document = documentOf<ChangeDocument>(outcome, kind);
       return document && changeResult(kind, document);
     }
@@ -170,9 +171,8 @@ function checkResult({ entries, findings, notes }: CheckDocument): Result {
   };
 }
 
-function changeResult(kind: 'boot-install' | 'boot-remove', document: ChangeDocument): Result {
+function changeResult(kind: keyof typeof CHANGED, document: ChangeDocument): Result {
   const { outcome, refusals, warnings, waitsFor } = document;
-  const isInstall = kind === 'boot-install';
   switch (outcome) {
     case 'refused':
     case 'declined':
@@ -185,14 +185,18 @@ function changeResult(kind: 'boot-install' | 'boot-remove', document: ChangeDocu
         lines: [
           waitsFor !== null
             ? `done so far: run ${waitsFor.command ?? `what brings ${waitsFor.path} up to date`}, then install once more`
-            : isInstall
-              ? 'from the next boot on, what was sealed is what boots'
-              : 'every deployment boots plain from now on, as ostree left it',
+            : CHANGED[kind],
         ],
         findings: warnings,
       };
   }
 }
+
+const CHANGED = {
+  'boot-install': 'from the next boot on, what was sealed is what boots',
+  'boot-remove': 'every deployment boots plain from now on, as ostree left it',
+  'boot-rollback': "sealtree's part of the boot is as it was then",
+};
 
 const hasNoError = (findings: readonly Finding[]): boolean =>
   findings.every(({ severity }) => severity !== 'error');

@@ -8,10 +8,25 @@ import type { State, Step } from '../../state.ts';
 import { resultOf } from './result.ts';
 
 /** What a job does: the command and its verb. */
-export type JobKind = 'seal' | 'verify' | 'gc' | 'pin' | 'boot-install' | 'boot-remove' | 'boot-check';
+export type JobKind =
+  | 'seal'
+  | 'verify'
+  | 'gc'
+  | 'pin'
+  | 'boot-install'
+  | 'boot-remove'
+  | 'boot-rollback'
+  | 'boot-check';
 
 /** Kinds that change something on the disk. */
-const CHANGING: ReadonlySet<JobKind> = new Set(['seal', 'gc', 'pin', 'boot-install', 'boot-remove']);
+const CHANGING: ReadonlySet<JobKind> = new Set([
+  'seal',
+  'gc',
+  'pin',
+  'boot-install',
+  'boot-remove',
+  'boot-rollback',
+]);
 
 /** `stopping`: it was told to, and goes on to where nothing is half done. */
 export type JobState = 'running' | 'stopping' | 'stopped' | 'done' | 'failed';
@@ -154,7 +169,11 @@ export function onJobs(state: State, event: JobsEvent): Step {
       if (!isStale) return { state: next, effects: [] };
       const boot = askedAgain(next.boot);
       const sharing = askedAgain(next.sharing);
-      return { state: { ...next, boot, sharing, isReading: true }, effects: ['reopen', 'read-sysroot'] };
+      const history = askedAgain(next.history);
+      return {
+        state: { ...next, boot, sharing, history, isReading: true },
+        effects: ['reopen', 'read-sysroot'],
+      };
     }
   }
 }

@@ -44,7 +44,8 @@ export function planOf(kind: JobKind, outcome: Outcome): Plan | undefined {
       return document && pinPlan(document);
     }
     case 'boot-install':
-    case 'boot-remove': {
+    case 'boot-remove':
+    case 'boot-rollback': {
       const document = documentOf<BootPlanDocument>(outcome, 'boot-plan');
       return document && bootPlan(document);
     }

@@ -103,7 +103,7 @@ function describeRow(row: PlanRow, lines: FactLines, width: number): void {
       lines.text(row.text, theme.bold);
       for (const note of row.notes) lines.text(note, undefined, 3);
       if (row.diff.length > 0) lines.blank();
-      for (const line of row.diff) lines.wide(line, paintOf(line, theme), width);
+      for (const line of row.diff) lines.wide(line, paintOfDiff(line, theme), width);
       return;
     case 'untouched':
       lines.text(row.text, theme.bold);
@@ -115,7 +115,7 @@ function describeRow(row: PlanRow, lines: FactLines, width: number): void {
 }
 
 /** As git and diff(1) colour it. */
-function paintOf(line: string, { bold, accent, tone }: Theme): Paint {
+export function paintOfDiff(line: string, { bold, accent, tone }: Theme): Paint {
   if (/^(---|\+\+\+)/.test(line)) return bold;
   if (line.startsWith('@@')) return accent;
   if (line.startsWith('+')) return tone.good;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { linuxSystem } from '../../src/base/system-linux.ts';
-import type { start as startInterface } from '../../ui/start.tsx';
+import type { StartOptions, start as startInterface } from '../../ui/start.tsx';
 import { Screen } from './screen.ts';
 
 const KEYS: Readonly<Record<string, string>> = {
@@ -24,6 +24,7 @@ export class Story {
   readonly #screen: Screen;
   /** What was handed to the pager. */
   readonly #paged: string[] = [];
+  #ended: Promise<string[]> = Promise.resolve([]);
 
   /** Opens the interface on a sysroot for one test; whatever becomes of the test, it ends with it. */
   static begin(
@@ -31,10 +32,11 @@ export class Story {
     start: typeof startInterface,
     sysrootPath: string,
     [columns, rows]: readonly [number, number],
+    more: Partial<StartOptions> = {},
   ): Story {
     const story = new Story(columns, rows);
     const { stdin, stdout } = story.#screen;
-    const ended = start({
+    story.#ended = start({
       sysrootPath,
       system: linuxSystem,
       env: { LANG: 'C.UTF-8', TERM: 'xterm' },
@@ -42,10 +44,12 @@ export class Story {
       stdin,
       stdout,
       page: async (bytes) => void story.#paged.push(bytes.toString()),
+      ...more,
     });
     t.after(async () => {
-      story.#screen.type('\x03');
-      await Promise.allSettled([ended]);
+      // The second one leaves work that is under way to itself.
+      story.#screen.type('\x03\x03');
+      await Promise.allSettled([story.#ended]);
     });
     return story;
   }
@@ -67,6 +71,22 @@ export class Story {
   async sees(...lines: readonly RegExp[]): Promise<void> {
     for (const line of lines)
       await this.#screen.until(() => this.#screen.lines.some((text) => line.test(text)));
+  }
+
+  /** Waits until no line fits any more. */
+  async misses(line: RegExp): Promise<void> {
+    await this.#screen.until(() => !this.#screen.lines.some((text) => line.test(text)));
+  }
+
+  /** What stays on the terminal at the end of the interface, which has given it back. */
+  async summary(): Promise<string> {
+    const lines = await this.#ended;
+    assert(!this.#screen.isAlternate && !this.#screen.isRaw);
+    return lines.join('\n');
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#screen.resize(columns, rows);
   }
 
   /** Scrolls through what has the keys, down and up again, until a line fits; fails where none does. */

@@ -148,6 +148,21 @@ describe('interface', () => {
     await ended;
   });
 
+  it('goes on when the repository is gone while its files are shown', async (t) => {
+    await makeSmallSysroot(sandbox.join('gone'));
+    const { screen, ended } = open(t, 80, 24, sandbox.join('gone'));
+    await screen.until(/3 of 3 not sealed/);
+    screen.type('t');
+    await screen.until(/▸ +bin → usr\/bin/);
+    rmSync(sandbox.join('gone/ostree/repo'), { recursive: true });
+    screen.type('R');
+    await screen.until(/✗ .*not an ostree repository/);
+    screen.type('\x1b');
+    await screen.until(/▸ +0 alpha/);
+    screen.type('q');
+    await ended;
+  });
+
   it('opens a repository without a sysroot', async (t) => {
     const repositoryPath = sandbox.join('sysroot/ostree/repo');
     const { screen, ended } = open(t, 80, 24, '/nowhere', undefined, { repositoryPath });

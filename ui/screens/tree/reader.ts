@@ -56,9 +56,15 @@ export class TreeReader implements Reader<TreeRequest> {
   }
 
   #readEntries({ subject, nodes }: Of<'read-entries'>): void {
-    const tree = this.#source.files(subject);
-    const entries = new Map(nodes.map((node) => [node.path, tree.facts(node)]));
-    this.#source.dispatch({ type: 'entries-read', of: subjectKey(subject), entries });
+    const { dispatch, files } = this.#source;
+    try {
+      const tree = files(subject);
+      const entries = new Map(nodes.map((node) => [node.path, tree.facts(node)]));
+      dispatch({ type: 'entries-read', of: subjectKey(subject), entries });
+    } catch (error) {
+      if (!(error instanceof SealtreeError)) throw error;
+      dispatch({ type: 'notice', text: error.message });
+    }
   }
 
   async #readObject(
@@ -68,8 +74,13 @@ export class TreeReader implements Reader<TreeRequest> {
     const { dispatch, repository } = this.#source;
     await rest();
     if (isStale()) return;
-    const object = await readObjectFacts(repository(), subject, path, checksum, others, isStale);
-    if (object !== undefined) dispatch({ type: 'object-read', of: subjectKey(subject), object });
+    try {
+      const object = await readObjectFacts(repository(), subject, path, checksum, others, isStale);
+      if (object !== undefined) dispatch({ type: 'object-read', of: subjectKey(subject), object });
+    } catch (error) {
+      if (!(error instanceof SealtreeError)) throw error;
+      dispatch({ type: 'notice', text: error.message });
+    }
   }
 
   async #search({ subject, text }: Of<'search'>, isStale: () => boolean): Promise<void> {

@@ -50,8 +50,9 @@ describeSystem('the interface in a terminal', [], () => {
     await buildProgram(sandbox.join('dist'));
     symlinkSync(join(PROJECT, 'node_modules'), sandbox.join('node_modules'));
     await makeSmallSysroot(sandbox.join('sysroot'));
-    const words = [process.execPath, sandbox.join('dist/sealtree.js'), '--sysroot', sandbox.join('sysroot')];
-    const setup = `cd ${sandbox.path}; export PS1='$ ' SEALTREE='${words.join(' ')}'; exec bash --norc --noprofile`;
+    const program = `${process.execPath} ${sandbox.join('dist/sealtree.js')}`;
+    const names = `PROGRAM='${program}' SEALTREE='${program} --sysroot ${sandbox.join('sysroot')}'`;
+    const setup = `cd ${sandbox.path}; export PS1='$ ' ${names}; exec bash --norc --noprofile`;
     tmux('new-session', '-d', '-s', 'test', '-x', '80', '-y', '24', setup);
     type('stty -g > tty', 'Enter');
   });
@@ -102,11 +103,81 @@ describeSystem('the interface in a terminal', [], () => {
   it('follows the size of the window', async () => {
     await open();
     tmux('resize-window', '-t', 'test', '-x', '120', '-y', '30');
-    await until(/│── alpha/);
+    await until(/\|── alpha/);
     tmux('resize-window', '-t', 'test', '-x', '40', '-y', '15');
-    await until(/^(?![\s\S]*│)[\s\S]*▸ +0 alpha[\s\S]*q quit/);
-    assert(!screen().includes('│'));
+    await until(/^(?![\s\S]*\|── )[\s\S]*▸ +0 alpha[\s\S]*q quit/);
+    tmux('resize-window', '-t', 'test', '-x', '80', '-y', '24');
+    await until(/1 Deployments/);
     type('q');
     await expectShell(0);
+  });
+
+  it('opens on a demonstration, where every screen has something to show, and changes can be tried', async () => {
+    type('clear; $PROGRAM demo', 'Enter');
+    await until(/▸ +0 server [0-9a-f]{8}\.0 +✓ sealed/);
+    assert(isAlternate());
+    type('2');
+    await until(/▸○.* [0-9a-f]{8} .*\[demo\/server\]/);
+    type('t');
+    await until(/boot +drwxr-xr-x/);
+    type('q', '3');
+    await until(/ostree-3\.conf +Demo Server 1\.2.* 0 [0-9a-f]{8}\.0/);
+    type('4');
+    await until(/[0-9a-f]{12}/);
+    type('5');
+    await until(/▸0 server\/[0-9a-f]{8}\.0 +[\d.]+ MB/);
+    type('J');
+    await until(/Nothing runs/);
+    type('q', '1');
+
+    // What is sealed loses its image, and gets it again.
+    runHost([
+      'sh',
+      '-c',
+      `chattr -i ${sandbox.join('demo')}/ostree/deploy/*/deploy/*.0 2>/dev/null; rm ${sandbox.join('demo')}/ostree/deploy/kiosk/deploy/*.0/.ostree.cfs`,
+    ]);
+    type('R');
+    await until(/2 kiosk [0-9a-f]{8}\.0 +✗ missing/);
+    type('W', 'j', 'j', 's');
+    await until(/1 deployment to seal[\s\S]*y do it/);
+    type('y');
+    await until(/✓ seal kiosk [0-9a-f]{8}\.0 +done[\s\S]*sealed with the stored image/);
+    type('q');
+    await until(/2 kiosk [0-9a-f]{8}\.0 +✓ sealed/);
+
+    const [object] = runHost([
+      'sh',
+      '-c',
+      `grep -l 'Welcome to the demo' ${sandbox.join('demo')}/ostree/repo/objects/*/*.file || ls ${sandbox.join('demo')}/ostree/repo/objects/*/*.file`,
+    ]).stdout.split('\n');
+    runHost(['sh', '-c', `chmod u+w ${object}; printf x | dd of=${object} bs=1 conv=notrunc 2>/dev/null`]);
+    type('G', 'V');
+    await until(/✗ verify all deployments +failed[\s\S]*✗ object [0-9a-f]{8}\.file/);
+    type('q', 'q');
+    await expectShell(0);
+    // The last words stay, below what the demonstration printed.
+    assert.match(
+      tmux('capture-pane', '-pJ', '-S', '-200', '-t', 'test'),
+      /verify all deployments: [^\n]*1 error/,
+    );
+  });
+
+  it('that is closed with its terminal leaves no lock behind', async () => {
+    await open();
+    type('V');
+    await until(/verify alpha/);
+    tmux('respawn-pane', '-k', '-t', 'test', `cd ${sandbox.path}; exec bash --norc --noprofile`);
+    await until(/[$#]/);
+    const entry = sandbox.join('dist/sealtree.js');
+    const { stdout } = runHost([
+      process.execPath,
+      entry,
+      'seal',
+      '--lock-timeout',
+      '20',
+      '--sysroot',
+      sandbox.join('sysroot'),
+    ]);
+    assert.match(stdout, /: sealed/);
   });
 });

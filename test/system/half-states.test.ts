@@ -10,7 +10,7 @@ import { OstreeSysroot } from '../support/ostree-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { sealAll } from '../support/seal-state.ts';
 
-const COUNT = Number(process.env.SEALTREE_FUZZ_COUNT ?? 40);
+const COUNT = Number(process.env.SEALTREE_FUZZ_COUNT ?? 15);
 const FIRST = Number(process.env.SEALTREE_FUZZ_SEED ?? 1000);
 
 for (const suite of SUITES)

@@ -198,7 +198,11 @@ export function findLeftovers(folders: readonly string[], system: SystemReads): 
       if (!isMissing(error)) throw error;
       return [];
     }
-    return names.filter(isTemporaryName).map((name) => join(folder, name));
+    // A folder is none of ours, and must not keep us from working for ever.
+    return names
+      .filter(isTemporaryName)
+      .map((name) => join(folder, name))
+      .filter((path) => system.lstatIfExists(path)?.isDirectory() === false);
   });
 }
 

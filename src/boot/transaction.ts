@@ -107,7 +107,7 @@ const ownFolders = (repositoryPath: string): string[] => [
 ];
 
 const isEmpty = (folder: string, system: SystemReads): boolean =>
-  system.lstatIfExists(folder) !== undefined && system.readdir(folder).length === 0;
+  system.lstatIfExists(folder)?.isDirectory() === true && system.readdir(folder).length === 0;
 
 /** Whether a run that was killed left something behind. */
 export const hasLeftovers = (sysroot: Sysroot, system: SystemReads): boolean =>

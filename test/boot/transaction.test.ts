@@ -213,6 +213,23 @@ describe('install', () => {
     assert.deepEqual(next.steps[first - 1], { call: 'checkpoint', subject: dirname(entry) });
   });
 
+  const IN_THE_WAY: Readonly<Record<string, (sysroot: BootableSysroot) => void>> = {
+    'a folder with the name of a temporary file': ({ entries: [entry = ''] }) =>
+      mkdirSync(join(dirname(entry), '.sealtree-tmp-0123456789ab')),
+    'a file where overlay initrds would be': ({ path }) =>
+      writeFileSync(join(path, 'boot/ostree/initramfs-overlays'), ''),
+  };
+  for (const [what, put] of Object.entries(IN_THE_WAY))
+    it(`leaves alone, and goes on in spite of, ${what}`, async () => {
+      const sysroot = await makeSealedSysroot(work, what);
+      put(sysroot);
+      const plain = snapshot(sysroot.path);
+      assert.equal((await change(sysroot, 'install')).outcome, 'done');
+      assert.equal((await change(sysroot, 'remove')).outcome, 'done');
+      assert.deepEqual(snapshot(sysroot.path), plain);
+      assert.equal((await change(sysroot, 'remove')).outcome, 'nothing');
+    });
+
   it("has ostree's generator write the menu, after the pins and before the script", async () => {
     const sysroot = await makeSealedSysroot(work, 'menu', { initramfs: 'append', policy: 'enforce' });
     const output = join(sysroot.path, 'boot/loader.0/grub.cfg');

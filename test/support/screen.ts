@@ -7,7 +7,7 @@ import { PassThrough, Writable } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
 import xterm from '@xterm/headless';
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 30_000;
 
 export class Screen {
   readonly stdout: WriteStream;

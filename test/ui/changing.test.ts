@@ -35,7 +35,7 @@ async function seal(ui: Story): Promise<void> {
   await ui.sees(/✓ seal all deployments +done/, /alpha\/[0-9a-f]{8}\.0 sealed, image/);
 }
 
-describe('changes', { timeout: 60_000 }, () => {
+describe('changes', () => {
   it('seal what is not sealed; then an object is damaged, and found', async (t) => {
     const sysroot = await makeSmallSysroot(sandbox.join('seal'));
     const ui = begin(t, sysroot.path);

@@ -3,6 +3,28 @@ import type { Path, SystemReads } from './system.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 
+/** How many pieces of {@link fileStream} are good at a time. */
+const RING = 8;
+
+/**
+ * The whole file for a reader that goes along: the memory of a piece is used again for the eighth after it. Fresh memory
+ * for each costs as much as reading does.
+ */
+export async function* fileStream(path: Path, system: SystemReads): AsyncGenerator<Buffer, void, undefined> {
+  const fd = system.openRead(path);
+  try {
+    const ring = Array.from({ length: RING }, () => Buffer.allocUnsafeSlow(CHUNK_BYTES));
+    for (let i = 0; ; i = (i + 1) % RING) {
+      const chunk = ring[i] as Buffer;
+      const count = system.read(fd, chunk, null);
+      if (count === 0) return;
+      yield chunk.subarray(0, count);
+    }
+  } finally {
+    system.close(fd);
+  }
+}
+
 /** The bytes from `start` on, `length` of them or all; each piece has memory of its own. */
 export async function* fileChunks(
   path: Path,

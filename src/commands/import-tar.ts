@@ -2,7 +2,7 @@
 import prettyBytes from 'pretty-bytes';
 import { displayBytes } from '../base/bytes.ts';
 import { ExitCode, UsageError } from '../base/errors.ts';
-import { fileChunks } from '../base/file-chunks.ts';
+import { fileStream } from '../base/file-chunks.ts';
 import { decompressed } from '../repository/decompress.ts';
 import { importTar } from '../repository/import-tar.ts';
 import { writeNewTree } from '../repository/new-tree.ts';
@@ -41,7 +41,7 @@ export async function importTarFile(context: Context, file: string, options: Tar
   if (options.ref !== undefined) writer.checkRef(options.ref);
   progress.begin('reading the archive');
   const isStdin = file === '-';
-  const source = isStdin ? process.stdin : fileChunks(context.path(file), context.system);
+  const source = isStdin ? process.stdin : fileStream(context.path(file), context.system);
   const where = isStdin ? 'standard input' : file;
   const imported = await importTar(decompressed(source, where), writer, {
     where,

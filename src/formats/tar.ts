@@ -122,7 +122,8 @@ export class TarTap {
   readonly #where: string;
   readonly #endIsOptional: boolean;
   readonly #members: TarMember[] = [];
-  #pending: Pending = pending('header', BLOCK_SIZE);
+  /** Undefined between the parts of the archive: a header is next. */
+  #pending: Pending | undefined;
   /** Bytes of data and padding before the next header. */
   #skip = 0;
   /** Padding after an extension's bytes. */
@@ -159,6 +160,20 @@ export class TarTap {
         at += count;
         continue;
       }
+      if (this.#pending === undefined && bytes.length - at >= BLOCK_SIZE) {
+        // The usual case: a whole header, which need not be copied.
+        const block = bytes.subarray(at, at + BLOCK_SIZE);
+        this.#offset += BLOCK_SIZE;
+        const handOn = this.#header(block);
+        if (handOn !== block) {
+          if (start < at) out.push(bytes.subarray(start, at));
+          if (handOn !== undefined) out.push(handOn);
+          start = at + BLOCK_SIZE;
+        }
+        at += BLOCK_SIZE;
+        continue;
+      }
+      this.#pending ??= pending('header', BLOCK_SIZE);
       const { kind, bytes: into, filled } = this.#pending;
       const count = bytes.copy(into, filled, at, at + into.length - filled);
       this.#pending.filled += count;
@@ -183,11 +198,7 @@ export class TarTap {
 
   /** Says that nothing more comes. @throws FormatError when something is missing */
   end(): void {
-    const isBetween =
-      this.#skip === 0 &&
-      this.#pending.kind === 'header' &&
-      this.#pending.filled === 0 &&
-      !this.#isExtended();
+    const isBetween = this.#skip === 0 && this.#pending === undefined && !this.#isExtended();
     if (!isBetween) throw this.#error('archive is cut off within a member');
     // A lone block is what some writers end with.
     if (this.#zeroBlocks === 0 && !this.#endIsOptional)
@@ -196,7 +207,7 @@ export class TarTap {
 
   /** Takes a whole header or extension; gives what is to be handed on of a block that was held. */
   #complete(kind: Pending['kind'], bytes: Buffer): Buffer | undefined {
-    this.#pending = pending('header', BLOCK_SIZE);
+    this.#pending = undefined;
     if (kind === 'header') return this.#header(bytes);
     if (kind === 'sparse') return this.#moreSparse(bytes);
     this.#skip = this.#padding;
@@ -232,7 +243,8 @@ export class TarTap {
         throw this.#error('a sparse file of a kind that is not known', offset);
       const realSize = octal(block, 'realSize', this.#here());
       const extents = this.#extents(block, FIELDS.sparseMap[0], 4);
-      this.#sparse = { header: block, extents, offset };
+      // It is changed before it is handed on, and the memory is whose it was.
+      this.#sparse = { header: Buffer.from(block), extents, offset };
       if (block[FIELDS.isExtended[0]] !== 0) {
         this.#pending = pending('sparse', BLOCK_SIZE);
         return undefined;

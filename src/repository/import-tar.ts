@@ -271,10 +271,17 @@ class TarImport implements MemberSink, ImportedTar {
     header: Parameters<RepositoryWriter['writeFile']>[0],
     done: (checksum: ReturnType<RepositoryWriter['writeFile']>) => void,
   ): OpenFile {
-    const chunks: Uint8Array[] = [];
+    const content = Buffer.allocUnsafe(size);
+    let filled = 0;
     return {
-      write: (chunk) => void chunks.push(chunk),
-      end: () => done(this.#writer.writeFile(header, { size, chunks: () => chunks, isFixed: true })),
+      write: (chunk) => {
+        content.set(chunk, filled);
+        filled += chunk.length;
+      },
+      end: () => {
+        const chunks = (): Uint8Array[] => [content.subarray(0, filled)];
+        done(this.#writer.writeFile(header, { size, chunks, isFixed: true }));
+      },
       close: () => undefined,
     };
   }

@@ -71,3 +71,14 @@ export const nativeEngine: DigestEngine = {
     return { update: (bytes) => void hasher.update(bytes), digest: () => hasher.digest() };
   },
 };
+
+/** Hands pieces on and hashes them on their way. */
+export async function* hashed(
+  source: AsyncIterable<Uint8Array>,
+  hasher: Hasher,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    hasher.update(chunk);
+    yield chunk;
+  }
+}

@@ -8,7 +8,7 @@ import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { type ByteString, bytesToText } from '../base/bytes.ts';
-import { type Checksum, digestOf, type Hasher, nativeEngine } from '../base/digest.ts';
+import { type Checksum, digestOf, type Hasher, hashed, nativeEngine } from '../base/digest.ts';
 import { errnoOf, OperationError, UnsupportedError } from '../base/errors.ts';
 import { makeFolders } from '../base/folders.ts';
 import type { Progress } from '../base/progress.ts';
@@ -109,13 +109,6 @@ async function writeLayer(
   repository.system.rename(temporary, join(path, 'blobs/sha256', digest));
   const mediaType = compression === 'none' ? LAYER_TYPE : `${LAYER_TYPE}+${compression}`;
   return { mediaType, digest: `sha256:${digest}`, size, diffId: `sha256:${digestOf(plain.digest())}` };
-}
-
-async function* hashed(source: AsyncIterable<Uint8Array>, hasher: Hasher): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    hasher.update(chunk);
-    yield chunk;
-  }
 }
 
 /** Writes pieces to a temporary file among the blobs; it is on disk when this returns. */

@@ -3,7 +3,7 @@
  * over one another. Nothing is visible before all of it is verified and on disk.
  */
 import { type ByteString, displayBytes, textToBytes } from '../base/bytes.ts';
-import { type Checksum, digestOf, type Hasher, nativeEngine } from '../base/digest.ts';
+import { type Checksum, digestOf, type Hasher, hashed, nativeEngine } from '../base/digest.ts';
 import { FormatError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
@@ -223,13 +223,6 @@ async function readLayer(
   requireDigest(where, 'layer', packed, layer.digest);
   requireDigest(where, 'unpacked layer', plain, layer.diffId);
   return { root: tree.finish(lower), needsLower: tree.needsLower, skipped };
-}
-
-async function* hashed(source: AsyncIterable<Uint8Array>, hasher: Hasher): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    hasher.update(chunk);
-    yield chunk;
-  }
 }
 
 function requireDigest(where: string, what: string, hasher: Hasher, want: BlobDigest | undefined): void {

@@ -9,18 +9,15 @@ import { linuxSystem } from '../../src/base/system-linux.ts';
 import { exportImage, type ImageExport } from '../../src/container/export.ts';
 import { importImage } from '../../src/container/import.ts';
 import { Layout } from '../../src/container/layout.ts';
-import { DEFAULT_LIMITS } from '../../src/repository/import-tar.ts';
 import { initRepository } from '../../src/repository/init.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { type SourceNode, sourceDirectory, sourceFile, sourceSymlink } from '../../src/repository/source.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
 import { writeCommitOf } from '../../src/repository/write-commit.ts';
 import fc from '../support/fast-check.ts';
-import { LayoutMaker } from '../support/oci-layout.ts';
+import { LayoutMaker, PLAIN_IMPORT } from '../support/oci-layout.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { tarOf } from '../support/tar.ts';
-
-const platform = { os: 'linux', architecture: 'amd64', variant: undefined };
 
 class Bench {
   readonly work = new Sandbox();
@@ -43,7 +40,7 @@ class Bench {
     const path = options.path ?? this.work.join(`layout${this.#layouts++}`);
     const common = {
       tag: 'latest',
-      platform,
+      platform: PLAIN_IMPORT.platform,
       command: undefined,
       compression: 'gzip',
       progress: silent(),
@@ -52,20 +49,8 @@ class Bench {
   }
 
   async import(path: string, tag?: string) {
-    return await importImage(await Layout.open(path, linuxSystem, silent()), this.repository, {
-      tag,
-      platform,
-      ref: undefined,
-      parent: undefined,
-      subject: undefined,
-      timestamp: 0,
-      layerCommits: false,
-      limits: DEFAULT_LIMITS,
-      skipSpecial: false,
-      dryRun: false,
-      lockTimeoutMs: 1000,
-      progress: silent(),
-    });
+    const layout = await Layout.open(path, linuxSystem, silent());
+    return await importImage(layout, this.repository, { ...PLAIN_IMPORT, tag });
   }
 
   root(commit: Checksum): string {

@@ -8,28 +8,12 @@ import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { type ImageRequest, importImage } from '../../src/container/import.ts';
 import { Layout } from '../../src/container/layout.ts';
-import { DEFAULT_LIMITS } from '../../src/repository/import-tar.ts';
 import { initRepository } from '../../src/repository/init.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { rootOf, walk } from '../../src/repository/tree.ts';
-import { dockerArchive, LayoutMaker, type MadeImage } from '../support/oci-layout.ts';
+import { dockerArchive, LayoutMaker, type MadeImage, PLAIN_IMPORT } from '../support/oci-layout.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { type TarEntry, tarOf } from '../support/tar.ts';
-
-const REQUEST: ImageRequest = {
-  tag: undefined,
-  platform: { os: 'linux', architecture: 'amd64', variant: undefined },
-  ref: undefined,
-  parent: undefined,
-  subject: undefined,
-  timestamp: 0,
-  layerCommits: false,
-  limits: DEFAULT_LIMITS,
-  skipSpecial: false,
-  dryRun: false,
-  lockTimeoutMs: 1000,
-  progress: silent(),
-};
 
 class Bench {
   readonly work = new Sandbox();
@@ -43,7 +27,7 @@ class Bench {
 
   async import(request: Partial<ImageRequest> = {}, path = this.layout.path) {
     const layout = await Layout.open(path, linuxSystem, silent());
-    return await importImage(layout, this.repository, { ...REQUEST, ...request });
+    return await importImage(layout, this.repository, { ...PLAIN_IMPORT, ...request });
   }
 
   /** Paths of a commit, files with their content, folders with a slash. */

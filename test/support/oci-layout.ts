@@ -3,7 +3,26 @@ import { hash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { silent } from '../../src/base/progress.ts';
+import type { ImageRequest } from '../../src/container/import.ts';
+import { DEFAULT_LIMITS } from '../../src/repository/import-tar.ts';
 import { tarOf } from './tar.ts';
+
+/** The only image of a layout for amd64, and no ref for it. */
+export const PLAIN_IMPORT: ImageRequest = {
+  tag: undefined,
+  platform: { os: 'linux', architecture: 'amd64', variant: undefined },
+  ref: undefined,
+  parent: undefined,
+  subject: undefined,
+  timestamp: 0,
+  layerCommits: false,
+  limits: DEFAULT_LIMITS,
+  skipSpecial: false,
+  dryRun: false,
+  lockTimeoutMs: 1000,
+  progress: silent(),
+};
 
 export interface MadeImage {
   readonly tag?: string;

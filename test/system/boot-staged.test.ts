@@ -94,7 +94,9 @@ for (const suite of SUITES) {
         }
         for (const { content } of state.initramfs)
           assert.equal(content, way === 'append' ? 'extended' : 'original');
-        assert.deepEqual(planInstall(state).steps, []);
+        // What was written down of a deployment that ostree has dropped goes with the next install.
+        const left = kinds(planInstall(state)).filter((kind) => kind !== 'record' && kind !== 'unlink');
+        assert.deepEqual(left, []);
         return state;
       }
 

@@ -104,14 +104,14 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'import',
     usage: 'tar|oci …',
-    summary: 'Make commits of archives and container images',
+    summary: 'Make commits of tar archives and container images',
     group: 'Commits',
     load: () => import('./import.ts'),
   },
   {
     name: 'export',
     usage: 'tar|oci REV…',
-    summary: 'Write commits as archives and container images',
+    summary: 'Write commits as tar archives and container images',
     group: 'Commits',
     load: () => import('./export.ts'),
   },

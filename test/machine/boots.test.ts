@@ -32,7 +32,7 @@ step status ostree admin status
 step mounts findmnt --noheadings --raw --output TARGET,FSTYPE,OPTIONS
 step sealed cat /run/sealtree/sealed
 step unsealed cat /run/sealtree/unsealed
-for folder in etc var boot usr sysroot; do
+for folder in etc var usr sysroot; do
   step write-$folder touch /$folder/written-by-test
 done
 `;
@@ -98,7 +98,7 @@ function assertUp(boot: MachineBoot, machine: Machine, { isReadOnly = false } = 
   assert.equal(boot.step('failed').stdout, '', boot.console);
   assert.equal(boot.step('running').stdout, 'running\n');
   assert.match(boot.step('status').stdout, new RegExp(`^\\* ${STATEROOT} [0-9a-f]{64}\\.0$`, 'm'));
-  for (const folder of ['etc', 'var', 'boot'])
+  for (const folder of ['etc', 'var'])
     assert.equal(boot.step(`write-${folder}`).stderr, '', `/${folder} is writable`);
   const readOnly = isReadOnly ? ['usr', 'sysroot'] : ['usr'];
   for (const folder of readOnly)

@@ -20,10 +20,10 @@ import { readSteps, type Step } from './steps.ts';
 /** The stateroot of every machine. */
 export const STATEROOT = 'debian';
 
-/** For Debian's own tools to find the disk and to end what cannot boot; the rest for speed. */
+/** `ro` as on Debian; for its own tools to find the disk, and to end what cannot boot; the rest for speed. */
 const KARGS = [
   'root=LABEL=root',
-  'rw',
+  'ro',
   'rd.shell=0',
   'rd.emergency=poweroff',
   ...GUEST_KARGS,

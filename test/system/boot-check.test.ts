@@ -150,7 +150,7 @@ describeSystem('boot check', ['trixie', 'machine', 'guest'], () => {
     const staged = (JSON.parse(stdout) as Answer).findings.find(({ code }) => code === 'staged-pin');
     assert.equal(staged?.severity, 'error');
     assert.match(staged.message, /refuse to boot/);
-    assert.deepEqual(staged.remedy, ['ostree admin undeploy 0']);
+    assert.deepEqual(staged.remedy, ['sealtree boot install']);
   });
 });
 

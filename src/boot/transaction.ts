@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type ByteString, displayBytes } from '../base/bytes.ts';
 import { errnoOf, FormatError, OperationError } from '../base/errors.ts';
-import { makeFolders } from '../base/folders.ts';
+import { makeFolder, makeFolders } from '../base/folders.ts';
 import { run } from '../base/process.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System, SystemReads } from '../base/system.ts';
@@ -125,6 +125,7 @@ function temporaryFolders(sysroot: Sysroot, system: SystemReads): string[] {
     additionsFolder(repositoryPath),
     join(path, `boot/loader.${bootVersion}`),
     join(path, `boot/loader.${bootVersion}/entries`),
+    kernels,
     ...names.map((name) => join(kernels, name)),
     dirname(join(settingsRoot(sysroot), ROLLBACK_FILE)),
     ...(runDirectory === undefined
@@ -273,17 +274,25 @@ class Transaction {
 
   /**
    * The deployment's own initramfs, padded, with the addition behind it, in the place of what boots. Where that is not
-   * there yet, because the deployment is staged, ostree will keep what it then finds.
+   * there yet, because the deployment is staged, ostree will keep what it then finds; it takes an empty folder of a
+   * kernel for a mistake of its own, so the file is whole before the folder is made.
    */
   #append({ path, original, addition }: StepOf<'append'>): void {
     const system = this.#system;
     const bytes = Buffer.concat(extendInitramfs(system.readFile(original), addition.bytes));
     const isThere = system.lstatIfExists(path) !== undefined;
-    makeFolders(dirname(path), system, { durable: true });
-    const temporary = writeAsideOf(path, isThere ? path : original, bytes, system);
+    const folder = dirname(path);
+    const temporary = isThere
+      ? writeLike(path, bytes, system)
+      : writeAsideOf(folder, original, bytes, system);
     if (!system.readFile(temporary).equals(bytes))
       throw new OperationError('append', `${temporary}: the disk gave back other bytes than were written`);
-    renameForLoader(temporary, path, system);
+    if (isThere) renameForLoader(temporary, path, system);
+    else {
+      makeFolder(folder, system);
+      renameDurably(temporary, path, system);
+      system.fsyncDirectory(dirname(folder));
+    }
   }
 
   /** The deployment's own initramfs again, as the hard link that ostree made where it could. */

@@ -1,6 +1,6 @@
 /** Install and remove with a staged deployment: what ostree is told to write at shutdown, and power cuts before that. */
 import assert from 'node:assert/strict';
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { ByteString } from '../../src/base/bytes.ts';
@@ -172,7 +172,7 @@ describe('a staged deployment', () => {
         subject.includes('/run/ostree') ? [i] : [],
       );
       const appending = counted.steps.flatMap(({ subject }, i) =>
-        subject.includes('c'.repeat(64)) ? [i] : [],
+        subject.includes('c'.repeat(64)) || subject.includes('/boot/ostree/.sealtree-tmp-') ? [i] : [],
       );
       assert(amending.length > 2);
       assert.equal(appending.length > 2, initramfs === 'append');
@@ -182,6 +182,9 @@ describe('a staged deployment', () => {
           run(sysroot, planInstall, faultSystem(sysroot.system, { kind: 'power-cut', at })),
           PowerCut,
         );
+        for (const name of readdirSync(join(sysroot.path, 'boot/ostree')).filter((one) => /-c+$/.test(one)))
+          if (counted.steps[at]?.call !== 'rename')
+            assert.notDeepEqual(readdirSync(join(sysroot.path, 'boot/ostree', name)), [], `cut at ${at}`);
         const now = readFileSync(file(sysroot));
         assert(now.equals(before) || now.equals(after), `cut at ${at}`);
         for (const sum of readStaged(runOf(sysroot), sysroot.system)?.overlayInitrds ?? [])

@@ -87,9 +87,10 @@ describeSystem('a machine that was tampered with', ['trixie', 'guest', 'machine'
       assert.deepEqual([boot.root, boot.end], ['plain', 'power off'], context);
       assert.deepEqual(boot.writable, one.writable ?? ['/etc'], context);
       const { check, expected: wanted } = expected.failure;
-      const recorded = /^(.*) \(expected (.*), found (.*)\)$/.exec(boot.unsealed ?? '');
+      const recorded = /^(.*) \(expected (.*), found (.*)\); (.*)$/.exec(boot.unsealed ?? '');
       assert.deepEqual(recorded?.slice(1, 3), [check, wanted], context);
       assertFound(recorded?.[3] ?? '', expected.failure, context);
+      assert(said.includes(`sealtree:   going on without the image (${recorded?.[4]})`), context);
       return;
     }
     assert.equal(boot.root, 'nothing', context);

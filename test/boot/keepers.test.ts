@@ -20,15 +20,7 @@ import { whatBoots } from '../support/boot-model.ts';
 import type { BootableSysroot } from '../support/bootable-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { lintScripts, missingShellcheck } from '../support/shellcheck.ts';
-
-const SHELLS: readonly (readonly [string, ...string[]])[] = [
-  ['dash'],
-  ['bash', '--posix'],
-  ['busybox', 'sh'],
-];
-
-const isThere = ([program]: readonly [string, ...string[]]): boolean =>
-  spawnSync(program, ['-c', 'true']).error === undefined;
+import { hasShell, SHELLS } from '../support/shells.ts';
 
 it('the scripts are clean', { skip: missingShellcheck() ?? false }, () => {
   lintScripts([payloadPath('check-root'), payloadPath('mend-entries'), payloadPath('app/sealtree')]);
@@ -89,7 +81,7 @@ const BOOTS: readonly (readonly [what: string, boot: Boot, status: number, said:
 ];
 
 for (const shell of SHELLS) {
-  const skip = isThere(shell) ? false : `${shell[0]} is not installed`;
+  const skip = hasShell(shell) ? false : `${shell[0]} is not installed`;
   const [program, ...args] = shell;
 
   describe(`a system that came up, to ${program}`, { skip }, () => {

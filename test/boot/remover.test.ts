@@ -25,16 +25,7 @@ import type { BootableSysroot } from '../support/bootable-sysroot.ts';
 import { faultSystem, PowerCut } from '../support/fault-system.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { lintScripts, missingShellcheck } from '../support/shellcheck.ts';
-
-/** How to run a script in each of them. */
-const SHELLS: readonly (readonly [string, ...string[]])[] = [
-  ['dash'],
-  ['bash', '--posix'],
-  ['busybox', 'sh'],
-];
-
-const isThere = ([program]: readonly [string, ...string[]]): boolean =>
-  spawnSync(program, ['-c', 'true']).error === undefined;
+import { hasShell, SHELLS } from '../support/shells.ts';
 
 interface Run {
   /** Null where it was killed. */
@@ -94,7 +85,7 @@ describe('the remover', () => {
   });
 
   for (const shell of SHELLS) {
-    const skip = isThere(shell) ? false : `${shell[0]} is not installed`;
+    const skip = hasShell(shell) ? false : `${shell[0]} is not installed`;
     for (const initramfs of ['append', 'overlay'])
       it(`takes back what was installed by ${initramfs}, in ${shell[0]}`, { skip }, async () => {
         const sysroot = await fresh({ initramfs });

@@ -22,6 +22,7 @@ import { PAYLOAD_NAMES, payloadFile, payloadPath } from '../../src/boot/payload.
 import { sealTemplate, sealTemplateImage } from '../../src/boot/template.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { lintScripts, missingShellcheck } from '../support/shellcheck.ts';
+import { hasShell, SHELLS } from '../support/shells.ts';
 
 const COMMIT = `0123456789ab${'c'.repeat(52)}`;
 const DIGEST = 'd1'.repeat(32) as Digest;
@@ -107,8 +108,6 @@ case "$name $*" in
 esac
 exit 0
 `;
-
-const SHELLS: readonly (readonly string[])[] = [['dash'], ['bash', '--posix'], ['busybox', 'sh']];
 
 /** Runs the script. */
 function boot(shell: readonly string[], world: World = {}): Outcome {
@@ -220,7 +219,7 @@ const readIfThere = (path: string): Buffer | undefined => (existsSync(path) ? re
 const isLink = (path: string): boolean =>
   lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 
-const available = SHELLS.filter(([name = '']) => spawnSync(name, ['--help']).error === undefined);
+const available = SHELLS.filter(hasShell);
 const absent = SHELLS.filter((shell) => !available.includes(shell)).map((shell) => shell.join(' '));
 
 /** One test per shell, since each has a printf, an arithmetic and a `read` of its own. */

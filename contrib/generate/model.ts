@@ -1,7 +1,8 @@
 /** The command line as data, read from the command table: what man pages and completions are made of. */
 import type { Command } from 'commander';
+import type { CommandText, OptionText } from '../../src/commands/command.ts';
 import { buildCommand, inertRun } from '../../src/commands/program.ts';
-import { COMMANDS, type CommandText, GLOBAL_OPTIONS, type OptionText } from '../../src/commands/registry.ts';
+import { COMMANDS, GLOBAL_OPTIONS } from '../../src/commands/registry.ts';
 
 export type ValueKind = 'file' | 'folder' | 'revision' | 'deployment' | 'other';
 

@@ -5,7 +5,7 @@ import { install, remove } from './boot/install.ts';
 import { preview } from './boot/preview.ts';
 import { rollback } from './boot/rollback.ts';
 import { status } from './boot/status.ts';
-import type { CommandModule } from './registry.ts';
+import type { CommandModule } from './command.ts';
 
 const LOCK_TIMEOUT = [
   '--lock-timeout <seconds>',

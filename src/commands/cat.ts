@@ -4,9 +4,9 @@ import { ExitCode, UsageError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
 import type { Repository } from '../repository/repository.ts';
 import { type FileNode, lookup, rootOf } from '../repository/tree.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { jsonBytes } from './output.ts';
-import type { CommandModule } from './registry.ts';
 import { resolveRev } from './revision.ts';
 
 export const command: CommandModule = {

@@ -1,8 +1,8 @@
 /** `composefs-dump SRC DST`: reads an image and writes it anew, in the same format version. For tests of readers and writers. */
 import { ErofsImage, readTree } from '../formats/erofs/read.ts';
 import { writeImage } from '../formats/erofs/write.ts';
+import type { RawCommand } from './command.ts';
 import { writeOutput } from './output-file.ts';
-import type { RawCommand } from './registry.ts';
 import { runTool, ToolFailure } from './stand-in.ts';
 import type { Surroundings } from './surroundings.ts';
 

@@ -8,8 +8,8 @@ import { escapePathForListing, escapePayload, formatDump, walkOnly } from '../fo
 import { ErofsImage, type WalkedEntry } from '../formats/erofs/read.ts';
 import type { NodeFields } from '../formats/erofs/tree.ts';
 import { VerityHasher } from '../formats/verity.ts';
+import type { OptionText, RawCommand } from './command.ts';
 import { parseLongOptions } from './getopt.ts';
-import type { OptionText, RawCommand } from './registry.ts';
 import { readChunks, runTool, ToolFailure, writeAll } from './stand-in.ts';
 import type { OutputStream, Surroundings } from './surroundings.ts';
 

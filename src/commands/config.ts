@@ -7,8 +7,8 @@ import {
   type SettingKey,
   type Settings,
 } from '../config/settings.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
-import type { CommandModule } from './registry.ts';
 
 export const command: CommandModule = {
   name: 'config',

@@ -8,8 +8,8 @@ import { type DemoSysroot, makeDemoSysroot } from '../deployment/demo-sysroot.ts
 import { failureOf, type SealResult, sealDeployments } from '../deployment/seal.ts';
 import { readSysroot } from '../deployment/sysroot.ts';
 import { mountImage, unmountImage } from '../image/mount.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
-import type { CommandModule } from './registry.ts';
 import { status } from './status.ts';
 import { hasTerminal, openInterface } from './ui.ts';
 

@@ -8,9 +8,9 @@ import { type HashedFolder, type HashOptions, hashFolder } from '../repository/h
 import type { ObjectType, Repository } from '../repository/repository.ts';
 import { directorySource } from '../repository/source-directory.ts';
 import { type DirtreeSource, rootOf, type TreeNode } from '../repository/tree.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { jsonBytes, nameBytes } from './output.ts';
-import type { CommandModule } from './registry.ts';
 import { resolveRev } from './revision.ts';
 import { formatSize } from './text/size.ts';
 

@@ -1,8 +1,8 @@
 /** `sealtree digest REV`: the image digest of a commit, nothing written. */
 import { ExitCode } from '../base/errors.ts';
 import { recordedDigest } from '../image/validate.ts';
+import type { CommandModule } from './command.ts';
 import { buildCommitImage } from './commit-image.ts';
-import type { CommandModule } from './registry.ts';
 import { resolveRev } from './revision.ts';
 
 export const command: CommandModule = {

@@ -1,10 +1,10 @@
 /** `sealtree export …`: commits for other programs. */
 import { ExitCode, UsageError } from '../base/errors.ts';
 import { exportTar } from '../repository/export-tar.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { exportOci } from './export-oci.ts';
 import { writeOutput } from './output-file.ts';
-import type { CommandModule } from './registry.ts';
 import { resolveRev } from './revision.ts';
 
 export const command: CommandModule = {

@@ -4,10 +4,10 @@ import { displayBytes } from '../base/bytes.ts';
 import { ExitCode } from '../base/errors.ts';
 import { type SweepOptions, type SweepPlan, sweep, sweepRepository } from '../deployment/gc.ts';
 import { ensureWritable } from '../deployment/writable.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
 import { jsonBytes } from './output.ts';
-import type { CommandModule } from './registry.ts';
 
 export const command: CommandModule = {
   name: 'gc',

@@ -11,9 +11,9 @@ import { installedPath } from '../boot/journal.ts';
 import type { Deployment } from '../deployment/deployment.ts';
 import { readImageState } from '../deployment/image-state.ts';
 import { readSysroot, type Sysroot } from '../deployment/sysroot.ts';
+import type { RawCommand } from './command.ts';
 import type { Level } from './context.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
-import type { RawCommand } from './registry.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const USAGE = 'Usage: sealtree hook EVENT [--sysroot PATH] [--lock-timeout SECONDS]';

@@ -1,10 +1,10 @@
 /** `sealtree image …`: images as files, wherever they come from. */
 import { VERITY_MODES } from '../image/digests.ts';
+import type { CommandModule } from './command.ts';
 import { diff, verify } from './image-compare.ts';
 import { createImage } from './image-create.ts';
 import { dump, info, ls, missingObjects, objects } from './image-inspect.ts';
 import { mount, umount } from './image-mount.ts';
-import type { CommandModule } from './registry.ts';
 
 const append = (value: string, before: readonly string[] = []): string[] => [...before, value];
 

@@ -1,9 +1,9 @@
 /** `sealtree import …`: trees from elsewhere become commits. */
 
+import type { CommandModule } from './command.ts';
 import { importOci } from './import-oci.ts';
 import { declareCommit, declareLimits } from './import-options.ts';
 import { importTarFile } from './import-tar.ts';
-import type { CommandModule } from './registry.ts';
 
 export const command: CommandModule = {
   name: 'import',

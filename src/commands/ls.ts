@@ -3,9 +3,9 @@ import { type ByteString, textToBytes } from '../base/bytes.ts';
 import { ExitCode } from '../base/errors.ts';
 import type { Repository } from '../repository/repository.ts';
 import { children, lookup, rootOf, type TreeNode, walk } from '../repository/tree.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { nameBytes } from './output.ts';
-import type { CommandModule } from './registry.ts';
 import { resolveRev } from './revision.ts';
 import { type EntryLineOptions, entryJson, entryLine, readEntry } from './text/entry.ts';
 

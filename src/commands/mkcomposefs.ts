@@ -7,9 +7,9 @@ import { type FormatVersion, writeImage } from '../formats/erofs/write.ts';
 import { verityDigest } from '../formats/verity.ts';
 import { DigestStore } from '../image/digest-store.ts';
 import { type DirectoryOptions, treeFromDirectory } from '../image/from-directory.ts';
+import type { OptionText, RawCommand } from './command.ts';
 import { type OptionProblem, parseLongOptions } from './getopt.ts';
 import { writeOutput } from './output-file.ts';
-import type { OptionText, RawCommand } from './registry.ts';
 import { readInput, runTool, ToolFailure } from './stand-in.ts';
 import type { Surroundings } from './surroundings.ts';
 

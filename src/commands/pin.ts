@@ -3,9 +3,9 @@ import { ExitCode } from '../base/errors.ts';
 import { setPinned } from '../deployment/pinned.ts';
 import { selectDeployments } from '../deployment/seal.ts';
 import { ensureWritable } from '../deployment/writable.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
-import type { CommandModule } from './registry.ts';
 
 interface Options {
   readonly unpin?: boolean;

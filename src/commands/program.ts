@@ -1,16 +1,10 @@
 /** Runs a command whose options commander parses: finds it, declares the options, maps usage errors. */
 import { Command, CommanderError, Option } from 'commander';
 import { ExitCode, type SealtreeError, UsageError } from '../base/errors.ts';
+import type { CommandModule, Run } from './command.ts';
 import { type Context, globalOptions, makeContext, type RawGlobalOptions } from './context.ts';
 import { reportFailure } from './failure.ts';
-import {
-  type CommandEntry,
-  type CommandModule,
-  findCommand,
-  GLOBAL_OPTIONS,
-  helpText,
-  type Run,
-} from './registry.ts';
+import { type CommandEntry, findCommand, GLOBAL_OPTIONS, helpText } from './registry.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export interface Program {

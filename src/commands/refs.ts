@@ -1,8 +1,8 @@
 /** `sealtree refs [PREFIX…]`: what has a name in the repository. */
 import { ExitCode } from '../base/errors.ts';
 import type { Ref, Repository } from '../repository/repository.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
-import type { CommandModule } from './registry.ts';
 
 interface RefsOptions {
   readonly list?: boolean;

@@ -2,44 +2,7 @@
  * The table of commands: names and summaries only, so that `--help`, completions and man pages can walk it and
  * a run loads nothing but the module it needs.
  */
-import type { Command } from 'commander';
-import type { Context } from './context.ts';
-import type { Surroundings } from './surroundings.ts';
-
-/**
- * Turns the body of a command into a commander action: the body gets the context, then the arguments and the
- * command's own options as commander gives them, and returns the exit code.
- */
-export type Run = <A extends readonly unknown[]>(
-  body: (context: Context, ...args: A) => Promise<number>,
-) => (...args: [...A, Command]) => Promise<void>;
-
-/** What `--help` and the man page say besides the options. */
-export interface CommandText {
-  /** Paragraphs for the man page, plain text. */
-  readonly details?: readonly string[];
-  /** Command lines without `sealtree`, each with what it does. */
-  readonly examples?: readonly (readonly [line: string, does: string])[];
-}
-
-/** A command whose arguments and options commander parses. */
-export interface CommandModule extends CommandText {
-  readonly name: string;
-  readonly summary: string;
-  /** Declares arguments, options, help texts and subcommands on `command`, and its action through `run`. */
-  define(command: Command, run: Run): void;
-}
-
-/** A command that reads its arguments itself: hooks, which must be quick, and stand-ins for other programs. */
-export interface RawCommand extends CommandText {
-  readonly name: string;
-  readonly summary: string;
-  /** For man page and completions. */
-  readonly arguments?: readonly { readonly name: string; readonly description: string }[];
-  readonly options?: readonly OptionText[];
-  /** `args` are those after the name. Returns the exit code. */
-  main(args: readonly string[], surroundings: Surroundings): Promise<number>;
-}
+import type { CommandModule, OptionText, RawCommand } from './command.ts';
 
 interface EntryBase {
   readonly name: string;
@@ -236,13 +199,6 @@ export const COMMANDS: readonly CommandEntry[] = [
 /** The entry of a command, or undefined. */
 export function findCommand(name: string, commands = COMMANDS): CommandEntry | undefined {
   return commands.find((entry) => entry.name === name);
-}
-
-export interface OptionText {
-  readonly flags: string;
-  readonly description: string;
-  /** The only values it takes. */
-  readonly choices?: readonly string[];
 }
 
 /** Options of every command: what `--help`, man pages and completions say of them. */

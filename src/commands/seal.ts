@@ -4,9 +4,9 @@ import { ExitCode, UsageError } from '../base/errors.ts';
 import { failureOf, type SealResult, sealDeployments, selectDeployments } from '../deployment/seal.ts';
 import { ensureWritable } from '../deployment/writable.ts';
 import { VERITY_MODES } from '../image/digests.ts';
+import type { CommandModule } from './command.ts';
 import { type Context, oneOf } from './context.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
-import type { CommandModule } from './registry.ts';
 import { sealRefs } from './seal-ref.ts';
 
 const append = (value: string, before: readonly string[] = []): string[] => [...before, value];

@@ -1,8 +1,8 @@
 /** `sealtree sharing`: which bytes on the disk deployments and images share, and what a removal would free. */
 import { ExitCode } from '../base/errors.ts';
 import { readSharing } from '../deployment/sharing.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
-import type { CommandModule } from './registry.ts';
 import { renderSharing, sharingJson } from './text/sharing.ts';
 
 export const command: CommandModule = {

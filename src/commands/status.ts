@@ -12,9 +12,9 @@ import { type DeploymentReport, type ImageReport, reportDeployments } from '../d
 import type { Sysroot } from '../deployment/sysroot.ts';
 import { readVerified, type Verified } from '../deployment/verified.ts';
 import { blsValue } from '../formats/bls.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { fieldLines, jsonBytes, rfc3339, type Style } from './output.ts';
-import type { CommandModule } from './registry.ts';
 import { countFindings, renderFindings } from './text/findings.ts';
 
 export const command: CommandModule = {

@@ -1,9 +1,9 @@
 /** `sealtree ui`, and `sealtree` without a command on a terminal. The only way from the commands to `ui/`. */
 import { resolve } from 'node:path';
 import { ExitCode, InterruptedError, UnsupportedError, UsageError } from '../base/errors.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { wantsColor } from './output.ts';
-import type { CommandModule } from './registry.ts';
 
 export const command: CommandModule = {
   name: 'ui',

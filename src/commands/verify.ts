@@ -8,8 +8,8 @@ import { type VerifyReport, verifyDeployments } from '../deployment/verify.ts';
 import type { Finding } from '../image/findings.ts';
 import type { Depth } from '../image/verify-objects.ts';
 import { Repository } from '../repository/repository.ts';
+import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
-import type { CommandModule } from './registry.ts';
 import { countFindings, renderFindings } from './text/findings.ts';
 
 interface Options {

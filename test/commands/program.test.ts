@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ConfigError, FormatError, InterruptedError, IoError, NotFoundError } from '../../src/base/errors.ts';
+import type { CommandModule } from '../../src/commands/command.ts';
 import type { Context } from '../../src/commands/context.ts';
 import { runProgram } from '../../src/commands/program.ts';
-import { COMMANDS, type CommandEntry, type CommandModule, helpText } from '../../src/commands/registry.ts';
+import { COMMANDS, type CommandEntry, helpText } from '../../src/commands/registry.ts';
 import { MemoryStream, memorySurroundings, type SurroundingsOptions } from '../support/surroundings.ts';
 
 type Body = (context: Context, word: string | undefined, options: { deep?: boolean }) => Promise<number>;

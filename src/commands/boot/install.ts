@@ -1,7 +1,7 @@
 /** `sealtree boot install`, `boot remove` and what they share with `boot rollback`: show the plan, ask, carry it out. */
 import { join } from 'node:path';
 import { ExitCode, UsageError } from '../../base/errors.ts';
-import { type Change, type ChangeVerb, changeBoot } from '../../boot/change.ts';
+import { type Change, changeBoot } from '../../boot/change.ts';
 import { bootCommand } from '../../boot/check/context.ts';
 import type { BootPlan, MenuByHand } from '../../boot/plan.ts';
 import { stepTitle } from '../../boot/step-title.ts';
@@ -9,7 +9,7 @@ import { ensureWritable } from '../../deployment/writable.ts';
 import type { Context } from '../context.ts';
 import { lockTimeoutMs } from '../lock-timeout.ts';
 import { bootPlanJson } from '../text/boot-plan.ts';
-import { previewOf, showPlan, type TreeOption } from './preview.ts';
+import { type Previewed, previewOf, showPlan, type TreeOption } from './preview.ts';
 import { installTree, removeTree } from './tree.ts';
 
 export interface ChangeCommandOptions {
@@ -33,10 +33,7 @@ export async function remove(context: Context, options: ChangeCommandOptions & T
 }
 
 /** A change as a person asked for it. */
-export interface ChangeRequest {
-  /** What comes after `sealtree boot`. */
-  readonly name: string;
-  readonly verb: ChangeVerb;
+interface ChangeRequest extends Previewed {
   /** Asked when the plan has been shown. */
   readonly question: string;
 }

@@ -1,13 +1,12 @@
 /** `sealtree boot preview`: every change that install would make; the same as `boot install --dry-run`. */
 import { ExitCode } from '../../base/errors.ts';
-import { lookAt } from '../../boot/change.ts';
+import { type ChangeVerb, lookAt } from '../../boot/change.ts';
 import { bootCommand } from '../../boot/check/context.ts';
 import type { BootPlan } from '../../boot/plan.ts';
 import { planId } from '../../boot/plan-id.ts';
 import type { BootState } from '../../boot/state.ts';
 import type { Context } from '../context.ts';
 import { bootPlanJson, type RenderPlanOptions, renderBootPlan } from '../text/boot-plan.ts';
-import type { ChangeRequest } from './install.ts';
 import { installTree } from './tree.ts';
 
 export interface TreeOption {
@@ -19,11 +18,15 @@ export async function preview(context: Context, { root }: TreeOption): Promise<n
   return await previewOf(context, { name: 'install', verb: 'install' });
 }
 
+/** The change whose plan is shown. */
+export interface Previewed {
+  /** What comes after `sealtree boot`. */
+  readonly name: string;
+  readonly verb: ChangeVerb;
+}
+
 /** Shows the plan; exits with 2 where it would be refused. */
-export async function previewOf(
-  context: Context,
-  { name, verb }: Pick<ChangeRequest, 'name' | 'verb'>,
-): Promise<number> {
+export async function previewOf(context: Context, { name, verb }: Previewed): Promise<number> {
   const sysrootPath = context.sysrootPath();
   const { plan, state } = await lookAt(verb, sysrootPath, { progress: context.progress() }, context.system);
   context.clearProgress();

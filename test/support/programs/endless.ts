@@ -1,7 +1,7 @@
 /** A program whose only command works until it is told to stop; says so on stderr. */
 import { linuxSystem } from '../../../src/base/system-linux.ts';
+import type { CommandModule } from '../../../src/commands/command.ts';
 import { runProgram } from '../../../src/commands/program.ts';
-import type { CommandModule } from '../../../src/commands/registry.ts';
 import { processSurroundings } from '../../../src/commands/surroundings.ts';
 
 const command: CommandModule = {

@@ -46,6 +46,9 @@ const watchdog = setTimeout(() => {
   abort.abort();
 }, SILENCE_MS);
 
+// Each file is a process of its own and most load the same modules: a quarter of the whole run is their compilation.
+process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/compiled');
+
 const events = run({
   signal: abort.signal,
   cwd: root,

@@ -19,6 +19,7 @@ import {
 } from '../repository/source.ts';
 import { RepositoryWriter } from '../repository/write.ts';
 import { writeCommitOf } from '../repository/write-commit.ts';
+import { DEMO_BOOT_PROGRAMS, DEMO_PREPARE_ROOT, demoModules, writeDemoLoader } from './demo-boot.ts';
 import { initSysroot, type NewDeployment, writeDeployments } from './new-sysroot.ts';
 
 export interface DemoSysroot {
@@ -123,6 +124,7 @@ export async function makeDemoSysroot(
   );
   progress.begin('deploying');
   await writeDeployments(path, repository, deployments);
+  writeDemoLoader(path, system);
   return {
     mode,
     repositoryPath: repository.path,
@@ -162,7 +164,6 @@ function works(action: () => void): boolean {
 
 /** Debian's group of that name. */
 const SHADOW = 42;
-const KERNEL = '6.12.0-demo';
 
 function treeOf({ product, version }: Release): SourceDirectory {
   const isServer = product === SERVER;
@@ -187,6 +188,7 @@ function treeOf({ product, version }: Release): SourceDirectory {
     usr: sourceDirectory({
       bin: sourceDirectory({
         init: script('exec sleep infinity'),
+        ...DEMO_BOOT_PROGRAMS,
         status: script(`echo ${product.title} ${version}`),
         ...shellTools,
         ...(isServer ? { serve: sourceFile(noise('serve', 180_000), { permissions: 0o755 }) } : {}),
@@ -209,12 +211,8 @@ function treeOf({ product, version }: Release): SourceDirectory {
           xattrs: [['user.origin' as ByteString, `demo build ${libdemo}` as ByteString]],
         }),
         'libshared.so.1': sourceFile(noise('libshared', 600_000)),
-        modules: sourceDirectory({
-          [KERNEL]: sourceDirectory({
-            vmlinuz: sourceFile(noise('vmlinuz', 300_000)),
-            'initramfs.img': sourceFile(noise('initramfs', 200_000), { permissions: 0o600 }),
-          }),
-        }),
+        modules: demoModules(noise('vmlinuz', 300_000)),
+        ostree: DEMO_PREPARE_ROOT,
         'os-release': sourceFile(
           `ID=demo\nNAME="${product.title}"\nVERSION_ID=${version}\nPRETTY_NAME="${product.title} ${version}"\n`,
         ),

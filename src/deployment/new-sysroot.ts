@@ -35,11 +35,13 @@ export function initSysroot(
   system: System,
 ): Repository {
   for (const folder of ['boot', 'ostree', 'ostree/deploy']) system.mkdir(join(path, folder));
-  // Paths in boot entries are looked up from the root of the boot file system, which this may be or not.
+  // Paths in boot entries begin with /boot; where that is a file system of its own, they are looked up in it.
   system.symlink('.' as ByteString, join(path, 'boot/boot'));
   const repository = join(path, 'ostree/repo');
   // No boot loader is to be configured, whatever the host has.
-  initRepository(repository, mode, system, { config: { sysroot: { bootloader: 'none' } } });
+  initRepository(repository, mode, system, {
+    config: { sysroot: { bootloader: 'none', bootprefix: 'true' } },
+  });
   for (const stateroot of stateroots)
     for (const folder of ['', 'deploy', 'var']) system.mkdir(join(path, 'ostree/deploy', stateroot, folder));
   return Repository.open(repository, system);
@@ -205,7 +207,7 @@ function writeEntries(path: string, deployments: readonly Placed[], system: Syst
   for (const deployment of deployments) {
     const { index, count, kernel, stateroot, severalStateroots, kargs } = deployment;
     const label = severalStateroots ? `ostree:${stateroot}:${index}` : `ostree:${index}`;
-    const files = `/${bootFolder(deployment)}`;
+    const files = `/boot/${bootFolder(deployment)}`;
     const ostree = formatKarg('ostree' as ByteString, textToBytes(bootLink(deployment)));
     const entry = createBlsEntry([
       ['title' as ByteString, textToBytes(`${kernel.osName} (${label})`)],

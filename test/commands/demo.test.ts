@@ -2,17 +2,23 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import type { System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
+import { installRefusals } from '../../src/boot/refusals.ts';
 import { runProgram } from '../../src/commands/program.ts';
 import { COMMANDS } from '../../src/commands/registry.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { Repository } from '../../src/repository/repository.ts';
+import { change, readState } from '../support/boot-change.ts';
+import { playedVerity } from '../support/bootable-tree.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { memorySurroundings } from '../support/surroundings.ts';
 import { walk } from '../support/walk.ts';
 
-async function sealtree(cwd: string, ...args: string[]) {
-  const surroundings = memorySurroundings({ cwd, system: linuxSystem });
+const sealtree = (cwd: string, ...args: string[]) => sealtreeOn(linuxSystem, cwd, ...args);
+
+async function sealtreeOn(system: System, cwd: string, ...args: string[]) {
+  const surroundings = memorySurroundings({ cwd, system });
   const exitCode = await runProgram(args, surroundings, { version: '0', commands: COMMANDS });
   return { exitCode, stdout: surroundings.stdout.text, stderr: surroundings.stderr.text };
 }
@@ -86,6 +92,28 @@ describe('sealtree demo', () => {
       const { exitCode, stderr } = await sealtree(work.path, ...words, '--progress=none');
       assert.deepEqual([exitCode, stderr], [0, ''], line);
     }
+  });
+
+  it('can be installed into the boot: only what this machine lacks is in the way', async () => {
+    using work = new Sandbox();
+    const system = playedVerity();
+    await sealtreeOn(system, work.path, 'demo', '--progress=none', '--quiet');
+    const sysroot = { path: work.join('demo'), system };
+    const before = await readState(sysroot, system);
+    assert.deepEqual(installRefusals(before), []);
+    assert.equal(before.loader.name, 'grub');
+    assert.deepEqual(
+      before.initramfs.map(({ facts }) => facts?.kind),
+      ['initramfs-tools', 'initramfs-tools'],
+    );
+    assert.equal((await change(sysroot, 'install')).outcome, 'done');
+    const { targets } = await readState(sysroot, system);
+    assert.deepEqual(
+      targets.map(({ entry }) => [entry.pin, entry.initrds.length]),
+      Array.from({ length: 3 }, () => ['right', 2]),
+    );
+    const { stdout } = await sealtree(work.path, '--sysroot', 'demo', 'boot', 'check', '--progress=none');
+    assert.match(stdout, /^3 boot entries checked, .*: 0 errors/m);
   });
 
   it('makes the same commits every time, and anew where it was', async () => {

@@ -5,6 +5,7 @@
  * through node:crypto for bulk, @noble/hashes for the check. Ports in, engines below: nothing else in the
  * program imports a hash library.
  */
+import { type HashBlocks, loadLanes } from './digest-lanes.ts';
 import { FormatError } from './errors.ts';
 
 /** A fs-verity digest (of an image or of a content object's bytes): 64 lower-case hex digits. */
@@ -12,6 +13,11 @@ export type Digest = string & { readonly __digest: never };
 
 /** An ostree object's checksum: 64 lower-case hex digits. */
 export type Checksum = string & { readonly __checksum: never };
+
+const HASH_BYTES = 32;
+
+/** `plain`: hashes are computed by documented calls alone; for a doubt, and to compare. */
+const HASH_VARIABLE = 'SEALTREE_HASH';
 
 const HEX64 = /^[0-9a-f]{64}$/;
 
@@ -47,8 +53,8 @@ export interface DigestEngine {
   readonly name: string;
   /** 32 bytes. */
   sha256(bytes: Uint8Array): Buffer;
-  /** Puts the 32 bytes into `target` at `offset`: no memory per hash, for Merkle trees. */
-  sha256Into(bytes: Uint8Array, target: Buffer, offset: number): void;
+  /** No memory per hash, and many at once where that can be had: for Merkle trees. */
+  readonly sha256Blocks: HashBlocks;
   create(): Hasher;
 }
 
@@ -59,13 +65,34 @@ function openssl(): typeof import('node:crypto') {
   return loaded;
 }
 
-/** OpenSSL, through node:crypto: 9 times as fast as the pure engine. */
+/** One after the other, through node:crypto. */
+export const hashBlocksPlainly: HashBlocks = (input, blockBytes, count, target, offset) => {
+  const { hash } = openssl();
+  for (let i = 0; i < count; i++) {
+    const block = input.subarray(i * blockBytes, (i + 1) * blockBytes);
+    // A string of 32 characters costs far less than a Buffer: a third more blocks per second.
+    target.write(hash('sha256', block, 'binary'), offset + i * HASH_BYTES, 'latin1');
+  }
+};
+
+/** Fewer than these are hashed sooner one after the other. */
+const WORTH_LANES = 4;
+
+/** Null where it was tried and cannot be had. */
+let lanes: HashBlocks | null | undefined;
+
+const hashBlocks: HashBlocks = (input, blockBytes, count, target, offset) => {
+  if (count >= WORTH_LANES && lanes === undefined)
+    lanes = (process.env[HASH_VARIABLE] === 'plain' ? undefined : loadLanes(hashBlocksPlainly)) ?? null;
+  const hash = count >= WORTH_LANES && lanes ? lanes : hashBlocksPlainly;
+  hash(input, blockBytes, count, target, offset);
+};
+
+/** OpenSSL: through node:crypto 9 times as fast as the pure engine, many blocks at once 20 times. */
 export const nativeEngine: DigestEngine = {
   name: 'node:crypto',
   sha256: (bytes) => openssl().hash('sha256', bytes, 'buffer'),
-  // A string of 32 characters costs far less than a Buffer: a third more blocks per second.
-  sha256Into: (bytes, target, offset) =>
-    void target.write(openssl().hash('sha256', bytes, 'binary'), offset, 'latin1'),
+  sha256Blocks: hashBlocks,
   create() {
     const hasher = openssl().createHash('sha256');
     return { update: (bytes) => void hasher.update(bytes), digest: () => hasher.digest() };

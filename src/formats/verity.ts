@@ -10,15 +10,37 @@
 import { asBuffer } from '../base/bytes.ts';
 import { type DigestEngine, nativeEngine } from '../base/digest.ts';
 
-const BLOCK_SIZE = 4096;
-const HASH_SIZE = 32;
+export const BLOCK_SIZE = 4096;
+export const HASH_SIZE = 32;
 
-const DESCRIPTOR_SIZE = 256;
+export const DESCRIPTOR_SIZE = 256;
 const DESCRIPTOR_VERSION = 1;
 const ALGORITHM_SHA256 = 1;
 const LOG_BLOCK_SIZE = 12;
 const DESCRIPTOR_DATA_SIZE = 8;
 const DESCRIPTOR_ROOT = 16;
+
+/**
+ * Writes what is hashed in the end: `struct fsverity_descriptor` of version 1 without salt and signature, at `at` of
+ * `target`, which is zero there or has held one.
+ * @param root has the root hash at `rootAt`; undefined for an empty file
+ */
+export function writeDescriptor(
+  target: Buffer,
+  at: number,
+  sizeBytes: number,
+  root: Buffer | undefined,
+  rootAt: number,
+): void {
+  target[at] = DESCRIPTOR_VERSION;
+  target[at + 1] = ALGORITHM_SHA256;
+  target[at + 2] = LOG_BLOCK_SIZE;
+  target.writeUInt32LE(sizeBytes % 2 ** 32, at + DESCRIPTOR_DATA_SIZE);
+  target.writeUInt32LE(Math.floor(sizeBytes / 2 ** 32), at + DESCRIPTOR_DATA_SIZE + 4);
+  const to = at + DESCRIPTOR_ROOT;
+  if (root === undefined) target.fill(0, to, to + HASH_SIZE);
+  else root.copy(target, to, rootAt, rootAt + HASH_SIZE);
+}
 
 /** Computes a digest of bytes that come in pieces of any size, in memory that grows by 4 KiB per power of 128. */
 export class VerityHasher {
@@ -33,9 +55,6 @@ export class VerityHasher {
 
   constructor(engine: DigestEngine = nativeEngine) {
     this.#engine = engine;
-    this.#descriptor[0] = DESCRIPTOR_VERSION;
-    this.#descriptor[1] = ALGORITHM_SHA256;
-    this.#descriptor[2] = LOG_BLOCK_SIZE;
   }
 
   update(bytes: Uint8Array): void {
@@ -49,25 +68,21 @@ export class VerityHasher {
       input.copy(partial, used, 0, at);
       this.#used[0] = used + at;
       if (used + at < BLOCK_SIZE) return;
-      this.#hashBlock(partial, 0);
+      this.#hashBlocks(partial, 1, 0);
       this.#used[0] = 0;
     }
-    for (; at + BLOCK_SIZE <= input.length; at += BLOCK_SIZE)
-      this.#hashBlock(input.subarray(at, at + BLOCK_SIZE), 0);
-    this.#used[0] = input.copy(partial, 0, at);
+    const whole = Math.floor((input.length - at) / BLOCK_SIZE);
+    this.#hashBlocks(input.subarray(at), whole, 0);
+    this.#used[0] = input.copy(partial, 0, at + whole * BLOCK_SIZE);
   }
 
   /** The 32 bytes of the digest. The hasher is then as new: use it again for many small files. */
   digest(): Buffer {
-    const descriptor = this.#descriptor;
-    descriptor.writeUInt32LE(this.#size % 2 ** 32, DESCRIPTOR_DATA_SIZE);
-    descriptor.writeUInt32LE(Math.floor(this.#size / 2 ** 32), DESCRIPTOR_DATA_SIZE + 4);
-    if (this.#size > 0) this.#root().copy(descriptor, DESCRIPTOR_ROOT);
-    else descriptor.fill(0, DESCRIPTOR_ROOT, DESCRIPTOR_ROOT + HASH_SIZE);
+    writeDescriptor(this.#descriptor, 0, this.#size, this.#size > 0 ? this.#root() : undefined, 0);
     this.#size = 0;
     this.#used.fill(0);
     this.#blocks.fill(0);
-    return this.#engine.sha256(descriptor);
+    return this.#engine.sha256(this.#descriptor);
   }
 
   /** Closes the levels from below: a level of one block in all gives the root hash. */
@@ -77,7 +92,7 @@ export class VerityHasher {
       const used = this.#used[level] as number;
       if (used > 0) {
         block.fill(0, used);
-        this.#hashBlock(block, level);
+        this.#hashBlocks(block, 1, level);
         this.#used[level] = 0;
       }
       // One block in all: its hash is the only one in the level above.
@@ -85,26 +100,26 @@ export class VerityHasher {
     }
   }
 
-  /** Hashes one block of `level` into the level above, and that block in turn when it is full. */
-  #hashBlock(block: Buffer, level: number): void {
-    let from = block;
-    for (let at = level; ; at++) {
-      this.#blocks[at] = (this.#blocks[at] as number) + 1;
-      const above = at + 1;
-      if (above === this.#levels.length) {
-        this.#levels.push(Buffer.alloc(BLOCK_SIZE));
-        this.#used.push(0);
-        this.#blocks.push(0);
-      }
-      const target = this.#levels[above] as Buffer;
+  /** Hashes the first `count` blocks of `input`, which are of `level`, into the level above, and that level's as they fill. */
+  #hashBlocks(input: Buffer, count: number, level: number): void {
+    const above = level + 1;
+    if (above === this.#levels.length) {
+      this.#levels.push(Buffer.alloc(BLOCK_SIZE));
+      this.#used.push(0);
+      this.#blocks.push(0);
+    }
+    this.#blocks[level] = (this.#blocks[level] as number) + count;
+    const target = this.#levels[above] as Buffer;
+    for (let done = 0; done < count; ) {
       const used = this.#used[above] as number;
-      this.#engine.sha256Into(from, target, used);
-      if (used + HASH_SIZE < BLOCK_SIZE) {
-        this.#used[above] = used + HASH_SIZE;
-        return;
-      }
+      const now = Math.min(count - done, (BLOCK_SIZE - used) / HASH_SIZE);
+      const from = done === 0 ? input : input.subarray(done * BLOCK_SIZE);
+      this.#engine.sha256Blocks(from, BLOCK_SIZE, now, target, used);
+      done += now;
+      this.#used[above] = used + now * HASH_SIZE;
+      if (this.#used[above] < BLOCK_SIZE) continue;
       this.#used[above] = 0;
-      from = target;
+      this.#hashBlocks(target, 1, above);
     }
   }
 }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { nativeEngine } from '../../src/base/digest.ts';
 import { nobleEngine } from '../../src/base/digest-noble.ts';
 import { VerityHasher, verityDigest } from '../../src/formats/verity.ts';
+import { MAX_BATCHED_BYTES, VerityBatch } from '../../src/formats/verity-batch.ts';
 import fc from '../support/fast-check.ts';
 
 /** Bytes that differ from block to block. */
@@ -54,5 +55,44 @@ describe('fs-verity digest', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  const batched = (sizes: readonly number[], engine = nativeEngine): string[] => {
+    const batch = new VerityBatch(engine);
+    const digests: string[] = [];
+    sizes.forEach((size, i) => {
+      pattern(size).copy(batch.room(size));
+      batch.add(size, (bytes, offset) => {
+        digests[i] = bytes.toString('hex', offset, offset + 32);
+      });
+    });
+    batch.flush();
+    return digests;
+  };
+
+  it('is the same where many files are digested at once', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 40_000 }), { maxLength: 60 }), (sizes) => {
+        assert.deepEqual(
+          batched(sizes),
+          sizes.map((size) => verityDigest(pattern(size)).toString('hex')),
+        );
+      }),
+      { numRuns: 30 },
+    );
+    const known = DIGESTS.filter(([size]) => size > 0 && size <= MAX_BATCHED_BYTES);
+    for (const engine of [nativeEngine, nobleEngine])
+      assert.deepEqual(
+        batched(
+          known.map(([size]) => size),
+          engine,
+        ),
+        known.map(([, digest]) => digest),
+      );
+  });
+
+  it('is not batched for files with more than one level of hashes, nor for empty ones', () => {
+    for (const size of [0, MAX_BATCHED_BYTES + 1])
+      assert.throws(() => new VerityBatch().room(size), RangeError);
   });
 });

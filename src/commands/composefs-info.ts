@@ -10,7 +10,8 @@ import type { NodeFields } from '../formats/erofs/tree.ts';
 import { VerityHasher } from '../formats/verity.ts';
 import type { OptionText, RawCommand } from './command.ts';
 import { parseLongOptions } from './getopt.ts';
-import { readChunks, runTool, ToolFailure, writeAll } from './stand-in.ts';
+import { writeAll } from './output.ts';
+import { readChunks, runTool, ToolFailure } from './stand-in.ts';
 import type { OutputStream, Surroundings } from './surroundings.ts';
 
 const NAME = 'composefs-info';

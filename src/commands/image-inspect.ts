@@ -6,8 +6,7 @@ import { ErofsImage, type WalkedEntry } from '../formats/erofs/read.ts';
 import { surveyImage } from '../image/inspect.ts';
 import { findMissingObjects } from '../image/verify-image.ts';
 import type { Context } from './context.ts';
-import { nameBytes } from './output.ts';
-import { writeAll } from './stand-in.ts';
+import { nameBytes, writeAll } from './output.ts';
 import {
   imageEntryJson,
   imageEntryLine,

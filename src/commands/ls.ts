@@ -5,11 +5,13 @@ import type { Repository } from '../repository/repository.ts';
 import { children, lookup, rootOf, type TreeNode, walk } from '../repository/tree.ts';
 import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
-import { nameBytes } from './output.ts';
+import { nameBytes, writeAll } from './output.ts';
 import { resolveRev } from './revision.ts';
-import { type EntryLineOptions, entryJson, entryLine, readEntry } from './text/entry.ts';
+import { entryJson, entryLine, readEntry, readPlainEntry } from './text/entry.ts';
 
-interface LsOptions extends EntryLineOptions {
+interface LsOptions {
+  readonly checksum?: boolean;
+  readonly xattrs?: boolean;
   readonly dironly?: boolean;
   readonly recursive?: boolean;
   readonly nulFilenamesOnly?: boolean;
@@ -59,12 +61,28 @@ async function ls(
     );
     return ExitCode.ok;
   }
-  const shown = (name: ByteString): ByteString => nameBytes(name, context.stdout);
-  for (const node of nodes) {
-    if (options.nulFilenamesOnly) context.write(`${node.path}\0` as ByteString);
-    else context.write(`${entryLine(readEntry(repository, node), options, shown)}\n` as ByteString);
-  }
+  writeAll(
+    options.nulFilenamesOnly ? names(nodes) : lines(context, repository, nodes, options),
+    context.stdout,
+  );
   return ExitCode.ok;
+}
+
+function* names(nodes: Iterable<TreeNode>): Generator<ByteString> {
+  for (const { path } of nodes) yield `${path}\0` as ByteString;
+}
+
+function* lines(
+  { stdout }: Context,
+  repository: Repository,
+  nodes: Iterable<TreeNode>,
+  { checksum, xattrs }: LsOptions,
+): Generator<ByteString> {
+  const shown = (name: ByteString): ByteString => nameBytes(name, stdout);
+  for (const node of nodes) {
+    const entry = xattrs ? readEntry(repository, node) : undefined;
+    yield `${entryLine(entry ?? readPlainEntry(repository, node), { checksum, xattrs: entry?.xattrs }, shown)}\n` as ByteString;
+  }
 }
 
 function* listed(repository: Repository, tops: readonly TreeNode[], options: LsOptions): Generator<TreeNode> {

@@ -1,5 +1,5 @@
 /** How results look: colours, aligned fields, JSON documents, byte strings. Pure, except for what it is given. */
-import { type ByteString, bytesToText, displayBytes } from '../base/bytes.ts';
+import { type ByteString, bytesToText, displayBytes, stringToBytes } from '../base/bytes.ts';
 import type { OutputStream } from './surroundings.ts';
 
 export type ColorChoice = 'auto' | 'always' | 'never';
@@ -91,6 +91,23 @@ export function jsonBytes(bytes: ByteString): string | { base64: string } {
 export function nameBytes(name: ByteString, stream: OutputStream): ByteString {
   if (!stream.isTerminal) return name;
   return Buffer.from(displayBytes(name), 'utf8').toString('latin1') as ByteString;
+}
+
+const BATCH_LENGTH = 1 << 16;
+
+/** Writes many short pieces in few calls; what came before a failure is written too. */
+export function writeAll(pieces: Iterable<ByteString>, stdout: OutputStream): void {
+  let batch = '';
+  try {
+    for (const piece of pieces) {
+      batch += piece;
+      if (batch.length < BATCH_LENGTH) continue;
+      stdout.write(stringToBytes(batch as ByteString));
+      batch = '';
+    }
+  } finally {
+    stdout.write(stringToBytes(batch as ByteString));
+  }
 }
 
 /** The name of a command's JSON schema. */

@@ -1,9 +1,9 @@
 /** What the stand-ins for composefs' tools share: their way to fail, and to read and write files. */
 
-import { type ByteString, displayMessage, stringToBytes } from '../base/bytes.ts';
+import { displayMessage } from '../base/bytes.ts';
 import { SealtreeError } from '../base/errors.ts';
 import type { System } from '../base/system.ts';
-import type { OutputStream, Surroundings } from './surroundings.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** A tool ends with this text on stderr, written as it is, and exit code 1, the only one the C tools have. */
 export class ToolFailure extends Error {}
@@ -53,18 +53,4 @@ export function* readInput(path: string, system: System): Generator<Uint8Array, 
   } finally {
     system.close(fd);
   }
-}
-
-const BATCH_LENGTH = 1 << 16;
-
-/** Writes many short pieces in few calls. */
-export function writeAll(pieces: Iterable<ByteString>, stdout: OutputStream): void {
-  let batch = '';
-  for (const piece of pieces) {
-    batch += piece;
-    if (batch.length < BATCH_LENGTH) continue;
-    stdout.write(stringToBytes(batch as ByteString));
-    batch = '';
-  }
-  stdout.write(stringToBytes(batch as ByteString));
 }

@@ -72,8 +72,13 @@ export class DescriptorStream implements OutputStream {
   }
 
   write(chunk: string | Uint8Array): void {
+    if (typeof chunk !== 'string' && chunk.length >= HOLD_BYTES) {
+      this.flush();
+      this.#writeOut(chunk);
+      return;
+    }
     // A caller may use its memory again after the write, so bytes are not kept without a copy.
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : Uint8Array.from(chunk);
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : new Uint8Array(chunk);
     this.#held.push(bytes);
     this.#heldBytes += bytes.length;
     if (this.#heldBytes >= HOLD_BYTES || this.isTerminal) this.flush();
@@ -84,6 +89,10 @@ export class DescriptorStream implements OutputStream {
     const bytes = this.#held.length === 1 ? (this.#held[0] as Uint8Array) : Buffer.concat(this.#held);
     this.#held = [];
     this.#heldBytes = 0;
+    this.#writeOut(bytes);
+  }
+
+  #writeOut(bytes: Uint8Array): void {
     try {
       writeAll(this.#fd, bytes);
     } catch (error) {

@@ -39,6 +39,9 @@ export interface ContentInfo extends FileHeader {
   readonly size: number;
 }
 
+/** What a content object says of its file, xattrs left out. */
+export type ContentAttributes = Omit<ContentInfo, 'xattrs'>;
+
 /** Gets the content piece by piece; the memory of a piece is reused after the call. */
 export type ContentSink = (chunk: Buffer) => void;
 
@@ -68,9 +71,20 @@ export class ContentReader {
 
   /** Metadata of a content object without reading its content; undefined when it is missing. */
   info(checksum: Checksum): ContentInfo | undefined {
+    return this.#info(checksum, true);
+  }
+
+  /** As {@link info}, but without xattrs: where these are an inode's own they take as long to read as all the rest. */
+  attributes(checksum: Checksum): ContentAttributes | undefined {
+    return this.#info(checksum, false);
+  }
+
+  #info(checksum: Checksum, withXattrs: boolean): ContentInfo | undefined {
     const path = this.#store.path(checksum, 'file');
     try {
-      return this.#store.mode === 'archive' ? this.#archiveInfo(path) : this.#bareInfo(checksum, path);
+      return this.#store.mode === 'archive'
+        ? this.#archiveInfo(path)
+        : this.#bareInfo(checksum, path, withXattrs);
     } catch (error) {
       // lstat(2) works on an object that must not be read, getxattr(2) does not.
       throw readable(error, path);
@@ -130,7 +144,7 @@ export class ContentReader {
     }
   }
 
-  #bareInfo(checksum: Checksum, path: string): ContentInfo | undefined {
+  #bareInfo(checksum: Checksum, path: string, withXattrs: boolean): ContentInfo | undefined {
     const stat = this.#system.lstatIfExists(path);
     if (stat === undefined) return undefined;
     if (!stat.isFile() && !stat.isSymbolicLink())
@@ -141,9 +155,21 @@ export class ContentReader {
       case 'bare-user-only':
         return this.#inodeInfo(path, stat, 0, 0, NO_XATTRS);
       case 'bare-split-xattrs':
-        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#splitXattrs(checksum));
+        return this.#inodeInfo(
+          path,
+          stat,
+          stat.uid,
+          stat.gid,
+          withXattrs ? this.#splitXattrs(checksum) : NO_XATTRS,
+        );
       default:
-        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#inodeXattrs(path));
+        return this.#inodeInfo(
+          path,
+          stat,
+          stat.uid,
+          stat.gid,
+          withXattrs ? this.#inodeXattrs(path) : NO_XATTRS,
+        );
     }
   }
 

@@ -21,12 +21,12 @@ import {
   type VariantMap,
 } from '../formats/objects.ts';
 import { BoundedCache } from './cache.ts';
-import { type ContentInfo, ContentReader, type ContentSink } from './content.ts';
+import { type ContentAttributes, type ContentInfo, ContentReader, type ContentSink } from './content.ts';
 import { type ObjectName, ObjectStore, type ObjectType, type RepositoryMode, readable } from './objects.ts';
 import { listRefs, type Ref, type RefFilter } from './refs.ts';
 import { resolveRevision } from './revisions.ts';
 
-export type { ContentInfo, ContentSink } from './content.ts';
+export type { ContentAttributes, ContentInfo, ContentSink } from './content.ts';
 export type { ObjectName, ObjectType, RepositoryMode } from './objects.ts';
 export type { Ref, RefFilter } from './refs.ts';
 
@@ -181,6 +181,15 @@ export class Repository {
   /** Owner, mode, xattrs, link target and size of a content object; its content is not read. @throws NotFoundError */
   content(checksum: Checksum): ContentInfo {
     return this.#content.info(checksum) ?? this.parent?.content(checksum) ?? missing(this, checksum, 'file');
+  }
+
+  /** Owner, mode, link target and size of a content object, for who does not ask for xattrs. @throws NotFoundError */
+  attributes(checksum: Checksum): ContentAttributes {
+    return (
+      this.#content.attributes(checksum) ??
+      this.parent?.attributes(checksum) ??
+      missing(this, checksum, 'file')
+    );
   }
 
   /**

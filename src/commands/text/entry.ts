@@ -15,14 +15,21 @@ export interface Entry extends FileHeader {
   readonly size: number;
 }
 
+/** What a line without xattrs needs of an entry. */
+export type PlainEntry = Omit<Entry, 'xattrs'>;
+
 export function readEntry(repository: Repository, node: TreeNode): Entry {
   if (node.kind === 'file') return { node, ...repository.content(node.checksum) };
   return { node, ...repository.dirmeta(node.meta), target: '' as ByteString, size: 0 };
 }
 
-export interface EntryLineOptions {
-  readonly checksum?: boolean;
-  readonly xattrs?: boolean;
+/** {@link readEntry} for who shows no xattrs: reading those of every file takes as long as all the rest. */
+export function readPlainEntry(repository: Repository, node: TreeNode): PlainEntry {
+  const { uid, gid, mode, target, size } =
+    node.kind === 'file'
+      ? repository.attributes(node.checksum)
+      : { ...repository.dirmeta(node.meta), target: '' as ByteString, size: 0 };
+  return { node, uid, gid, mode, target, size };
 }
 
 /**
@@ -30,17 +37,30 @@ export interface EntryLineOptions {
  * through `shown`.
  */
 export function entryLine(
-  entry: Entry,
-  options: EntryLineOptions,
+  { node, mode, uid, gid, size, target }: PlainEntry,
+  {
+    checksum = false,
+    xattrs,
+  }: { readonly checksum?: boolean | undefined; readonly xattrs?: Xattrs | undefined },
   shown: (name: ByteString) => ByteString,
 ): ByteString {
-  const { node, mode, uid, gid, size, target } = entry;
-  const permissions = (mode & ~S_IFMT).toString(8).padStart(4, '0');
-  const words = [`${typeLetter(mode)}0${permissions}`, uid, gid, size.toString().padStart(6)];
-  if (options.checksum) words.push(...(node.kind === 'directory' ? [node.tree, node.meta] : [node.checksum]));
-  if (options.xattrs) words.push(`{ ${xattrsText(entry.xattrs)} }`);
-  words.push(isSymlink(mode) ? `${shown(node.path)} -> ${shown(target)}` : shown(node.path));
-  return words.join(' ') as ByteString;
+  let line = `${modeText(mode)} ${uid} ${gid} ${size.toString().padStart(6)} `;
+  if (checksum) line += node.kind === 'directory' ? `${node.tree} ${node.meta} ` : `${node.checksum} `;
+  if (xattrs !== undefined) line += `{ ${xattrsText(xattrs)} } `;
+  line += shown(node.path);
+  return (isSymlink(mode) ? `${line} -> ${shown(target)}` : line) as ByteString;
+}
+
+const modeTexts = new Map<number, string>();
+
+/** `-00644`; a tree has few different ones. */
+function modeText(mode: number): string {
+  let text = modeTexts.get(mode);
+  if (text === undefined) {
+    text = `${typeLetter(mode)}0${(mode & ~S_IFMT).toString(8).padStart(4, '0')}`;
+    modeTexts.set(mode, text);
+  }
+  return text;
 }
 
 /** Keys in the order a person would ask; `size` only of regular files. */

@@ -21,6 +21,7 @@ import {
 } from '../formats/bls.ts';
 import type { Finding } from '../image/findings.ts';
 import type { EntryState } from './entries.ts';
+import { tailFor } from './initramfs/extended.ts';
 import { additionPath, type Installed, installedPath, removerPath } from './journal.ts';
 import {
   appGoneSteps,
@@ -32,6 +33,7 @@ import {
   keeperPaths,
   keepSteps,
   unitsGoneSteps,
+  unusedTail,
 } from './keep/keep.ts';
 import type { InitramfsWay, Regenerate } from './loaders/loader.ts';
 import { type MenuEntry, ostreeLink } from './loaders/menu.ts';
@@ -48,6 +50,7 @@ import {
 } from './refusals.ts';
 import { renderRemover } from './remover.ts';
 import { withIntegrity, withoutIntegrity } from './repo-config.ts';
+import { stagedRoomLack } from './room.ts';
 import { amendedState } from './staged.ts';
 import {
   type BootInitramfs,
@@ -122,6 +125,8 @@ export type BootStep =
       readonly originalBytes: number;
       readonly addition: WantedAddition;
     }
+  /** The initramfs of a staged deployment is left to ostree again, which puts the kernel there at shutdown. */
+  | { readonly kind: 'withdraw'; readonly path: string }
   /** The initramfs becomes the original again. */
   | {
       readonly kind: 'restore';
@@ -180,11 +185,14 @@ export function planInstall(state: BootState): BootPlan {
   const isSealable = (target: BootTarget): boolean => findObstacles(target, state).length === 0;
   const sealed = state.targets.filter(isSealable);
   const staged = state.staged !== undefined && isSealable(state.staged) ? [state.staged] : [];
+  const hasRoom = stagedRoomLack(state, way) === undefined;
+  const early = hasRoom ? staged : [];
   const desired: Desired = {
     pinned: new Set([...sealed, ...staged]),
-    appended: new Map(way === 'append' ? additionsOf([...sealed, ...staged], state) : []),
+    appended: new Map(way === 'append' ? additionsOf([...sealed, ...early], state) : []),
     overlays: new Map(way === 'overlay' ? additionsOf(sealed, state) : []),
-    stagedOverlays: way === 'overlay' ? additionsOf(staged, state).map(([, addition]) => addition) : [],
+    stagedOverlays: way === 'overlay' ? additionsOf(early, state).map(([, addition]) => addition) : [],
+    atShutdown: hasRoom ? [] : additionsOf(staged, state),
   };
   const pins = pinSteps(state, (target) => (desired.pinned.has(target) ? 'set' : 'keep'));
   const menu = menuSteps(state, afterEdits(pins));
@@ -203,7 +211,7 @@ export function planInstall(state: BootState): BootPlan {
     ...scripts,
   ];
   const record = recordStep(state, way, desired);
-  const prune = waitsFor === undefined ? pruneStep(state, desired) : [];
+  const prune = waitsFor === undefined ? pruneStep(state, way, desired) : [];
   const steps = [...record, ...changes, ...prune, ...keepSteps(state.keep)];
   return {
     ...common,
@@ -225,6 +233,7 @@ export function planRemove(state: BootState): BootPlan {
     appended: new Map(),
     overlays: new Map(),
     stagedOverlays: [],
+    atShutdown: [],
   };
   const scripts = scriptSteps(state, nothing, new Map());
   const pins = pinSteps(state, () => 'take', afterEdits(scripts));
@@ -258,7 +267,16 @@ interface Desired {
   readonly overlays: ReadonlyMap<string, WantedAddition>;
   /** Of the staged deployment, one at most. */
   readonly stagedOverlays: readonly WantedAddition[];
+  /** The same, where it has to wait until ostree has made room; by path of the initramfs. */
+  readonly atShutdown: readonly (readonly [string, WantedAddition])[];
 }
+
+const additionsIn = ({ appended, overlays, stagedOverlays, atShutdown }: Desired): WantedAddition[] => [
+  ...appended.values(),
+  ...overlays.values(),
+  ...stagedOverlays,
+  ...atShutdown.map(([, addition]) => addition),
+];
 
 function additionsOf(targets: readonly BootTarget[], state: BootState): [string, WantedAddition][] {
   return state.initramfs.flatMap((initramfs): [string, WantedAddition][] => {
@@ -490,10 +508,11 @@ function appendStep(initramfs: BootInitramfs, wanted: WantedAddition | undefined
 }
 
 function restoreStep(
-  { path, original, content }: BootInitramfs,
+  { path, original, content, pending }: BootInitramfs,
   wanted: WantedAddition | undefined,
 ): BootStep[] {
   if (wanted !== undefined || (content !== 'extended' && content !== 'damaged')) return [];
+  if (pending !== undefined) return [{ kind: 'withdraw', path }];
   return [{ kind: 'restore', path, original }];
 }
 
@@ -515,8 +534,9 @@ function withOverlay(
 }
 
 function recordStep(state: BootState, way: InitramfsWay, desired: Desired): BootStep[] {
-  const wanted = [...desired.appended.values(), ...desired.overlays.values(), ...desired.stagedOverlays];
-  const additions = [...new Map(wanted.map((addition) => [addition.sha256, addition])).values()];
+  const additions = [
+    ...new Map(additionsIn(desired).map((addition) => [addition.sha256, addition])).values(),
+  ];
   const before = state.installed;
   const installed: Installed = {
     way,
@@ -524,7 +544,7 @@ function recordStep(state: BootState, way: InitramfsWay, desired: Desired): Boot
     additions: [...new Set([...(before?.additions ?? []), ...additions.map(({ sha256 }) => sha256)])],
   };
   const remover = renderRemover(installed, state);
-  const keepers = keeperFiles(keptEntries(way, desired));
+  const keepers = keeperFiles(keptEntries(way, desired), tailOf(state, way, desired));
   const isThere =
     before !== undefined &&
     isDeepStrictEqual(before, installed) &&
@@ -535,22 +555,41 @@ function recordStep(state: BootState, way: InitramfsWay, desired: Desired): Boot
 }
 
 /** What each boot entry is to have, for whoever mends one without us. */
-function keptEntries(way: InitramfsWay, { pinned, overlays, stagedOverlays }: Desired): KeptEntry[] {
+function keptEntries(
+  way: InitramfsWay,
+  { pinned, overlays, stagedOverlays, atShutdown }: Desired,
+): KeptEntry[] {
   return [...pinned].flatMap(({ deployment, entry, initramfsPath = '' }): KeptEntry[] => {
-    const overlay = deployment.staged ? stagedOverlays[0] : overlays.get(initramfsPath);
-    const script = { module: '-', append: 'append', overlay: overlay?.sha256 ?? '-' }[way];
+    const later = deployment.staged ? atShutdown[0]?.[1] : undefined;
+    const overlay = deployment.staged ? (stagedOverlays[0] ?? later) : overlays.get(initramfsPath);
+    const append = later === undefined ? 'append' : 'tail';
+    const script = { module: '-', append, overlay: overlay?.sha256 ?? '-' }[way];
     const pin = entry.expectedPin;
     return pin === undefined ? [] : [{ deployment: deployment.id, pin, script }];
   });
 }
 
+/** What `mend-entries` puts behind the initramfs of the staged deployment once ostree has put that there. */
+function tailOf(state: BootState, way: InitramfsWay, { atShutdown }: Desired): Buffer | undefined {
+  const [first] = atShutdown;
+  if (way !== 'append' || first === undefined) return undefined;
+  const [path, addition] = first;
+  const initramfs = state.initramfs.find((one) => one.path === path);
+  if (initramfs?.pending === undefined) return undefined;
+  const original = { size: initramfs.originalBytes, sha256: initramfs.pending.originalSha256 };
+  return Buffer.concat(tailFor(original, addition.bytes));
+}
+
 /** Master copies of additions that are not used any more. */
-function pruneStep(state: BootState, { appended, overlays, stagedOverlays }: Desired): BootStep[] {
-  const additions = [...appended.values(), ...overlays.values(), ...stagedOverlays];
-  const used = new Set(additions.map(({ sha256 }) => sha256));
-  const paths = state.additions
-    .filter((sha256) => !used.has(sha256))
-    .map((sha256) => additionPath(state.sysroot.repositoryPath, sha256));
+function pruneStep(state: BootState, way: InitramfsWay, desired: Desired): BootStep[] {
+  const used = new Set(additionsIn(desired).map(({ sha256 }) => sha256));
+  const { repositoryPath } = state.sysroot;
+  const paths = [
+    ...state.additions
+      .filter((sha256) => !used.has(sha256))
+      .map((sha256) => additionPath(repositoryPath, sha256)),
+    ...unusedTail(state.keep, tailOf(state, way, desired), repositoryPath),
+  ];
   return paths.length === 0 ? [] : [{ kind: 'unlink', paths }];
 }
 

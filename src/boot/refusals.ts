@@ -11,6 +11,7 @@ import { bootFilePath } from './check/boot-files.ts';
 import { keepWarnings } from './keep/keep.ts';
 import { chooseWay } from './loaders/detect.ts';
 import type { InitramfsWay } from './loaders/loader.ts';
+import { roomRefusal, stagedRoomLack } from './room.ts';
 import { type BootInitramfs, type BootState, type BootTarget, type StagedTarget, UNKNOWN } from './state.ts';
 import { storageFindings } from './storage.ts';
 
@@ -155,6 +156,7 @@ function initramfsObstacles(target: BootTarget, state: BootState): Finding[] {
 export function installRefusals(state: BootState): Finding[] {
   const { targets, sysroot, boot } = state;
   const way = chosenWay(state);
+  const full = typeof way === 'string' ? roomRefusal(state, way) : undefined;
   const refusal = (code: string, where: string, message: string): Finding => ({
     severity: 'error',
     code,
@@ -171,7 +173,7 @@ export function installRefusals(state: BootState): Finding[] {
       .map((finding) => ({ ...finding, severity: 'error' as const })),
     ...(typeof way === 'string' ? [] : [refusal('loader-unsupported', boot.path, way.refusal)]),
     ...deploymentRefusals(state),
-    ...(typeof way === 'string' ? spaceRefusals(state, way) : []),
+    ...(full === undefined ? [] : [full]),
   ];
 }
 
@@ -205,31 +207,6 @@ const isNeeded = (target: BootTarget, { targets }: BootState): boolean =>
 /** Whether the script refuses entries without a seal pin. */
 export const isUnpinnedRefused = ({ wanted }: BootState): boolean =>
   wanted.policy === 'enforce' && wanted.unpinned === 'refuse';
-
-/** Bytes that stay free in /boot: for what else is written there meanwhile. */
-const RESERVE_BYTES = 1 << 20;
-
-/** Whether what is written fits, at its largest: a new file is whole before the old one goes. */
-function spaceRefusals({ initramfs, boot, overlays }: BootState, way: InitramfsWay): Finding[] {
-  let used = 0;
-  let peak = 0;
-  for (const { wanted, appended, originalBytes, freedBytes } of initramfs) {
-    if (wanted === undefined) continue;
-    if (way === 'append' && !appended?.equals(wanted.bytes)) {
-      used += originalBytes + wanted.bytes.length;
-      peak = Math.max(peak, used);
-      used -= freedBytes;
-    }
-    if (way === 'overlay' && !overlays.some(({ sha256 }) => sha256 === wanted.sha256)) {
-      used += wanted.bytes.length;
-      peak = Math.max(peak, used);
-    }
-  }
-  if (peak === 0 || peak + RESERVE_BYTES <= boot.availableBytes) return [];
-  const [need, free] = [peak + RESERVE_BYTES, boot.availableBytes];
-  const message = `not enough space: ${need} bytes are needed and ${free} are free`;
-  return [{ severity: 'error', code: 'boot-full', where: boot.path, message }];
-}
 
 /** Why remove does nothing: as long as the script is there and refuses what has no seal pin, the pins have to stay. */
 export function removeRefusals({ initramfs }: BootState): Finding[] {
@@ -289,9 +266,13 @@ export function installWarnings(state: BootState): Finding[] {
 /** One that cannot be sealed is ostree's to finalize as it is: nothing else waits for it. */
 function stagedWarnings(target: StagedTarget, state: BootState): Finding[] {
   const end = isUnpinnedRefused(state) ? 'with policy = enforce it will not boot' : 'it will boot plain';
-  return findObstacles(target, state).map(
+  const obstacles = findObstacles(target, state).map(
     (one): Finding => ({ ...one, severity: 'warning', message: `${one.message}: once finalized ${end}` }),
   );
+  const lack = stagedRoomLack(state, wayOf(state));
+  if (obstacles.length > 0 || lack === undefined) return obstacles;
+  const message = `${lack.message}: the mount script gets into its initramfs at shutdown, where ostree has made room by then; else it boots plain once`;
+  return [{ ...lack, message, deployments: [target.deployment.id] }];
 }
 
 /** Somebody else's entry for a deployment gets no seal pin from us, and the script is in the initramfs that it names. */

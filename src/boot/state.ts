@@ -3,7 +3,7 @@
  * initramfs files, the loader, the file system below, and what an earlier install left. Everything that
  * {@link ./plan.ts} decides follows from this, and nothing else is looked at.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { nativeEngine } from '../base/digest.ts';
 import { SealtreeError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
@@ -36,7 +36,7 @@ import {
 } from './journal.ts';
 import { type KeepState, NOTHING_KEPT, readKeep } from './keep/keep.ts';
 import { runningPlaces } from './keep/program.ts';
-import { type DeploymentKernel, deploymentKernel } from './kernel.ts';
+import { copiedBytes, type DeploymentKernel, deploymentKernel } from './kernel.ts';
 import { detectLoader } from './loaders/detect.ts';
 import type { LoaderState } from './loaders/loader.ts';
 import { libraryWithoutOverlayRoot } from './ostree-library.ts';
@@ -79,6 +79,8 @@ export interface BootInitramfs {
   readonly originalBytes: number;
   /** Bytes that are freed when another file takes its place: a hard link of the original frees none. */
   readonly freedBytes: number;
+  /** Of a staged deployment, as long as ostree has not put the kernel beside it. */
+  readonly pending: PendingKernel | undefined;
   /**
    * `extended`: with an addition of ours behind it; `damaged`: that, and changed afterwards; `foreign`: neither that
    * nor the original; `absent`: of a staged deployment, before ostree puts it there.
@@ -90,6 +92,14 @@ export interface BootInitramfs {
   readonly facts: InitramfsFacts | undefined;
   /** What an addition for it would be; undefined where none can be made, {@link BootState.problems} says why. */
   readonly wanted: WantedAddition | undefined;
+}
+
+/** What ostree puts into /boot when it finalizes. */
+export interface PendingKernel {
+  /** Of kernel and device trees. */
+  readonly bytes: number;
+  /** Of the deployment's initramfs, in hex. */
+  readonly originalSha256: string;
 }
 
 export interface WantedAddition {
@@ -293,7 +303,8 @@ class StateReader {
     const [first] = sharing as [BootTarget, ...BootTarget[]];
     const original = first.kernel?.initramfs;
     const stats = system.lstatIfExists(path);
-    const isAbsent = stats === undefined && sharing.every(({ deployment }) => deployment.staged);
+    const isStaged = sharing.every(({ deployment }) => deployment.staged);
+    const isAbsent = stats === undefined && isStaged;
     const bytes = isAbsent ? undefined : this.#attempt('initramfs-unreadable', () => system.readFile(path));
     const originalBytes =
       original === undefined
@@ -315,11 +326,23 @@ class StateReader {
       original,
       originalBytes: originalBytes?.length ?? 0,
       freedBytes: stats === undefined || stats.nlink > 1 ? 0 : stats.size,
+      pending: isStaged ? this.#pending(path, first.kernel, originalBytes) : undefined,
       content: isAbsent ? 'absent' : (found?.content ?? 'unreadable'),
       appended: found?.appended,
       facts,
       wanted: facts && this.#addition(first, sharing, facts, settings),
     };
+  }
+
+  #pending(
+    path: string,
+    kernel: DeploymentKernel | undefined,
+    original: Buffer | undefined,
+  ): PendingKernel | undefined {
+    if (kernel === undefined || original === undefined) return undefined;
+    const placed = join(dirname(path), `vmlinuz-${kernel.release}`);
+    if (this.#system.lstatIfExists(placed) !== undefined) return undefined;
+    return { bytes: copiedBytes(kernel, this.#system), originalSha256: sha256(original) };
   }
 
   #contentOf(

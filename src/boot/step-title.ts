@@ -23,6 +23,8 @@ export function stepTitle(step: BootStep, sysrootPath: string): string {
       return `run ${shellWord(basename(step.regenerate.argv[0] ?? ''))}`;
     case 'append':
       return `extend ${name(step.path)}`;
+    case 'withdraw':
+      return `remove ${name(step.path)}`;
     case 'restore':
       return `put back ${name(step.path)}`;
     case 'overlay':

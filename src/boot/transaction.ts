@@ -165,6 +165,8 @@ class Transaction {
         return await this.#generateMenu(step);
       case 'append':
         return this.#append(step);
+      case 'withdraw':
+        return this.#withdraw(step);
       case 'restore':
         return this.#restore(step);
       case 'overlay':
@@ -293,6 +295,13 @@ class Transaction {
       renameDurably(temporary, path, system);
       system.fsyncDirectory(dirname(folder));
     }
+  }
+
+  #withdraw({ path }: StepOf<'withdraw'>): void {
+    const folder = dirname(path);
+    this.#unlink([path]);
+    // One that ostree has begun to fill is its own.
+    removeIfEmpty(folder, this.#system);
   }
 
   /** The deployment's own initramfs again, as the hard link that ostree made where it could. */

@@ -195,6 +195,47 @@ for (const shell of SHELLS) {
       assert.match(mend(sysroot), /^<4>alpha\/\S+: the mount script is not in its initramfs/);
     });
 
+    it('get the mount script behind an initramfs that ostree has just put there', async () => {
+      const sysroot = await installed('append');
+      const [initrd = ''] = sysroot.initrds;
+      const original = readFileSync(
+        join(sysroot.deploymentPaths[0] as string, 'usr/lib/modules/6.12.0-test/initramfs.img'),
+      );
+      const whole = readFileSync(initrd);
+      const folder = bootFolder(sysroot.repositoryPath);
+      writeFileSync(join(folder, 'tail'), whole.subarray(original.length));
+      edit(join(folder, 'values'), /append(?=\n)/g, 'tail');
+      writeFileSync(`${initrd}.new`, original);
+      renameSync(`${initrd}.new`, initrd);
+      assert.match(mend(sysroot), /^<5>alpha\/\S+: there is room for the mount script now[^\n]*\n$/);
+      assert.deepEqual(readFileSync(initrd), whole);
+      assert.deepEqual(
+        readdirSync(dirname(initrd)).filter((name) => name.startsWith('.')),
+        [],
+      );
+      assert.equal(mend(sysroot), '');
+
+      // One that is another file than the tail was made for gets none.
+      writeFileSync(`${initrd}.new`, `another${original}`);
+      renameSync(`${initrd}.new`, initrd);
+      assert.match(mend(sysroot), /^<4>alpha\/\S+: the mount script is not in its initramfs/);
+      assert.equal(readFileSync(initrd, 'latin1'), `another${original}`);
+    });
+
+    it('are said to be ahead of a menu that was made of them', async () => {
+      const sysroot = await installed('append');
+      const [first = ''] = sysroot.entries;
+      edit(first, PIN_WORD, 'sealtree.pin=x');
+      const menu = join(sysroot.path, 'boot/loader/grub.cfg');
+      writeFileSync(menu, '');
+      const said = mend(sysroot).split('\n');
+      assert.match(said[0] ?? '', /has its seal pin again$/);
+      assert.equal(
+        said[1],
+        `<4>${menu}: still says what the entry said before; it is renewed after the next boot`,
+      );
+    });
+
     it('of what was not sealed before are left alone', async () => {
       const sysroot = await installed('append');
       const [first = ''] = sysroot.entries;

@@ -1,12 +1,13 @@
 /** The kernel of a deployment: which one, and what its own files say of it. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { release as runningRelease } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { kernelFacts } from '../../src/base/capabilities.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
-import { type DeploymentKernel, deploymentKernel } from '../../src/boot/kernel.ts';
+import { copiedBytes, type DeploymentKernel, deploymentKernel } from '../../src/boot/kernel.ts';
 import type { Deployment } from '../../src/deployment/deployment.ts';
 import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -81,6 +82,31 @@ describe('the kernel of a deployment', () => {
       writeFileSync(entry, text.replace('vmlinuz', `vmlinuz-${release}`));
       assert.equal(kernel()?.release, release);
     }
+  });
+
+  it('is of several the one that ostree made the bootcsum of, before there is an entry', () => {
+    const parts = {
+      vmlinuz: 'the kernel',
+      'initramfs.img': 'the initramfs',
+      'dtb/a.dtb': 'a tree',
+      'dtb/b/c.dtb': 'another tree',
+      '.vmlinuz.hmac': 'not counted',
+    };
+    for (const [name, text] of Object.entries(parts)) write(`usr/lib/modules/6.6.0/${name}`, text);
+    for (const release of ['6.1.0', '6.12.0']) write(`usr/lib/modules/${release}/vmlinuz`, release);
+    const bootcsum = createHash('sha256').update('the kernelthe initramfsa treeanother tree').digest('hex');
+    const staged = { ...first(), entry: undefined };
+    const of = (deployment: Deployment) => deploymentKernel(deployment, linuxSystem);
+    assert.equal(of({ ...staged, bootcsum })?.release, '6.6.0');
+    assert.equal(of(staged), undefined, 'which one it will be is not guessed');
+    const bytes = 'the kernelnot counteda treeanother tree'.length;
+    assert.equal(copiedBytes(of({ ...staged, bootcsum }) as DeploymentKernel, linuxSystem), bytes);
+  });
+
+  it('is in a folder, not behind a link to one', () => {
+    write('usr/lib/modules/6.6.0/vmlinuz');
+    symlinkSync('6.6.0', join(folder, 'usr/lib/modules/6.1.0'));
+    assert.equal(kernel()?.release, '6.6.0');
   });
 });
 

@@ -7,6 +7,8 @@ import type { ByteString } from '../../src/base/bytes.ts';
 import { silent } from '../../src/base/progress.ts';
 import type { System } from '../../src/base/system.ts';
 import { bootSettings } from '../../src/boot/change.ts';
+import { splitAddition } from '../../src/boot/initramfs/extended.ts';
+import { bootFolder } from '../../src/boot/journal.ts';
 import { bootOutlook } from '../../src/boot/outlook.ts';
 import { planInstall, planRemove } from '../../src/boot/plan.ts';
 import { type BootState, readBootState } from '../../src/boot/state.ts';
@@ -75,8 +77,13 @@ async function readState(sysroot: BootableSysroot, system: System = sysroot.syst
 /** The stand-in's configuration lies in the deployment that is staged here. */
 const unstaged = <T>(deployment: T): T => ({ ...deployment, staged: false });
 
-async function run(sysroot: BootableSysroot, planOf: typeof planInstall, system?: System): Promise<string[]> {
-  const state = await readState(sysroot, system);
+async function run(
+  sysroot: BootableSysroot,
+  planOf: typeof planInstall,
+  system?: System,
+  adapt: (state: BootState) => BootState = (state) => state,
+): Promise<string[]> {
+  const state = adapt(await readState(sysroot, system));
   const plan = planOf(state);
   assert.deepEqual(plan.refusals, []);
   await carryOut(plan, state.sysroot, { progress: silent() }, system ?? sysroot.system);
@@ -144,6 +151,85 @@ describe('a staged deployment', () => {
       warnings.some(({ code, message }) => code === 'ostree-too-old' && /will not boot$/.test(message)),
       JSON.stringify(warnings),
     );
+  });
+
+  /** A /boot of its own with this much room. */
+  const withRoom =
+    (availableBytes: number) =>
+    (state: BootState): BootState => ({
+      ...state,
+      storage: { ...state.storage, bootIsSeparate: true },
+      boot: { ...state.boot, availableBytes },
+    });
+  const early = ({ path }: BootableSysroot): string => join(path, `boot/ostree/alpha-${'c'.repeat(64)}`);
+  const values = ({ repositoryPath }: BootableSysroot): string =>
+    readFileSync(join(bootFolder(repositoryPath), 'values'), 'latin1');
+
+  it('gets the script at shutdown where kernel and script do not fit beside what is there', async () => {
+    const sysroot = await makeStagedSysroot(work, 'no-room', 'append');
+    const { initramfs, boot } = await readState(sysroot);
+    const [pending, ...others] = initramfs.toSorted(
+      (a, b) => +(b.pending !== undefined) - +(a.pending !== undefined),
+    );
+    assert(pending?.pending !== undefined && others.every((one) => one.pending === undefined));
+    const sizeOf = (one: typeof pending) => one.originalBytes + (one.wanted?.bytes.length ?? 0);
+    const rest = others.reduce((sum, one) => sum + sizeOf(one) - one.freedBytes, 0);
+    const needed = rest + sizeOf(pending) + pending.pending.bytes + (1 << 20);
+    assert(pending.pending.bytes > 0);
+
+    const kinds = await run(sysroot, planInstall, undefined, withRoom(needed - 1));
+    assert(kinds.includes('amend') && kinds.filter((kind) => kind === 'append').length === others.length);
+    assert(!existsSync(early(sysroot)), 'ostree is to find no folder of that kernel');
+    assert.match(values(sysroot), / tail\n/);
+    const original = readFileSync(pending.original as string);
+    const tail = readFileSync(join(bootFolder(sysroot.repositoryPath), 'tail'));
+    const made = splitAddition(Buffer.concat([original, tail]), 'made at shutdown');
+    assert.equal(made?.originalEnd, original.length);
+
+    const again = withRoom(boot.availableBytes > needed ? needed - rest - 1 : 0)(await readState(sysroot));
+    const { warnings, steps } = planInstall(again);
+    assert.deepEqual(steps, []);
+    const [warning] = warnings;
+    assert.deepEqual([warning?.code, warning?.where], ['boot-full', boot.path]);
+    assert.match(
+      warning?.message ?? '',
+      /at shutdown, where ostree has made room by then; else it boots plain once$/,
+    );
+
+    assert((await run(sysroot, planInstall, undefined, withRoom(needed - rest))).includes('append'));
+    assert(existsSync(early(sysroot)));
+    assert.match(values(sysroot), /^(\S+ \S+ append\n)+$/);
+    assert(!existsSync(join(bootFolder(sysroot.repositoryPath), 'tail')));
+  });
+
+  for (const [why, planOf, room] of [
+    ['was taken back', planRemove, 1 << 30],
+    ['has no room any more', planInstall, 1 << 20],
+  ] as const)
+    it(`leaves ostree no folder of its kernel where it ${why}`, async () => {
+      const sysroot = await makeStagedSysroot(work, planOf.name, 'append');
+      await run(sysroot, planInstall);
+      assert(existsSync(early(sysroot)));
+      assert((await run(sysroot, planOf, undefined, withRoom(room))).includes('withdraw'));
+      assert(!existsSync(early(sysroot)));
+      assert.equal(readStaged(runOf(sysroot), sysroot.system)?.overlayInitrds.length, 0);
+    });
+
+  it('waits with an overlay initrd, too', async () => {
+    const sysroot = await makeStagedSysroot(work, 'no-room-overlay', 'overlay');
+    const full = withRoom(1 << 20);
+    const state = await readState(sysroot);
+    const { wanted: addition } = state.initramfs.find(({ pending }) => pending !== undefined) ?? {};
+    // The deployments that are there share it: it is written for them, and would be once more for this one.
+    assert.deepEqual(
+      planInstall(full(state)).refusals.map(({ code }) => code),
+      ['boot-full'],
+    );
+    await run(sysroot, planInstall);
+    assert((await run(sysroot, planInstall, undefined, full)).includes('amend'));
+    assert.deepEqual(readStaged(runOf(sysroot), sysroot.system)?.overlayInitrds, []);
+    assert.equal((await readState(sysroot)).staged?.entry.pin, 'right');
+    assert.match(values(sysroot), new RegExp(`^(\\S+ \\S+ ${addition?.sha256}\n)+$`));
   });
 
   it('is named in the plan', async () => {

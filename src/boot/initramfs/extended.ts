@@ -43,9 +43,13 @@ export function packAddition(archive: Uint8Array): Buffer {
 
 /** The pieces of the extended file, one after the other; what is large is not copied. */
 export function extendInitramfs(original: Uint8Array, addition: Uint8Array): Buffer[] {
-  const zeros = roundUp(original.length + MIN_ZEROS, 4) - original.length;
-  const mark = endMark(original.length, addition.length, sha256(original));
-  return [asBuffer(original), Buffer.alloc(zeros), asBuffer(addition), mark];
+  return [asBuffer(original), ...tailFor({ size: original.length, sha256: sha256(original) }, addition)];
+}
+
+/** What comes behind an initramfs of this size and sum: all pieces but the first. */
+export function tailFor(original: { size: number; sha256: string }, addition: Uint8Array): Buffer[] {
+  const zeros = roundUp(original.size + MIN_ZEROS, 4) - original.size;
+  return [Buffer.alloc(zeros), asBuffer(addition), endMark(original.size, addition.length, original.sha256)];
 }
 
 /**

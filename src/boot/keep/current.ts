@@ -3,13 +3,19 @@
  * deployment, and nearly always it is. No image, no object and of no initramfs more than its end is read. A no may be
  * one too many: the plan that is then made says what there is to do.
  */
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { ByteString } from '../../base/bytes.ts';
 import type { SystemReads } from '../../base/system.ts';
+import { readIfExists } from '../../deployment/read-if-exists.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
 import { bootFilePath } from '../check/boot-files.ts';
 import { type EntryState, readBootEntries } from '../entries.ts';
 import { END_MARK_SIZE, startsEndMark } from '../initramfs/extended.ts';
 import { type Installed, journalPath, readInstalled } from '../journal.ts';
 import { deploymentKernel } from '../kernel.ts';
+import { ostreeLink } from '../loaders/menu.ts';
+import { sealPinValues } from '../pin.ts';
 import { asEntryState, readStagedEntry } from '../staged.ts';
 
 /** True also where nothing is installed: then there is nothing to be behind with. @throws FormatError for a damaged record */
@@ -20,7 +26,30 @@ export function isBootCurrent(sysroot: Sysroot, system: SystemReads): boolean {
   const entries = readBootEntries(sysroot, system).filter(({ deployment }) => deployment !== undefined);
   const staged = readStagedEntry(sysroot, (deployment) => deploymentKernel(deployment, system), system);
   const all = staged === undefined ? entries : [asEntryState(staged, sysroot, system), ...entries];
-  return all.every((entry) => isCurrent(entry, installed, sysroot, system));
+  return (
+    all.every((entry) => isCurrent(entry, installed, sysroot, system)) &&
+    menusFollow(entries, sysroot, system)
+  );
+}
+
+/** Menus that ostree's back ends make beside the entries. */
+const MENUS = ['grub.cfg', 'syslinux.cfg', 'uEnv.txt'];
+
+/** An entry that was mended at shutdown is ahead of the menu that was made of it before. */
+function menusFollow(entries: readonly EntryState[], { path }: Sysroot, system: SystemReads): boolean {
+  return MENUS.every((name) => {
+    const lines =
+      readIfExists(join(path, 'boot/loader', name), system)
+        ?.toString('latin1')
+        .split('\n') ?? [];
+    return entries.every(({ options }) => {
+      const link = ostreeLink(options);
+      const shown = lines.filter((line) => link !== undefined && ostreeLink(line as ByteString) === link);
+      return shown.every((line) =>
+        isDeepStrictEqual(sealPinValues(line as ByteString), sealPinValues(options)),
+      );
+    });
+  });
 }
 
 function isCurrent(

@@ -75,7 +75,7 @@ function readAppOf(sysroot: Sysroot, system: SystemReads): AppState | undefined 
 }
 
 /** Files in REPO/extensions/sealtree/boot: two scripts, and what the second one goes by. */
-const KEEPERS = ['check-root', 'mend-entries', 'values'] as const;
+const KEEPERS = ['check-root', 'mend-entries', 'values', 'tail'] as const;
 
 export interface KeeperFile {
   readonly name: (typeof KEEPERS)[number];
@@ -92,8 +92,11 @@ export interface KeptEntry {
   readonly script: string;
 }
 
-/** The files as they are to be; the same bytes for the same entries. */
-export function keeperFiles(entries: readonly KeptEntry[]): KeeperFile[] {
+/**
+ * The files as they are to be; the same bytes for the same entries.
+ * @param tail - what comes behind an initramfs at shutdown, where there was no room for it before
+ */
+export function keeperFiles(entries: readonly KeptEntry[], tail: Buffer | undefined): KeeperFile[] {
   const lines = entries.map(
     ({ deployment, pin, script }) => `${deployment} ${pin.commitPrefix}:${pin.imageDigest} ${script}\n`,
   );
@@ -101,6 +104,7 @@ export function keeperFiles(entries: readonly KeptEntry[]): KeeperFile[] {
     { name: 'check-root', bytes: payloadFile('check-root'), mode: 0o755 },
     { name: 'mend-entries', bytes: payloadFile('mend-entries'), mode: 0o755 },
     { name: 'values', bytes: Buffer.from(lines.sort().join('')), mode: 0o644 },
+    ...(tail === undefined ? [] : [{ name: 'tail', bytes: tail, mode: 0o644 } as const]),
   ];
 }
 
@@ -114,6 +118,13 @@ export const areKept = ({ keepers }: KeepState, files: readonly KeeperFile[]): b
   });
 
 const linesOf = (bytes: Buffer): string[] => bytes.toString('latin1').split('\n');
+
+/** The tail that is there and no longer to be, as a path. */
+export const unusedTail = (
+  { keepers }: KeepState,
+  tail: Buffer | undefined,
+  repositoryPath: string,
+): string[] => (tail === undefined && keepers.has('tail') ? [join(bootFolder(repositoryPath), 'tail')] : []);
 
 /** Paths of those that are there. */
 export const keeperPaths = ({ keepers }: KeepState, repositoryPath: string): string[] =>

@@ -164,6 +164,8 @@ function describeStep(step: BootStep, verb: BootPlan['verb'], state: BootState):
         what: `Write the mount script as an initramfs of its own (${prettyBytes(step.addition.bytes.length)})`,
         notes: [name(step.path)],
       };
+    case 'withdraw':
+      return { what: 'Leave the initramfs of the staged deployment to ostree', notes: [name(step.path)] };
     case 'restore':
       return { what: "Put the deployment's own initramfs back", notes: [name(step.path)] };
     case 'unlink':
@@ -363,6 +365,8 @@ function stepJson(step: BootStep, sysrootPath: string): Record<string, unknown> 
         deployment: step.deployment,
         overlaySha256: step.initrds.map(({ sha256 }) => sha256),
       };
+    case 'withdraw':
+      return { kind: step.kind, path: step.path };
     case 'restore':
       return { kind: step.kind, path: step.path, original: step.original };
     case 'verity-feature':

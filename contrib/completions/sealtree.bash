@@ -233,7 +233,7 @@ _sealtree() {
     boot_history) COMPREPLY=() ;;
     boot_rollback) COMPREPLY=() ;;
     pin) COMPREPLY=($(compgen -W "$(_sealtree_deployments)" -- "$cur")) ;;
-    sharing) COMPREPLY=() ;;
+    sharing) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     gc) COMPREPLY=() ;;
     demo) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
     config) COMPREPLY=($(compgen -W "show" -- "$cur")) ;;
@@ -276,6 +276,7 @@ _sealtree_options() {
     boot_check) printf '%s ' --deep --no-rehearsal ;;
     boot_rollback) printf '%s ' --plan --lock-timeout ;;
     pin) printf '%s ' --unpin --lock-timeout ;;
+    sharing) printf '%s ' --content ;;
     gc) printf '%s ' --lock-timeout ;;
     config_show) printf '%s ' --root ;;
     hook) printf '%s ' --sysroot --lock-timeout ;;

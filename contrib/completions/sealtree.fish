@@ -201,7 +201,9 @@ complete -c sealtree -n '__fish_seen_subcommand_from pin' -l unpin -d 'keep them
 complete -c sealtree -n '__fish_seen_subcommand_from pin' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 complete -c sealtree -n '__fish_seen_subcommand_from pin' -a "(__sealtree_deployments)"
 
-complete -c sealtree -n '__fish_use_subcommand' -a sharing -d 'Show what deployments and images share on the disk'
+complete -c sealtree -n '__fish_use_subcommand' -a sharing -d 'Show what deployments, refs and images share'
+complete -c sealtree -n '__fish_seen_subcommand_from sharing' -l content -d 'find objects with the same bytes too: reads those of one size'
+complete -c sealtree -n '__fish_seen_subcommand_from sharing' -a "(__sealtree_revisions)"
 
 complete -c sealtree -n '__fish_use_subcommand' -a gc -d 'Remove images that no deployment or ref uses'
 complete -c sealtree -n '__fish_seen_subcommand_from gc' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'

@@ -129,8 +129,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'sharing',
-    usage: '',
-    summary: 'Show what deployments and images share on the disk',
+    usage: '[REV…]',
+    summary: 'Show what deployments, refs and images share',
     group: 'Deployments',
     load: () => import('./sharing.ts'),
   },

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { Checksum } from '../base/digest.ts';
 import { NotFoundError, SealtreeError } from '../base/errors.ts';
+import type { Deployment } from '../deployment/deployment.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Context } from './context.ts';
@@ -28,7 +29,7 @@ export async function resolveRev(context: Context, repository: Repository, rev: 
     return repository.resolve(rev);
   } catch (error) {
     if (!(error instanceof SealtreeError) || !(DEPLOYMENT.test(name) || INDEX.test(name))) throw error;
-    const sysroot = await sysrootOf(context, repository);
+    const sysroot = await ownSysroot(context, repository);
     if (sysroot === undefined) throw error;
     try {
       return repository.resolve(sysroot.resolve(name).checksum + parents);
@@ -39,23 +40,28 @@ export async function resolveRev(context: Context, repository: Repository, rev: 
   }
 }
 
-/** The commit of a deployment; undefined where `repository` is not the sysroot's or has no such deployment. */
-async function deploymentChecksum(
-  context: Context,
-  repository: Repository,
-  name: string,
-): Promise<Checksum | undefined> {
-  const sysroot = await sysrootOf(context, repository);
+/** The deployment that a name means; undefined where that can mean a commit alone, or means none. */
+export function namedDeployment(sysroot: Sysroot | undefined, name: string): Deployment | undefined {
+  if (!DEPLOYMENT.test(name) && !INDEX.test(name)) return undefined;
   try {
-    return sysroot?.resolve(name).checksum;
+    return sysroot?.resolve(name);
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;
   }
 }
 
+/** The commit of a deployment; undefined where `repository` is not the sysroot's or has no such deployment. */
+async function deploymentChecksum(
+  context: Context,
+  repository: Repository,
+  name: string,
+): Promise<Checksum | undefined> {
+  return namedDeployment(await ownSysroot(context, repository), name)?.checksum;
+}
+
 /** The sysroot, where `repository` is its own. */
-async function sysrootOf(context: Context, repository: Repository): Promise<Sysroot | undefined> {
+export async function ownSysroot(context: Context, repository: Repository): Promise<Sysroot | undefined> {
   const path = resolve(context.options.sysroot, 'ostree/repo');
   const own = context.system.lstatIfExists(path);
   const used = context.system.lstatIfExists(repository.path);

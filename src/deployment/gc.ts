@@ -61,16 +61,25 @@ function execute(plan: SweepPlan, system: System): SweepPlan {
 export const unusedImages = (sysrootPath: string, system: System): readonly StoredImage[] =>
   planSweep(sysrootPath, system).images.removed;
 
+/** The same in a repository whose deployments, if it has any, are known. @throws OperationError as that does */
+export const unusedImagesIn = (
+  repositoryPath: string,
+  folders: readonly DeployedFolder[],
+  system: System,
+): readonly StoredImage[] => planFor(repositoryPath, folders, system).images.removed;
+
+/** A deployment's, or one that looks like it. */
+interface DeployedFolder {
+  readonly checksum: Checksum;
+  readonly path: string;
+}
+
 function planSweep(sysrootPath: string, system: System): SweepPlan {
   const { repositoryPath, deployments, unlistedFolders } = readSysroot(sysrootPath, system);
   return planFor(repositoryPath, [...deployments, ...unlistedFolders], system);
 }
 
-function planFor(
-  repositoryPath: string,
-  folders: readonly { readonly checksum: Checksum; readonly path: string }[],
-  system: System,
-): SweepPlan {
+function planFor(repositoryPath: string, folders: readonly DeployedFolder[], system: System): SweepPlan {
   const repository = Repository.open(repositoryPath, system);
   const refs = repository.listRefs();
   const names = new Set(refs.map(({ refspec }) => refspec));

@@ -68,8 +68,27 @@ export class ObjectDigests {
   #measure(checksum: Checksum): Uint8Array | undefined {
     const verity = measureObject(this.#repository, checksum);
     if (verity?.state === 'unsupported') this.#measurable = false;
-    return verity?.state === 'enabled' && verity.algorithm === 'sha256' ? verity.digest : undefined;
+    return usableDigest(verity);
   }
+}
+
+/** Nothing here computes another algorithm's digest, so there is nothing to compare it with. */
+const usableDigest = (verity: VerityMeasurement | undefined): Uint8Array | undefined =>
+  verity?.state === 'enabled' && verity.algorithm === 'sha256' ? verity.digest : undefined;
+
+/**
+ * The digest of one content object of `sizeBytes`: as the kernel measures it, else computed.
+ * @throws NotFoundError, FormatError when the content has another length
+ */
+export async function objectDigest(
+  repository: Repository,
+  checksum: Checksum,
+  sizeBytes: number,
+): Promise<Uint8Array> {
+  return (
+    usableDigest(measureObject(repository, checksum)) ??
+    (await computeObjectDigest(repository, checksum, sizeBytes))
+  );
 }
 
 /** What the kernel measures of an object; undefined where the file is compressed and its digest not the content's. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -237,12 +238,39 @@ test('verify tells a program that follows it what it finds, when it finds it', a
 test('sharing says what deployments have alone, and what a ref keeps', async () => {
   const system = withoutVerity();
   await run(system, 'seal');
-  const { exitCode, lines, stderr } = await run(system, 'sharing');
+  const { exitCode, lines, stderr } = await run(system, 'sharing', '--content');
   assert.deepEqual([exitCode, stderr], [0, '']);
-  assert.match(lines[0] ?? '', /^deployment +total +unique +shared +removal frees$/);
-  assert.match(lines[1] ?? '', /^0 alpha\/[0-9a-f]{12}\.0 +[\d.]+ kB +[\d.]+ kB +[\d.]+ kB +[\d.]+ kB$/);
-  assert.equal(lines.filter((line) => /^[0-9a-f]{16} /.test(line)).length, 2);
-  assert.match(lines.at(-1) ?? '', /^ {2}0 alpha\/.* stay for os\/testing$/);
+  assert.match(lines[0] ?? '', /^deployment +objects +total +unique +shared +frees$/);
+  assert.match(lines[1] ?? '', /^0 alpha\/[0-9a-f]{12}\.0 +5( +[\d.]+ kB){4}$/);
+  assert.equal(lines.filter((line) => /^[0-9a-f]{16} /.test(line)).length, 4);
+  assert(lines.some((line) => /^ {2}0 alpha\/.* stay for os\/testing$/.test(line)));
+  assert(lines.some((line) => / contents: no two objects have the same bytes\.$/.test(line)));
+  assert(lines.some((line) => /^\/usr\/bin +4 +/.test(line)));
+  assert.deepEqual(
+    lines.filter((line) => [...line].length > 80),
+    [],
+  );
+});
+
+test('sharing compares what is named: deployments, commits, refs and images', async () => {
+  const system = withoutVerity();
+  await run(system, 'seal');
+  const [image = ''] = readdirSync(join(sysroot.repositoryPath, 'extensions/sealtree/images'));
+  const names = ['0', 'os/stable', 'os/testing^', image.slice(0, 12)];
+  const { lines } = await run(system, 'sharing', ...names);
+  assert.match(lines[0] ?? '', /^compared /);
+  assert.deepEqual(
+    lines.slice(1, 5).map((line) => line.split(/ {2,}/)[0]),
+    [`0 alpha/${sysroot.commits[1].slice(0, 12)}.0`, 'os/stable', 'os/testing^', image.slice(0, 16)],
+  );
+  const json = (await run(system, '--json', 'sharing', ...names)).lines.join('\n');
+  const { deployments, refs, commits, images } = JSON.parse(json) as Record<string, unknown[]>;
+  assert.deepEqual(
+    [deployments, refs, commits, images].map((list) => list?.length),
+    [1, 1, 1, 1],
+  );
+  assert.equal((await run(system, 'sharing', 'os/none')).exitCode, 66);
+  assert.equal((await run(system, 'sharing', './none.cfs')).exitCode, 66);
 });
 
 test('pin keeps what was named, and leaves the rest of an origin as it was', async () => {

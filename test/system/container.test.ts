@@ -12,6 +12,15 @@ interface Report {
   readonly layers: readonly { readonly known: boolean }[];
 }
 
+interface Counted {
+  readonly objects: number;
+  readonly objectBytes: number;
+  readonly contents: number;
+}
+
+/** SHA-256 of no bytes. */
+const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
 describeSystem('container images', ['sid', 'containers'], () => {
   const sid = oracle('sid');
   const containers = oracle('containers');
@@ -107,17 +116,83 @@ describeSystem('container images', ['sid', 'containers'], () => {
     assert.equal(after, 'data\nmore\na\nc\ndata\n');
   });
 
-  it('share what is in memory of a file that two of them have', () => {
+  it('share what sharing says, counted from checkouts of ostree', () => {
+    /** By inode, what a checkout has of the disk; of regular files the checksum of the bytes. */
+    const found = FAMILY.map((tag) => {
+      const folder = at(`linked-${tag}`);
+      sid.run(['ostree', `--repo=${at('repo')}`, 'checkout', '-H', `unpacked/${tag}`, folder]);
+      const files = runHost(['find', folder, '-not', '-type', 'd', '-printf', '%i %b %y %p\\0']).stdout;
+      const sums = runHost(['find', folder, '-type', 'f', '-exec', 'sha256sum', '-z', '{}', '+']).stdout;
+      const sumOf = new Map(sums.split('\0').map((line) => [line.slice(66), line.slice(0, 64)]));
+      return new Map(
+        files
+          .split('\0')
+          .slice(0, -1)
+          .map((line) => {
+            const [, inode = '', blocks, type, path = ''] = /^(\d+) (\d+) (.) (.*)$/s.exec(line) ?? [];
+            // ostree does not link files of no length.
+            const sum = sumOf.get(path);
+            const key = sum === EMPTY ? path.slice(folder.length) : inode;
+            return [key, { bytes: 512 * Number(blocks), content: type === 'f' ? (sum as string) : inode }];
+          }),
+      );
+    });
+    const { refs } = JSON.parse(
+      sealtree(['sharing', '--json', '--content', '--repo', at('repo'), ...FAMILY.map((tag) => `app/${tag}`)])
+        .stdout,
+    ) as { refs: readonly Readonly<Record<'total' | 'unique' | 'shared', Counted>>[] };
+    for (const [i, { total, unique, shared }] of refs.entries()) {
+      const mine = found[i] as (typeof found)[number];
+      const others = found.filter((_, j) => j !== i);
+      const bytes = (isMeant: (inode: string) => boolean): number =>
+        [...mine].reduce((sum, [inode, file]) => sum + (isMeant(inode) ? file.bytes : 0), 0);
+      const isShared = (inode: string): boolean => others.some((other) => other.has(inode));
+      assert.equal(
+        total.objectBytes,
+        bytes(() => true),
+      );
+      assert.equal(
+        shared.objectBytes,
+        bytes((inode) => isShared(inode)),
+      );
+      assert.equal(
+        unique.objectBytes,
+        bytes((inode) => !isShared(inode)),
+      );
+      const contents = new Set([...mine.values()].map(({ content }) => content));
+      const elsewhere = new Set(others.flatMap((other) => [...other.values()].map(({ content }) => content)));
+      assert.equal(total.contents, contents.size);
+      assert.equal(unique.contents, [...contents].filter((content) => !elsewhere.has(content)).length);
+      assert(total.contents < total.objects && shared.objectBytes > 0);
+    }
+  });
+
+  it('keep a file that two of them have in memory once', () => {
+    const checksum = sid
+      .run(['ostree', `--repo=${at('repo')}`, 'ls', '-C', 'app/base', '/usr/bin/sort'])
+      .stdout.match(/[0-9a-f]{64}/)?.[0] as string;
+    const object = at('repo/objects', checksum.slice(0, 2), `${checksum.slice(2)}.file`);
     const pages = inNamespace(`mkdir -p "$1/one" "$1/two"
       ${SEALTREE} mount app/base "$1/one" >&2; ${SEALTREE} mount app/shell "$1/two" >&2
-      file=usr/bin/sort
-      cached() { fincore --noheadings --bytes --output RES "$1/two/$file"; }
+      object="${object}" file=usr/bin/sort
+      cached() { for path in "$object" "$1/one/$file" "$1/two/$file"; do
+        fincore --noheadings --bytes --output RES "$path"
+      done; }
       # What is cached of it goes, through the one mount; then it is read through the other.
-      sync; dd of=/dev/null if="$1/one/$file" iflag=nocache count=0 2>/dev/null
-      cached "$1"; cat "$1/one/$file" >/dev/null; cached "$1"; stat --format %s "$1/two/$file"`);
-    const [before, afterwards, size] = pages.trim().split(/\s+/).map(Number);
-    assert.equal(before, 0);
-    assert.equal(afterwards, Math.ceil((size as number) / 4096) * 4096);
+      drop() { sync; dd of=/dev/null if="$1" iflag=nocache count=0 2>/dev/null; }
+      drop "$1/one/$file"; cached "$1"
+      cat "$1/one/$file" >/dev/null; cached "$1"
+      cat "$1/two/$file" >/dev/null; cached "$1"
+      # There is no second copy that would stay.
+      drop "$object"; cached "$1"; stat --format %s "$1/two/$file"`)
+      .trim()
+      .split(/\s+/)
+      .map(Number);
+    const whole = Math.ceil((pages.at(-1) as number) / 4096) * 4096;
+    assert.deepEqual(
+      pages.slice(0, -1),
+      [0, whole, whole, 0].flatMap((bytes) => [bytes, bytes, bytes]),
+    );
   });
 
   it('are run by podman after they were exported, and unpacked by umoci as they were', () => {

@@ -1,25 +1,37 @@
-/** What `sharing` says against du(1) on a checkout of ostree, and against the disk after a deployment was removed. */
+/**
+ * What `sharing` says against du(1) on folders and on checkouts of ostree, and against the disk after a deployment, or a
+ * ref, was removed.
+ */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { describeSystem, oracle, runHost } from '../support/oracle.ts';
-import { OstreeSysroot } from '../support/ostree-sysroot.ts';
+import { makeOsTree, OstreeSysroot } from '../support/ostree-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { sealtree } from '../support/sealtree.ts';
 
-interface Shown {
-  readonly deployments: readonly {
-    readonly id: string;
-    readonly totalBytes: number;
-    readonly uniqueBytes: number;
-    readonly freedBytes: number;
-    readonly folderBytes: number;
-    readonly keptBy: readonly string[];
-  }[];
-  readonly images: readonly { readonly folderBytes: number; readonly path: string }[];
+interface Size {
+  readonly bytes: number;
+  readonly objects: number;
+  readonly objectBytes: number;
 }
 
-const sharing = (path: string): Shown =>
-  JSON.parse(sealtree(['sharing', '--json', '--sysroot', path]).stdout) as Shown;
+interface Share {
+  readonly total: Size;
+  readonly unique: Size;
+  readonly shared: Size;
+  readonly freed: Size;
+  readonly folderBytes: number;
+  readonly keptBy: readonly string[];
+}
+
+interface Shown {
+  readonly deployments: readonly (Share & { readonly id: string })[];
+  readonly refs: readonly (Share & { readonly ref: string })[];
+  readonly images: readonly (Share & { readonly path: string })[];
+}
+
+const sharing = (...args: string[]): Shown =>
+  JSON.parse(sealtree(['sharing', '--json', ...args]).stdout) as Shown;
 
 /** Bytes on the disk of all that is named, each inode once. */
 const du = (...paths: string[]): number =>
@@ -41,7 +53,7 @@ describeSystem('sharing', ['trixie'], () => {
     }
     sealtree(['seal', '--sysroot', sysroot.path]);
     const folders = sysroot.deployments();
-    const { deployments, images } = sharing(sysroot.path);
+    const { deployments, images } = sharing('--sysroot', sysroot.path);
     assert.equal(deployments.length, 3);
     const folderOf = (id: string): string => folders.find((path) => path.endsWith(id.slice(3))) as string;
     for (const { id, folderBytes } of deployments) assert.equal(folderBytes, du(folderOf(id)), id);
@@ -50,7 +62,7 @@ describeSystem('sharing', ['trixie'], () => {
     for (const one of deployments) {
       const others = folders.filter((path) => path !== folderOf(one.id));
       const alone = du(...folders) - du(...others);
-      assert(one.uniqueBytes >= alone, `${one.uniqueBytes} in all, ${alone} in the folder`);
+      assert(one.unique.bytes >= alone, `${one.unique.bytes} in all, ${alone} in the folder`);
     }
     // The newest is what the ref names: its objects stay with that.
     assert.deepEqual(
@@ -63,7 +75,69 @@ describeSystem('sharing', ['trixie'], () => {
     sealtree(['gc', '--sysroot', sysroot.path]);
     const freed = before - du(`${sysroot.path}/ostree`);
     // ostree's own books go too: the links of the boot entry and their folders, and a record of sealtree's.
-    const difference = freed - oldest.freedBytes;
-    assert(difference >= 0 && difference <= 64 * 1024, `said ${oldest.freedBytes}, freed ${freed}`);
+    const difference = freed - oldest.freed.bytes;
+    assert(difference >= 0 && difference <= 64 * 1024, `said ${oldest.freed.bytes}, freed ${freed}`);
+  });
+
+  it('is what du says of checkouts that are hard links of the same objects', () => {
+    using work = new Sandbox();
+    const { ostree, repository } = madeOf(work, ['1', '2', '3']);
+    const names = ['1', '2', '3'].map((version) => work.join(`checkout-${version}`));
+    for (const [i, name] of names.entries())
+      ostree.run(['ostree', `--repo=${repository}`, 'checkout', '-H', `os/${i + 1}`, name]);
+    /** Folders are each checkout's own. */
+    const folders = (path: string): number =>
+      runHost(['find', path, '-type', 'd', '-printf', '%b\\n'])
+        .stdout.trim()
+        .split('\n')
+        .reduce((sum, blocks) => sum + 512 * Number(blocks), 0);
+    for (const chosen of [
+      [0, 1],
+      [1, 2],
+      [0, 1, 2],
+    ]) {
+      const { refs } = sharing('--repo', repository, ...chosen.map((i) => `os/${i + 1}`));
+      const all = chosen.map((i) => names[i] as string);
+      for (const [at, { ref, total, unique, shared }] of refs.entries()) {
+        const mine = all[at] as string;
+        const others = all.filter((path) => path !== mine);
+        assert.equal(total.objectBytes, du(mine) - folders(mine), ref);
+        assert.equal(unique.objectBytes, du(...all) - du(...others) - folders(mine), ref);
+        assert.equal(shared.objectBytes, du(mine) + du(...others) - du(...all), ref);
+        assert(shared.objectBytes > 0 && unique.objectBytes > 0);
+      }
+    }
+  });
+
+  it('is what comes back when a ref goes', () => {
+    using work = new Sandbox();
+    const { ostree, repository } = madeOf(work, ['1', '2']);
+    sealtree(['seal', '--repo', repository, '--ref', 'os/2']);
+    const { refs, images } = sharing('--repo', repository);
+    assert.deepEqual(
+      images.map(({ freed, keptBy }) => [freed.bytes, keptBy]),
+      [[0, ['os/2']]],
+    );
+    const said = refs.find(({ ref }) => ref === 'os/2')?.freed.bytes as number;
+    const disk = (): number => du(`${repository}/objects`, `${repository}/extensions/sealtree/images`);
+    const before = disk();
+    ostree.run(['ostree', `--repo=${repository}`, 'refs', '--delete', 'os/2']);
+    ostree.run(['ostree', `--repo=${repository}`, 'prune', '--refs-only', '--depth=0']);
+    sealtree(['gc', '--repo', repository]);
+    // Of the folders of objects none gets smaller by itself.
+    assert.equal(before - disk(), said);
   });
 });
+
+/** A repository with a commit of each version of a tree: they overlap. */
+function madeOf(work: Sandbox, versions: readonly string[]) {
+  const ostree = oracle('trixie');
+  const repository = work.join('repo');
+  ostree.run(['ostree', `--repo=${repository}`, 'init', '--mode=bare']);
+  for (const version of versions) {
+    const tree = work.join(`tree-${version}`);
+    makeOsTree(tree, { version, seed: Number(version) });
+    ostree.run(['ostree', `--repo=${repository}`, 'commit', `--branch=os/${version}`, `--tree=dir=${tree}`]);
+  }
+  return { ostree, repository };
+}

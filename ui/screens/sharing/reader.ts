@@ -2,7 +2,7 @@
 import { programFailure } from '../../models/failure.ts';
 import { documentOf } from '../../program.ts';
 import type { Reader, Source } from '../../readers.ts';
-import type { SharingReport } from './report.ts';
+import { reportOf, type SharingDocument } from './report.ts';
 import type { SharingRequest } from './state.ts';
 
 export class SharingReader implements Reader<SharingRequest> {
@@ -18,8 +18,8 @@ export class SharingReader implements Reader<SharingRequest> {
       if (told.kind === 'stage') dispatch({ type: 'sharing-told', reading, stage: told.stage });
     });
     const outcome = await running.ended;
-    const value = documentOf<SharingReport>(outcome, 'sharing');
-    if (value !== undefined) return dispatch({ type: 'sharing-read', reading, value });
+    const document = documentOf<SharingDocument>(outcome, 'sharing');
+    if (document !== undefined) return dispatch({ type: 'sharing-read', reading, value: reportOf(document) });
     dispatch({ type: 'sharing-failed', reading, failure: programFailure(outcome, this.#source) });
   }
 }

@@ -1,4 +1,4 @@
-/** `sealtree sharing --json`, as it is shown. */
+/** `sealtree sharing --json`, as far as it is shown. */
 import type { Finding } from '../../../src/image/findings.ts';
 
 export interface ShareReport {
@@ -19,3 +19,39 @@ export interface SharingReport {
   readonly totalBytes: number;
   readonly problems: readonly Finding[];
 }
+
+interface SizeDocument {
+  readonly bytes: number;
+  readonly inodes: number;
+}
+
+interface ShareDocument extends Pick<ShareReport, 'folderBytes' | 'keptBy' | 'sharesWith'> {
+  readonly total: SizeDocument;
+  readonly unique: SizeDocument;
+  readonly shared: SizeDocument;
+  readonly freed: SizeDocument;
+}
+
+export interface SharingDocument {
+  readonly deployments: readonly (ShareDocument & { readonly index: number; readonly id: string })[];
+  readonly images: readonly (ShareDocument & { readonly imageDigest: string; readonly path: string })[];
+  readonly total: SizeDocument;
+  readonly problems: readonly Finding[];
+}
+
+export function reportOf({ deployments, images, total, problems }: SharingDocument): SharingReport {
+  return {
+    deployments: deployments.map((one) => ({ ...one, ...amountsOf(one) })),
+    images: images.map((one) => ({ ...one, ...amountsOf(one) })),
+    totalBytes: total.bytes,
+    problems,
+  };
+}
+
+const amountsOf = ({ total, unique, shared, freed }: ShareDocument) => ({
+  totalBytes: total.bytes,
+  uniqueBytes: unique.bytes,
+  sharedBytes: shared.bytes,
+  freedBytes: freed.bytes,
+  files: total.inodes,
+});

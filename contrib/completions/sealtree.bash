@@ -268,7 +268,7 @@ _sealtree_options() {
     image_diff) printf '%s ' --exit-code ;;
     image_mount) printf '%s ' --objects --upper --digest --verity ;;
     digest) printf '%s ' --digests ;;
-    seal) printf '%s ' --all --ref --digests --fsverity --rebuild --lock-timeout ;;
+    seal) printf '%s ' --all --ref --unseal --digests --fsverity --rebuild --lock-timeout ;;
     verify) printf '%s ' --all --deep --paranoid --require-verity --record ;;
     boot_preview) printf '%s ' --root ;;
     boot_install) printf '%s ' --root --plan --lock-timeout ;;

@@ -160,6 +160,7 @@ complete -c sealtree -n '__fish_seen_subcommand_from digest' -a "(__sealtree_rev
 complete -c sealtree -n '__fish_use_subcommand' -a seal -d 'Make, validate and place the image of deployments'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l all -d 'all deployments (also what no argument means)'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l ref -r -d 'no deployment, but an image for this ref; may be given more than once'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -l unseal -d 'with --ref: keep its image no longer; gc removes what nothing else has'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l digests -r -d 'object digests in the image: yes, maybe (only what the kernel measures) or no (default: yes)'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l fsverity -r -d 'whether to enable fs-verity: auto (where it can be had), require (or fail) or off (default: auto)'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l rebuild -d 'build and compare the image also where the deployment is sealed'

@@ -3,6 +3,7 @@ import prettyBytes from 'pretty-bytes';
 import { ExitCode } from '../base/errors.ts';
 import type { SealOptions } from '../deployment/seal.ts';
 import { type SealedRefResult, sealRef } from '../deployment/seal-ref.ts';
+import { type UnsealedRef, unsealRef } from '../deployment/unseal-ref.ts';
 import { ensureWritable } from '../deployment/writable.ts';
 import type { Context } from './context.ts';
 
@@ -30,6 +31,36 @@ export async function sealRefs(
     if (imageVerity?.state === 'unsupported' && !quiet)
       context.print(`    no fs-verity: ${imageVerity.reason}`);
   }
+  return ExitCode.ok;
+}
+
+/** `seal --ref REF --unseal`. */
+export async function unsealRefs(
+  context: Context,
+  refs: readonly string[],
+  lockTimeoutMs: number,
+): Promise<number> {
+  const { dryRun, json } = context.options;
+  const repository = await context.openRepository();
+  if (!dryRun) await ensureWritable([repository.path], context.system);
+  const results: UnsealedRef[] = [];
+  for (const ref of refs)
+    results.push(await unsealRef(repository, ref, { dryRun, lockTimeoutMs, progress: context.progress() }));
+  if (json) {
+    const unsealed = results.map(({ ref, commit, digest }) => ({
+      ref,
+      checksum: commit,
+      action: 'unsealed',
+      imageDigest: digest,
+    }));
+    context.printJson('seal', { dryRun, refs: unsealed });
+    return ExitCode.ok;
+  }
+  if (context.options.quiet) return ExitCode.ok;
+  for (const { ref, digest } of results)
+    context.print(
+      `${ref}: ${dryRun ? 'would be unsealed' : 'unsealed'}; image ${digest} goes with the next gc, if nothing else has it`,
+    );
   return ExitCode.ok;
 }
 

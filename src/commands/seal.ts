@@ -7,13 +7,14 @@ import { VERITY_MODES } from '../image/digests.ts';
 import type { CommandModule } from './command.ts';
 import { type Context, oneOf } from './context.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
-import { sealRefs } from './seal-ref.ts';
+import { sealRefs, unsealRefs } from './seal-ref.ts';
 
 const append = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 interface Options {
   readonly all?: boolean;
   readonly ref?: readonly string[];
+  readonly unseal?: boolean;
   readonly digests: string;
   readonly fsverity: string;
   readonly rebuild?: boolean;
@@ -43,6 +44,7 @@ export const command: CommandModule = {
       )
       .option('--all', 'all deployments (also what no argument means)')
       .option('--ref <ref>', 'no deployment, but an image for this ref; may be given more than once', append)
+      .option('--unseal', 'with --ref: keep its image no longer; gc removes what nothing else has')
       .option(
         '--digests <mode>',
         'object digests in the image: yes, maybe (only what the kernel measures) or no',
@@ -62,8 +64,14 @@ export const command: CommandModule = {
           if (options.ref !== undefined) {
             if (options.all || options.rebuild || specs.length > 0)
               throw new UsageError('--ref is for refs alone: no deployments, no --all, no --rebuild');
+            if (options.unseal)
+              return await unsealRefs(context, options.ref, lockTimeoutMs(options.lockTimeout));
             return await sealRefs(context, options.ref, sealOptions(context, options));
           }
+          if (options.unseal)
+            throw new UsageError('--unseal is for refs: say which with --ref', {
+              hint: 'a deployment keeps its image as long as it is there; sealtree boot remove makes it boot without',
+            });
           return await seal(context, specs, options);
         }),
       );

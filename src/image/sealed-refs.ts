@@ -11,6 +11,7 @@ import {
   existingStoreFolder,
   isTemporaryName,
   makeStoreFolder,
+  storeFolder,
   temporaryName,
   writeSynced,
 } from './store.ts';
@@ -70,6 +71,12 @@ export function recordSealedRef(
   writeSynced(temporary, Buffer.from(`${commit} ${digest}\n`, 'latin1'), 0o644, system);
   system.rename(temporary, `${folder}/${fileName(ref)}`);
   system.fsyncDirectory(folder);
+}
+
+/** Forgets durably what a ref was sealed as; the caller holds the lock. */
+export function forgetSealedRef(repositoryPath: string, { path }: SealedRef, system: System): void {
+  system.unlink(path);
+  system.fsyncDirectory(storeFolder(repositoryPath, 'refs'));
 }
 
 /** What killed runs left in the folder. */

@@ -273,6 +273,19 @@ test('sharing compares what is named: deployments, commits, refs and images', as
   assert.equal((await run(system, 'sharing', './none.cfs')).exitCode, 66);
 });
 
+test('seal --ref keeps an image for a ref, and with --unseal no longer', async () => {
+  const system = withoutVerity();
+  assert.match((await run(system, 'seal', '--ref', 'os/stable')).lines[0] ?? '', /^os\/stable: sealed$/);
+  const unseal = ['seal', '--ref', 'os/stable', '--unseal'];
+  assert.match(
+    (await run(system, ...unseal, '-n')).lines[0] ?? '',
+    /^os\/stable: would be unsealed; image [0-9a-f]{64} /,
+  );
+  assert.match((await run(system, ...unseal)).lines[0] ?? '', /^os\/stable: unsealed; /);
+  assert.equal((await run(system, ...unseal)).exitCode, 66);
+  assert.equal((await run(system, 'seal', '--unseal')).exitCode, 64);
+});
+
 test('pin keeps what was named, and leaves the rest of an origin as it was', async () => {
   const system = withoutVerity();
   const origin = `${sysroot.deploymentPaths[1]}.origin`;

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { UnsupportedError, UsageError } from '../../src/base/errors.ts';
+import { NotFoundError, UnsupportedError, UsageError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { sweepRepository } from '../../src/deployment/gc.ts';
 import { sealRef } from '../../src/deployment/seal-ref.ts';
+import { unsealRef } from '../../src/deployment/unseal-ref.ts';
 import { buildImage } from '../../src/image/plan.ts';
 import { recordedImage } from '../../src/image/records.ts';
 import { sealedRefs } from '../../src/image/sealed-refs.ts';
@@ -60,6 +61,20 @@ class Bench {
 }
 
 describe('an image for a ref', () => {
+  it('is not kept any more once the ref is unsealed, and goes with the next sweep', async () => {
+    using bench = new Bench();
+    await bench.commit('app/a_1', 'one');
+    const { digest } = await sealRef(bench.repository, 'app/a_1', OPTIONS);
+    assert.equal((await unsealRef(bench.repository, 'app/a_1', { ...OPTIONS, dryRun: true })).digest, digest);
+    assert.equal((await bench.sweep(true)).images.kept.length, 1);
+    assert.equal((await unsealRef(bench.repository, 'app/a_1', OPTIONS)).digest, digest);
+    assert.deepEqual(sealedRefs(bench.repository.path, linuxSystem), []);
+    assert.deepEqual(bench.images(), [`${digest}.cfs`]);
+    await bench.sweep();
+    assert.deepEqual(bench.images(), []);
+    await assert.rejects(unsealRef(bench.repository, 'app/a_1', OPTIONS), NotFoundError);
+  });
+
   it('is that of its commit, is published once, and replaced when the ref moves', async () => {
     using bench = new Bench();
     const first = await bench.commit('app/a_1', 'one');

@@ -1,18 +1,19 @@
 /** What keys do: how an action is declared, and the moves most of them are made of. */
 
-import { layoutOf } from './models/layout.ts';
 import type { Subject } from './models/subject.ts';
+import { whyNoChange } from './screens/jobs/state.ts';
 import {
   type Effect,
   isInDetails,
   type Mode,
+  modeOf,
   type State,
   type Step,
   VIEWS,
   type View,
   viewOf,
 } from './state.ts';
-import { viewModelOf } from './views.ts';
+import { layoutOfState, viewModelOf } from './views.ts';
 
 export interface Action {
   readonly id: string;
@@ -40,13 +41,39 @@ export interface Action {
 
 /** Every list and its details. */
 export const LISTS: readonly Mode[] = [...VIEWS, 'details'];
-export const ALL: readonly Mode[] = [...LISTS, 'search', 'help', 'palette', 'commands'];
+export const ALL: readonly Mode[] = [...LISTS, 'search', 'find', 'palette', 'commands'];
+/** Those that one goes on from: a plan is accepted or left, and help is closed. */
+export const BROWSED: readonly Mode[] = LISTS.filter((mode) => mode !== 'proposal' && mode !== 'help');
 
 export const only = (state: State): Step => ({ state, effects: [] });
 
 export const effect =
   (wanted: Effect) =>
   (state: State): Step => ({ state, effects: [wanted] });
+
+/** Whether this is what a key of it means now; it may still say why it cannot be done. */
+export function isMeant(action: Action, state: State): boolean {
+  const { modes, detailsOf, when } = action;
+  const mode = modeOf(state);
+  const isOfView = mode !== 'details' || (detailsOf?.includes(viewOf(state)) ?? true);
+  return modes.includes(mode) && isOfView && (when?.(state) ?? true);
+}
+
+/** Why it cannot be done just now; undefined where it can. */
+export function whyNot(action: Action, state: State): string | undefined {
+  return (action.changes === true ? whyNoChange(state) : undefined) ?? action.disabled?.(state);
+}
+
+/** Does it, or says why not. */
+export function press(action: Action, state: State): Step {
+  const reason = whyNot(action, state);
+  return reason === undefined ? action.run(state) : only({ ...state, notice: reason });
+}
+
+/** Whether a key of it would do something now. */
+export function isAvailable(action: Action, state: State): boolean {
+  return isMeant(action, state) && whyNot(action, state) === undefined;
+}
 
 export const hasRows = (state: State): boolean => viewModelOf(state).count(state) > 0;
 
@@ -74,12 +101,13 @@ export function move(state: State, lines: number): Step {
   return only({
     ...moved,
     commits: { ...moved.commits, seeksEnd },
+    find: moved.find && { ...moved.find, passed: undefined },
     ...(moved.tree === undefined ? {} : { tree: { ...moved.tree, target: undefined } }),
   });
 }
 
 /** A page, one line of the last still visible. */
 export function pageOf(state: State): number {
-  const { list, details } = layoutOf(state.size, viewModelOf(state).count(state), isInDetails(state));
+  const { list, details } = layoutOfState(state);
   return Math.max(1, (isInDetails(state) ? details : list).rows - 1);
 }

@@ -1,12 +1,26 @@
 /** All that keys do, declared once: the store runs it, footer and help read it. */
-import { type Action, ALL, close, effect, hasRows, LISTS, move, only, open, pageOf } from './action.ts';
-import { closePalette, movePalette, runPalette, typePalette } from './palette.ts';
+import {
+  type Action,
+  ALL,
+  BROWSED,
+  close,
+  effect,
+  hasRows,
+  isMeant,
+  LISTS,
+  move,
+  only,
+  open,
+  pageOf,
+} from './action.ts';
+import { FIND_ACTIONS } from './find.ts';
+import { paletteActions } from './palette.ts';
 import { BOOT_ACTIONS } from './screens/boot/actions.ts';
 import { DEPLOYMENT_ACTIONS } from './screens/deployments/actions.ts';
 import { DIFF_ACTIONS } from './screens/diff/actions.ts';
+import { helpActions } from './screens/help/actions.ts';
 import { HISTORY_ACTIONS } from './screens/history/actions.ts';
 import { JOB_ACTIONS, leave, leaveNow } from './screens/jobs/actions.ts';
-import { changingJob, withoutJobs } from './screens/jobs/state.ts';
 import { OBJECTS_ACTIONS } from './screens/objects/actions.ts';
 import { objectsLeft } from './screens/objects/state.ts';
 import { PROPOSAL_ACTIONS } from './screens/proposal/actions.ts';
@@ -15,7 +29,7 @@ import { treeLeft } from './screens/tree/state.ts';
 import {
   type Desk,
   deskOf,
-  modeOf,
+  lastingModes,
   SCREEN_KEYS,
   SCREENS,
   type Screen,
@@ -23,7 +37,6 @@ import {
   type Step,
   screenOf,
   VIEWS,
-  viewOf,
 } from './state.ts';
 import { VIEW_MODELS, viewModelOf } from './views.ts';
 
@@ -31,7 +44,12 @@ import { VIEW_MODELS, viewModelOf } from './views.ts';
 function show(state: State, screen: Screen): Step {
   const { modes, tree, diff, objects, left } = state;
   if (screenOf(state) === screen) return only({ ...state, ...deskOf(screen) });
-  const desk: Desk = { modes: withoutJobs(modes), tree: treeLeft(tree), diff, objects: objectsLeft(objects) };
+  const desk: Desk = {
+    modes: lastingModes(modes),
+    tree: treeLeft(tree),
+    diff,
+    objects: objectsLeft(objects),
+  };
   return only({
     ...state,
     left: { ...left, [screenOf(state)]: desk },
@@ -130,8 +148,7 @@ export const ACTIONS: readonly Action[] = [
   },
   { id: 'redraw', keys: ['ctrl-l'], title: 'redraw', modes: ALL, run: effect('redraw') },
   { id: 'suspend', keys: ['ctrl-z'], title: 'suspend', modes: ALL, run: effect('suspend') },
-  { id: 'help', keys: ['?'], title: 'help', modes: LISTS, run: (s) => open(s, 'help'), footer: 7 },
-  { id: 'close-help', keys: ['esc', '?', 'q'], title: 'close help', modes: ['help'], run: close, footer: 7 },
+  ...helpActions(() => ACTIONS),
   { id: 'close', keys: ['q'], title: 'back', modes: ['details'], run: close },
   {
     id: 'quit',
@@ -152,21 +169,20 @@ export const ACTIONS: readonly Action[] = [
     id: 'write',
     keys: ['W'],
     title: 'write mode',
-    modes: LISTS.filter((mode) => mode !== 'proposal'),
+    modes: BROWSED,
     disabled: (s) =>
       s.repositoryPath === undefined ? undefined : 'in a repository alone nothing is changed here',
     run: toggleWriting,
     footer: 3,
   },
+  ...paletteActions(() => ACTIONS),
   {
-    id: 'palette',
-    keys: [':'],
-    title: 'all actions',
-    modes: LISTS,
-    run: (s) => open(s, 'palette'),
-    footer: 1,
+    id: 'commands',
+    keys: ['!'],
+    title: 'commands',
+    modes: LISTS.filter((mode) => mode !== 'help'),
+    run: (s) => open(s, 'commands'),
   },
-  { id: 'commands', keys: ['!'], title: 'commands', modes: LISTS, run: (s) => open(s, 'commands') },
   {
     id: 'close-commands',
     keys: ['esc', '!', 'q', 'enter'],
@@ -175,36 +191,7 @@ export const ACTIONS: readonly Action[] = [
     run: close,
     footer: 7,
   },
-  { id: 'palette-run', keys: ['enter'], title: 'do it', modes: ['palette'], run: runPalette, footer: 8 },
-  { id: 'palette-close', keys: ['esc'], title: 'close', modes: ['palette'], run: closePalette, footer: 7 },
-  {
-    id: 'palette-down',
-    keys: ['down', 'tab', 'ctrl-n'],
-    title: 'down',
-    modes: ['palette'],
-    run: (s) => only(movePalette(s, 1)),
-  },
-  {
-    id: 'palette-up',
-    keys: ['up', 'ctrl-p'],
-    title: 'up',
-    modes: ['palette'],
-    run: (s) => only(movePalette(s, -1)),
-  },
-  {
-    id: 'palette-rub',
-    keys: ['backspace', 'delete'],
-    title: 'rub out',
-    modes: ['palette'],
-    run: (s) => only(typePalette(s, (text) => [...text].slice(0, -1).join(''))),
-  },
-  {
-    id: 'palette-clear',
-    keys: ['ctrl-u'],
-    title: 'clear',
-    modes: ['palette'],
-    run: (s) => only(typePalette(s, () => '')),
-  },
+  ...FIND_ACTIONS,
 ];
 
 function toggleWriting(state: State): Step {
@@ -218,33 +205,4 @@ function toggleWriting(state: State): Step {
 /** The action a key means now. */
 export function findAction(state: State, key: string): Action | undefined {
   return ACTIONS.find((action) => action.keys.includes(key) && isMeant(action, state));
-}
-
-/** Whether this is what a key of it means now; it may still say why it cannot be done. */
-export function isMeant(action: Action, state: State): boolean {
-  const { modes, detailsOf, when } = action;
-  const mode = modeOf(state);
-  const isOfView = mode !== 'details' || (detailsOf?.includes(viewOf(state)) ?? true);
-  return modes.includes(mode) && isOfView && (when?.(state) ?? true);
-}
-
-/** Why it cannot be done just now; undefined where it can. */
-export function whyNot(action: Action, state: State): string | undefined {
-  if (action.changes === true) {
-    if (!state.isWriting) return 'read-only: W allows changes, each is shown before it is made';
-    const running = changingJob(state);
-    if (running !== undefined) return `${running.title} is running: one change at a time`;
-  }
-  return action.disabled?.(state);
-}
-
-/** Does it, or says why not. */
-export function press(action: Action, state: State): Step {
-  const reason = whyNot(action, state);
-  return reason === undefined ? action.run(state) : only({ ...state, notice: reason });
-}
-
-/** Whether a key of it would do something now. */
-export function isAvailable(action: Action, state: State): boolean {
-  return isMeant(action, state) && whyNot(action, state) === undefined;
 }

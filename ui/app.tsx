@@ -34,7 +34,7 @@ export function App({ store, dispatch, theme, onTerminal }: AppProps) {
 /** The whole screen of a state. Never higher than the terminal: ink would have to clear it for every frame. */
 export function Frame({ state, theme }: ScreenProps) {
   const { columns, rows } = state.size;
-  const { kind, hasTabs, body } = layoutOf(state.size, 0, false);
+  const { kind, hasTabs, body } = layoutOf(state.size, 0);
   if (kind === 'small') {
     const text = `The terminal is too small: ${columns}x${rows}, needed ${MIN_SIZE.columns}x${MIN_SIZE.rows}.`;
     return <Lines lines={wrap(text, columns)} width={columns} height={rows} />;

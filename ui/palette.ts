@@ -1,22 +1,16 @@
 /** The list of all that keys do, searched by some letters of what they are called. Pure. */
-import { type Action, close, only } from './action.ts';
-import { ACTIONS, isMeant, press } from './actions.ts';
-import { type Mode, NO_PALETTE, type State, type Step } from './state.ts';
-
-/** The state as it is below what lies over it: where the action would happen. */
-export function behind(state: State): State {
-  const [screen, ...opened] = state.modes.slice(0, -1) as [Mode, ...Mode[]];
-  return { ...state, modes: [screen, ...opened] };
-}
+import { type Action, BROWSED, close, isMeant, only, open, press } from './action.ts';
+import { behind, NO_PALETTE, type State, type Step } from './state.ts';
 
 /** What can be done there, those first whose names begin with the letters. */
-export function paletteRows(state: State): Action[] {
+export function paletteRows(all: readonly Action[], state: State): Action[] {
   const below = behind(state);
   const words = state.palette.text
     .toLowerCase()
     .split(' ')
     .filter((word) => word !== '');
-  return ACTIONS.filter((action) => !MOVES.has(action.id) && isMeant(action, below))
+  return all
+    .filter((action) => !MOVES.has(action.id) && isMeant(action, below))
     .filter(({ title, id }) => words.every((word) => `${title} ${id}`.toLowerCase().includes(word)))
     .toSorted((a, b) => rank(a, words) - rank(b, words));
 }
@@ -32,19 +26,68 @@ export function typePalette(state: State, change: (text: string) => string): Sta
   return { ...state, palette: { text: change(state.palette.text), cursor: 0 } };
 }
 
-export function movePalette(state: State, lines: number): State {
+function movePalette(all: readonly Action[], state: State, lines: number): State {
   const { palette } = state;
-  const last = Math.max(0, paletteRows(state).length - 1);
+  const last = Math.max(0, paletteRows(all, state).length - 1);
   return { ...state, palette: { ...palette, cursor: Math.max(0, Math.min(last, palette.cursor + lines)) } };
 }
 
-export function closePalette(state: State): Step {
+function closePalette(state: State): Step {
   return only({ ...close(state).state, palette: NO_PALETTE });
 }
 
 /** Does what is selected, as its key would. */
-export function runPalette(state: State): Step {
-  const action = paletteRows(state)[state.palette.cursor];
+function runPalette(all: readonly Action[], state: State): Step {
+  const action = paletteRows(all, state)[state.palette.cursor];
   const below = { ...behind(state), palette: NO_PALETTE };
   return action === undefined ? only(state) : press(action, below);
 }
+
+/** Keys of the list of `all()` that keys do. */
+export const paletteActions = (all: () => readonly Action[]): Action[] => [
+  {
+    id: 'palette',
+    keys: [':'],
+    title: 'all actions',
+    modes: BROWSED,
+    run: (s) => open(s, 'palette'),
+    footer: 1,
+  },
+  {
+    id: 'palette-run',
+    keys: ['enter'],
+    title: 'do it',
+    modes: ['palette'],
+    run: (s) => runPalette(all(), s),
+    footer: 8,
+  },
+  { id: 'palette-close', keys: ['esc'], title: 'close', modes: ['palette'], run: closePalette, footer: 7 },
+  {
+    id: 'palette-down',
+    keys: ['down', 'tab', 'ctrl-n'],
+    title: 'down',
+    modes: ['palette'],
+    run: (s) => only(movePalette(all(), s, 1)),
+  },
+  {
+    id: 'palette-up',
+    keys: ['up', 'ctrl-p'],
+    title: 'up',
+    modes: ['palette'],
+    run: (s) => only(movePalette(all(), s, -1)),
+  },
+  {
+    id: 'palette-rub',
+    keys: ['backspace', 'delete'],
+    title: 'rub out',
+    modes: ['palette'],
+    run: (s) => only(typePalette(s, (text) => [...text].slice(0, -1).join(''))),
+  },
+  {
+    id: 'palette-clear',
+    keys: ['ctrl-u'],
+    title: 'clear',
+    modes: ['palette'],
+    run: (s) => only(typePalette(s, () => '')),
+  },
+];

@@ -12,6 +12,7 @@ import { type Boot, type BootEvent, type BootRequest, NO_BOOT } from './screens/
 import { type Commits, type CommitsEvent, type CommitsRequest, NO_COMMITS } from './screens/commits/state.ts';
 import type { Item } from './screens/deployments/items.ts';
 import type { Diff, DiffEvent, DiffRequest } from './screens/diff/state.ts';
+import { type Help, NO_HELP } from './screens/help/state.ts';
 import { type History, type HistoryEvent, type HistoryRequest, NO_HISTORY } from './screens/history/state.ts';
 import { type Images, type ImagesEvent, type ImagesRequest, NO_IMAGES } from './screens/images/state.ts';
 import { type Jobs, type JobsEffect, type JobsEvent, NO_JOBS } from './screens/jobs/state.ts';
@@ -26,11 +27,20 @@ export type Screen = keyof typeof SCREEN_KEYS;
 export const SCREENS = Object.keys(SCREEN_KEYS) as Screen[];
 
 /** Lists with details beside or below them; those after the screens are opened from one. */
-export type View = Screen | 'tree' | 'diff' | 'objects' | 'history' | 'proposal' | 'jobs';
-export const VIEWS: readonly View[] = [...SCREENS, 'tree', 'diff', 'objects', 'history', 'proposal', 'jobs'];
+export type View = Screen | 'tree' | 'diff' | 'objects' | 'history' | 'proposal' | 'jobs' | 'help';
+export const VIEWS: readonly View[] = [
+  ...SCREENS,
+  'tree',
+  'diff',
+  'objects',
+  'history',
+  'proposal',
+  'jobs',
+  'help',
+];
 
 /** What takes the keys: the topmost of a stack. */
-export type Mode = View | 'details' | 'search' | 'help' | 'palette' | 'commands';
+export type Mode = View | 'details' | 'search' | 'find' | 'palette' | 'commands';
 
 /** What one goes away from and comes back to when another screen is opened. */
 export interface Desk {
@@ -47,6 +57,16 @@ export interface Palette {
 }
 
 export const NO_PALETTE: Palette = { text: '', cursor: 0 };
+
+/** Words that a row of a list has to say. */
+export interface Find {
+  readonly text: string;
+  readonly view: View;
+  /** Where the cursor was before. */
+  readonly from: number;
+  /** How many rows were looked at, while more are read to be looked at; undefined when the search is over. */
+  readonly passed: number | undefined;
+}
 
 export interface State extends Scroll, Desk {
   readonly sysrootPath: string;
@@ -82,6 +102,10 @@ export interface State extends Scroll, Desk {
   readonly isWriting: boolean;
   /** What is looked for in the list of all that keys do. */
   readonly palette: Palette;
+  /** What keys did where help was asked for. */
+  readonly help: Help;
+  /** What was last looked for in a list. */
+  readonly find: Find | undefined;
   /** What the next one is compared with. */
   readonly marked: Subject | undefined;
   /** What became of the last key, where the screen does not show it; until the next one. */
@@ -115,6 +139,8 @@ export function initialState(sysrootPath: string, size: Size, nowMs: number, rep
     planCount: 0,
     isWriting: false,
     palette: NO_PALETTE,
+    help: NO_HELP,
+    find: undefined,
     marked: undefined,
     notice: undefined,
   };
@@ -147,6 +173,18 @@ export function screenOf({ modes }: Pick<Desk, 'modes'>): Screen {
 /** Whether the details of the list that is shown have the keys, also under the help. */
 export function isInDetails(desk: Pick<Desk, 'modes'>): boolean {
   return desk.modes.lastIndexOf('details') > desk.modes.lastIndexOf(viewOf(desk));
+}
+
+/** The state as it is below what lies over it: where an action would happen. */
+export function behind(state: State): State {
+  const [screen, ...opened] = state.modes;
+  return { ...state, modes: [screen, ...opened.slice(0, -1)] };
+}
+
+/** What one comes back to: neither jobs nor help, which are open once at most and over anything. */
+export function lastingModes([screen, ...opened]: State['modes']): State['modes'] {
+  const at = opened.findIndex((mode) => mode === 'jobs' || mode === 'help');
+  return [screen, ...(at === -1 ? opened : opened.slice(0, at))];
 }
 
 export function selectedItem({ items, list }: State): Item | undefined {

@@ -2,11 +2,11 @@
  * The state of the interface outside of React: keys that come in one burst each see what the one before has done,
  * and all of it can be tested without a terminal.
  */
-import { only } from './action.ts';
-import { findAction, press } from './actions.ts';
+import { only, press } from './action.ts';
+import { findAction } from './actions.ts';
+import { soughtOn, typeFind } from './find.ts';
 import { UNICODE_GLYPHS } from './glyphs.ts';
 import { answered } from './models/answer.ts';
-import { layoutOf } from './models/layout.ts';
 import { clamp, settleList } from './models/list.ts';
 import { typePalette } from './palette.ts';
 import { onCommits } from './screens/commits/state.ts';
@@ -22,7 +22,7 @@ import { onTree } from './screens/tree/state.ts';
 import {
   type Effect,
   type Event,
-  isInDetails,
+  lastingModes,
   modeOf,
   type Request,
   type State,
@@ -30,12 +30,12 @@ import {
   selectedItem,
 } from './state.ts';
 import { makeTheme } from './theme.ts';
-import { viewModelOf } from './views.ts';
+import { layoutOfState, viewModelOf } from './views.ts';
 
 /** What an event makes of a state, and what is to be read for it. Pure. */
 export function step(state: State, event: Event): Step {
   const next = react(state, event);
-  const settled = settle(next.state);
+  const settled = settle(soughtOn(next.state));
   // Before the start nothing was asked for.
   const asked = event.type === 'start' ? [] : requestsOf(state);
   return { state: settled, effects: [...next.effects, ...newRequests(asked, settled)] };
@@ -136,13 +136,17 @@ function pressed(state: State, key: string): Step {
     const letter = key === 'space' ? ' ' : key;
     return only([...letter].length === 1 ? typePalette(before, (text) => text + letter) : before);
   }
-  if (modeOf(state) !== 'search') return only(state);
   const character = key === 'space' ? ' ' : key;
-  return [...character].length === 1 ? typeSearch(state, (text) => text + character) : only(state);
+  if ([...character].length !== 1) return only(state);
+  if (modeOf(state) === 'search') return typeSearch(state, (text) => text + character);
+  return modeOf(state) === 'find' ? typeFind(state, (text) => text + character) : only(state);
 }
 
-/** What the state shows and was not read yet. */
-const requestsOf = (state: State): readonly Request[] => viewModelOf(state).requests?.(state) ?? [];
+/** What the state shows and was not read yet. What lies below jobs or help goes on being read. */
+function requestsOf(state: State): readonly Request[] {
+  const below = { ...state, modes: lastingModes(state.modes) };
+  return viewModelOf(below).requests?.(below) ?? [];
+}
 
 /** What the state shows and lacks and was not `asked` for before: the rest is on its way. */
 function newRequests(asked: readonly Request[], state: State): Request[] {
@@ -175,7 +179,7 @@ function settle(state: State): State {
   const view = viewModelOf(state);
   const count = view.count(state);
   const scroll = view.scroll(state);
-  const { list, details } = layoutOf(state.size, count, isInDetails(state));
+  const { list, details } = layoutOfState(state);
   // The list first: the details are those of the row the cursor is on.
   const position = settleList(scroll.list, count, list.rows);
   const settled = view.scrolled(state, { list: position, detailsOffset: scroll.detailsOffset });

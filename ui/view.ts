@@ -6,6 +6,8 @@ import type { Theme } from './theme.ts';
 
 export interface ViewModel {
   readonly title: string;
+  /** Lines that the details need at most, where that is few. */
+  readonly mostDetails?: number;
   count(state: State): number;
   scroll(state: State): Scroll;
   scrolled(state: State, scroll: Scroll): State;
@@ -25,6 +27,10 @@ export interface ViewModel {
   former?(state: State): Subject | undefined;
   /** Words of the command that prints what is shown. */
   command?(state: State): readonly string[] | undefined;
+  /** What a row says, in words: what is searched, and what is read aloud. */
+  said?(state: State, row: number): string;
+  /** Whether there are rows that are read only when they are asked for. */
+  isOpenEnded?(state: State): boolean;
   /** Reads what is shown anew; undefined where there is nothing to read. */
   anew?(state: State): Step | undefined;
   /** What it is of, where it was opened from another list. */

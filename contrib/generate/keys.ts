@@ -23,7 +23,20 @@ export function keyGroups(): KeyGroup[] {
 
 function headingOf({ modes }: Action): string {
   const views = modes.filter(isView);
-  if (views.length >= SCREENS.length) return 'everywhere';
-  const [view = modes[0] as Mode] = views;
-  return views.length > 1 ? views.join(', ') : view;
+  if (views.length > SCREENS.length) return 'everywhere';
+  if (views.length === SCREENS.length) return 'the numbered screens';
+  const named = views.length > 0 ? views : modes.slice(0, 1);
+  return named.map((mode) => WORDS[mode] ?? mode).join(', ');
 }
+
+/** What people call the places that are not called as they are named. */
+const WORDS: Readonly<Partial<Record<Mode, string>>> = {
+  proposal: 'a plan',
+  tree: 'files',
+  diff: 'differences',
+  history: 'boot history',
+  find: 'search in a list',
+  search: 'search in files',
+  palette: 'all actions',
+  help: 'keys',
+};

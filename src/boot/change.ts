@@ -69,7 +69,7 @@ export async function changeBoot(
   const { progress, lockTimeoutMs, agree } = options;
   const look = (): Promise<Change> => lookAt(verb, sysrootPath, options, system);
   let agreed: BootPlan | undefined;
-  const times = { timeoutMs: lockTimeoutMs, signal: progress.signal };
+  const times = { timeoutMs: lockTimeoutMs, progress };
   if (agree !== undefined) {
     // Whoever may not do it is told so before the question.
     await withLocks(sysrootPath, times, system, () => undefined);

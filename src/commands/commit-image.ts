@@ -24,7 +24,7 @@ export async function buildCommitImage(
       'unchecked: only root sees trusted xattrs in a bare repository; where a file has one, this image is not that of the commit',
     );
   const verity = oneOf('--digests', digests, VERITY_MODES, 'yes');
-  return await withSharedRepositoryLock(repository.path, { signal: progress.signal }, context.system, () =>
+  return await withSharedRepositoryLock(repository.path, { progress }, context.system, () =>
     buildImage(repository, commit, { verity, progress }),
   );
 }

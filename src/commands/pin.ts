@@ -40,12 +40,14 @@ async function pin(context: Context, specs: readonly string[], options: Options)
   const timeoutMs = lockTimeoutMs(options.lockTimeout);
   const sysroot = context.sysrootPath();
   if (!dryRun) await ensureWritable([sysroot], context.system);
+  const progress = context.progress();
   const results = await setPinned(
     sysroot,
     (found) => selectDeployments(found, specs),
-    { pinned, dryRun, times: { timeoutMs, signal: context.signal } },
+    { pinned, dryRun, times: { timeoutMs, progress } },
     context.system,
   );
+  progress.end();
   if (json) {
     const deployments = results.map(({ deployment, isChanged }) => ({ id: deployment.id, isChanged }));
     context.printJson('pin', { dryRun, pinned, deployments });

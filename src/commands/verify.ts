@@ -58,7 +58,7 @@ async function verify(context: Context, specs: readonly string[], options: Optio
   // Nothing is pruned while we look; what the deployments are is asked again, now that it stays.
   const report = await withSharedRepositoryLock(
     repositoryPath,
-    { signal: progress.signal },
+    { progress },
     context.system,
     async () => {
       const sysroot = await context.openSysroot();

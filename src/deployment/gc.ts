@@ -33,7 +33,7 @@ export interface SweepOptions {
 export async function sweep(sysrootPath: string, options: SweepOptions, system: System): Promise<SweepPlan> {
   const plan = (): SweepPlan => planSweep(sysrootPath, system);
   if (options.dryRun) return plan();
-  const times = { timeoutMs: options.lockTimeoutMs, signal: options.progress.signal };
+  const times = { timeoutMs: options.lockTimeoutMs, progress: options.progress };
   return await withLocks(sysrootPath, times, system, () => execute(plan(), system));
 }
 
@@ -45,7 +45,7 @@ export async function sweepRepository(
 ): Promise<SweepPlan> {
   const plan = (): SweepPlan => planFor(repositoryPath, [], system);
   if (options.dryRun) return plan();
-  const times = { timeoutMs: options.lockTimeoutMs, signal: options.progress.signal };
+  const times = { timeoutMs: options.lockTimeoutMs, progress: options.progress };
   return await withPublishingLock(repositoryPath, times, system, () => execute(plan(), system));
 }
 

@@ -4,14 +4,23 @@
  * repository or removes from it holds the sysroot's lock; all share the repository's, so that nothing is pruned
  * meanwhile.
  */
-import { ConfigError, errnoOf, NotFoundError, PermissionError, UnsupportedError } from '../base/errors.ts';
-import type { Lock, System, SystemReads } from '../base/system.ts';
+import {
+  BusyError,
+  ConfigError,
+  errnoOf,
+  NotFoundError,
+  PermissionError,
+  UnsupportedError,
+} from '../base/errors.ts';
+import type { Progress } from '../base/progress.ts';
+import type { Lock, LockOptions, System, SystemReads } from '../base/system.ts';
 import { Keyfile } from '../formats/keyfile.ts';
 
 export interface LockTimes {
   /** How long to wait in all; 0 = one try. Undefined: as long as the repository's `core.lock-timeout-secs` says. */
   readonly timeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
+  /** Stops the waiting with its signal, and is told who is waited for. */
+  readonly progress?: Progress | undefined;
 }
 
 /** What libostree takes where `core.lock-timeout-secs` is not set; -1 there means for ever. */
@@ -79,7 +88,7 @@ async function lockSysroot(
     { exclusive: true, mayBeUnlinked: true },
     {
       timeoutMs: times.timeoutMs ?? DEFAULT_TIMEOUT_SECONDS * 1000,
-      signal: times.signal,
+      progress: times.progress,
     },
     system,
   );
@@ -105,17 +114,17 @@ async function lockRepository(
   const config = readLocking(path, system);
   if (!config.enabled) return undefined;
   const timeoutMs = times.timeoutMs ?? config.timeoutMs;
-  return await take(`${path}/.lock`, { exclusive }, { timeoutMs, signal: times.signal }, system);
+  return await take(`${path}/.lock`, { exclusive }, { timeoutMs, progress: times.progress }, system);
 }
 
 async function take(
   path: string,
-  options: { readonly exclusive: boolean; readonly mayBeUnlinked?: boolean },
-  times: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+  options: LockOptions,
+  times: LockTimes & { readonly timeoutMs: number },
   system: System,
 ): Promise<Lock> {
   try {
-    return await system.lock(path, options, times.timeoutMs, times.signal);
+    return await waitFor(path, options, times, system);
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === 'EACCES' || errno === 'EPERM') {
@@ -131,6 +140,24 @@ async function take(
     }
     throw error;
   }
+}
+
+/** Whoever watches the progress hears whom it waits for. */
+async function waitFor(
+  path: string,
+  options: LockOptions,
+  { timeoutMs, progress }: LockTimes & { readonly timeoutMs: number },
+  system: System,
+): Promise<Lock> {
+  if (progress !== undefined && timeoutMs > 0) {
+    try {
+      return await system.lock(path, options, 0, progress.signal);
+    } catch (error) {
+      if (!(error instanceof BusyError)) throw error;
+      progress.begin(`waiting: ${error.message}`);
+    }
+  }
+  return await system.lock(path, options, timeoutMs, progress?.signal);
 }
 
 /** `core.locking` and `core.lock-timeout-secs` as in ostree.repo-config(5). */

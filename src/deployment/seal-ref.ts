@@ -45,7 +45,7 @@ export async function sealRef(
   const ref = fullName(repository, refspec);
   const work = (): Promise<SealedRefResult> => seal(repository, ref, options);
   if (options.dryRun) return await work();
-  const times = { timeoutMs: options.lockTimeoutMs, signal: options.progress.signal };
+  const times = { timeoutMs: options.lockTimeoutMs, progress: options.progress };
   return await withPublishingLock(repository.path, times, repository.system, work);
 }
 

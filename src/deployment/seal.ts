@@ -94,7 +94,7 @@ export async function sealDeployments(
   if (options.dryRun) return await work();
   return await withLocks(
     sysrootPath,
-    { timeoutMs: options.lockTimeoutMs, signal: options.progress.signal },
+    { timeoutMs: options.lockTimeoutMs, progress: options.progress },
     system,
     work,
   );

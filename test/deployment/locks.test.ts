@@ -9,6 +9,7 @@ import {
   PermissionError,
   UnsupportedError,
 } from '../../src/base/errors.ts';
+import { Progress } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { withLocks, withSharedRepositoryLock } from '../../src/deployment/locks.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -106,5 +107,22 @@ test('what is no sysroot is said to be none', async () => {
   await assert.rejects(
     withLocks(work.path, ONE_TRY, linuxSystem, () => undefined),
     NotFoundError,
+  );
+});
+
+test('who waits is told for whom, once, and goes on when the lock is free', async () => {
+  using work = new Sandbox();
+  const { sysroot } = makeSysroot(work);
+  const told: (string | undefined)[] = [];
+  const progress = new Progress({ onChange: (stage) => void told.push(stage?.name) });
+  const other = await linuxSystem.lock(`${sysroot}/ostree/lock`, { exclusive: true, mayBeUnlinked: true }, 0);
+  const done = withLocks(sysroot, { timeoutMs: 10_000, progress }, linuxSystem, () => 'done');
+  await new Promise((resolve) => setImmediate(resolve));
+  other.release();
+  assert.equal(await done, 'done');
+  assert.equal(told.length, 1);
+  assert.match(
+    told[0] ?? '',
+    new RegExp(`^waiting: ${sysroot}/ostree/lock: locked by .*process ${process.pid}`),
   );
 });

@@ -132,7 +132,7 @@ describe('step', () => {
           const view = viewModelOf(state);
           const count = view.count(state);
           const { list, detailsOffset } = view.scroll(state);
-          const height = layoutOf(state.size, count, isInDetails(state)).list.rows;
+          const height = layoutOf(state.size, count, { isZoomed: isInDetails(state) }).list.rows;
           assert(list.cursor >= 0 && list.cursor < Math.max(1, count));
           assert(list.offset >= 0 && list.offset <= list.cursor && Number.isInteger(detailsOffset));
           if (height > 0) assert(list.cursor < list.offset + height);

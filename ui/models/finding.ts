@@ -26,6 +26,10 @@ export function findingText(
   );
 }
 
+/** In words. */
+export const findingSaid = ({ severity, where, message }: Finding): string =>
+  messageText(`${severity}: ${where}: ${message}`);
+
 /** All of it. */
 export function describeFinding(finding: Finding, lines: FactLines): void {
   const {

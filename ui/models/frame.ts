@@ -1,6 +1,6 @@
 /** The lines around every screen: header, footer and the help. */
-import type { Action } from '../action.ts';
-import { ACTIONS, isAvailable } from '../actions.ts';
+import { type Action, isAvailable } from '../action.ts';
+import { ACTIONS } from '../actions.ts';
 import { keyLabel } from '../keys.ts';
 import { jobNote } from '../screens/jobs/list.ts';
 import { activeJobs } from '../screens/jobs/state.ts';
@@ -21,7 +21,7 @@ export function headerLine(state: State, theme: Theme): string {
   const path = displayText(state.repositoryPath ?? state.sysrootPath);
   const mode = modeMark(state, theme);
   const room = state.size.columns - name.length - 3 - widthOf(stripped(mode));
-  const { hasTabs } = layoutOf(state.size, 0, false);
+  const { hasTabs } = layoutOf(state.size, 0);
   // Where no other line has room for it, what runs is more important than what is shown.
   const note = hasTabs ? undefined : jobNote(activeJobs(state), room - 2, theme);
   if (note !== undefined) return `${theme.inverse(theme.bold(name))} ${cellOf(note, room + 1)}${mode}`;
@@ -73,13 +73,12 @@ function trailOf(state: State): string[] {
 
 /** The keys that do something now; the most needed ones stay where there is little room. */
 export function footerLine(state: State, theme: Theme): string {
-  const { columns } = state.size;
-  if (state.notice !== undefined) {
-    const { glyphs, tone } = theme;
-    return ` ${tone.warning(truncate(`${glyphs.warning} ${messageText(state.notice)}`, columns - 1, glyphs.ellipsis))}`;
-  }
-  const typed = typedText(state, theme);
-  return `${typed}${keysLine(state, columns - 1 - widthOf(stripped(typed)), theme)}`;
+  const { glyphs, tone } = theme;
+  // A line that is being typed stays visible.
+  const typed = state.notice === undefined || modeOf(state) === 'find' ? typedText(state, theme) : '';
+  const room = state.size.columns - 1 - widthOf(stripped(typed));
+  if (state.notice === undefined) return `${typed}${keysLine(state, room, theme)}`;
+  return `${typed} ${tone.warning(truncate(`${glyphs.warning} ${messageText(state.notice)}`, room, glyphs.ellipsis))}`;
 }
 
 /** What is being typed, where something is. */
@@ -87,6 +86,8 @@ function typedText(state: State, theme: Theme): string {
   switch (modeOf(state)) {
     case 'search':
       return typedLine('/', state.tree?.search?.text ?? '', state, theme);
+    case 'find':
+      return typedLine('/', state.find?.text ?? '', state, theme);
     case 'palette':
       return typedLine(':', state.palette.text, state, theme);
     case 'proposal':
@@ -112,7 +113,7 @@ function typedLine(sign: string, typed: string, { size }: State, theme: Theme): 
 }
 
 function keysLine(state: State, room: number, theme: Theme): string {
-  const { hasTabs } = layoutOf(state.size, 0, false);
+  const { hasTabs } = layoutOf(state.size, 0);
   const shown = ACTIONS.filter(
     (action) =>
       action.footer !== undefined &&

@@ -34,8 +34,16 @@ const TABS: Size = { columns: 60, rows: 20 };
 /** Two lines of a digest and their label fit. */
 const DETAILS_COLUMNS = 46;
 
-/** `isZoomed`: the details take the place of the list where they are not beside it. */
-export function layoutOf(size: Size, itemCount: number, isZoomed: boolean): Layout {
+export interface LayoutOptions {
+  /** Whether the details take the place of the list where they are not beside it. */
+  readonly isZoomed?: boolean;
+  /** Lines that details below the list need at most; by default they get most of the room. */
+  readonly mostDetails?: number | undefined;
+}
+
+/** `count`: of the rows of the list. */
+export function layoutOf(size: Size, count: number, options: LayoutOptions = {}): Layout {
+  const { isZoomed = false, mostDetails } = options;
   const { columns } = size;
   const hasTabs = columns >= TABS.columns && size.rows >= TABS.rows;
   const body = { columns, rows: Math.max(2, size.rows - (hasTabs ? 3 : 2)) };
@@ -50,7 +58,8 @@ export function layoutOf(size: Size, itemCount: number, isZoomed: boolean): Layo
   }
   if (columns < STACKED.columns || size.rows < STACKED.rows)
     return { kind: 'single', hasTabs, body, list: whole, details: whole };
-  const rows = Math.min(Math.max(itemCount, 3), Math.floor(body.rows * 0.4));
+  const most = mostDetails === undefined ? Math.floor(body.rows * 0.4) : body.rows - mostDetails - 2;
+  const rows = Math.min(Math.max(count, 3), most);
   const details = isZoomed ? whole : { columns, rows: body.rows - rows - 2 };
   return { kind: 'stacked', hasTabs, body, list: { columns, rows }, details };
 }

@@ -1,9 +1,10 @@
-/** What can lie over the lower part of a screen: all keys, all actions, or the command lines that do the same. */
-import { ACTIONS, isMeant, whyNot } from '../actions.ts';
+/** What can lie over the lower part of a screen: all actions, or the command lines that do the same. */
+import { isMeant, whyNot } from '../action.ts';
+import { ACTIONS } from '../actions.ts';
 import { keyLabel } from '../keys.ts';
-import { behind, paletteRows } from '../palette.ts';
-import { modeOf, type State } from '../state.ts';
-import { plain, type Theme } from '../theme.ts';
+import { paletteRows } from '../palette.ts';
+import { behind, modeOf, type State } from '../state.ts';
+import type { Theme } from '../theme.ts';
 import { viewModelOf } from '../views.ts';
 import { commandLine } from './command-line.ts';
 import { ruleLine } from './frame.ts';
@@ -17,8 +18,6 @@ export function overlayLines(state: State, height: number, theme: Theme): string
     ...lines.slice(0, Math.max(0, height - 1)),
   ];
   switch (modeOf(state)) {
-    case 'help':
-      return titled('keys', helpLines(state, theme));
     case 'palette':
       return titled('all actions', paletteLines(state, Math.min(height - 1, PALETTE_ROWS), theme));
     case 'commands':
@@ -26,26 +25,6 @@ export function overlayLines(state: State, height: number, theme: Theme): string
     default:
       return [];
   }
-}
-
-const HELP_KEYS = 8;
-const HELP_TITLE = 12;
-
-/** All keys of the screen, in as many columns as fit; those that cannot be used just now are dim. */
-function helpLines(state: State, theme: Theme): string[] {
-  const below = behind(state);
-  const entries = ACTIONS.filter((action) => isMeant(action, below)).map((action) => {
-    const [first = '', second = ''] = action.keys.map((key) => keyLabel(key, theme.glyphs.isAscii));
-    const both = `${first} ${second}`.trimEnd();
-    const shown = both.length < HELP_KEYS ? both : first;
-    const [bold, title] = whyNot(action, below) === undefined ? [theme.bold, plain] : [plain, theme.dim];
-    return bold(cell(shown, HELP_KEYS, '')) + title(cell(action.title, HELP_TITLE, theme.glyphs.ellipsis));
-  });
-  const across = Math.max(1, Math.floor(state.size.columns / (HELP_KEYS + HELP_TITLE)));
-  const height = Math.ceil(entries.length / across);
-  return Array.from({ length: height }, (_, row) =>
-    ` ${entries.filter((_entry, i) => i % height === row).join('')}`.trimEnd(),
-  );
 }
 
 const PALETTE_ROWS = 10;
@@ -57,7 +36,7 @@ function paletteLines(state: State, height: number, theme: Theme): string[] {
   const { columns } = state.size;
   const { glyphs } = theme;
   const below = behind(state);
-  const rows = paletteRows(state);
+  const rows = paletteRows(ACTIONS, state);
   const { cursor } = state.palette;
   if (rows.length === 0) return [`  ${theme.dim('nothing is called so')}`];
   const offset = Math.max(0, Math.min(cursor - height + 1, rows.length - height));

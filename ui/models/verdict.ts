@@ -10,6 +10,16 @@ export interface Verdict {
   readonly sentence: string;
 }
 
+/** What a glyph says, for those who do not see it: what comes before a sentence that does not say so itself. */
+export const TONE_WORDS: Readonly<Record<Tone, string>> = {
+  good: '',
+  warning: 'warning: ',
+  bad: 'error: ',
+  unknown: 'unknown: ',
+  none: '',
+  busy: '',
+};
+
 /** `undefined` = not read yet. */
 export function imageVerdict(image: ImageReport | undefined): Verdict {
   if (image === undefined) return { tone: 'busy', word: 'reading', sentence: 'being read' };

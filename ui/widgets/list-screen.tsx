@@ -1,10 +1,10 @@
 /** A screen: the list that is open, with the details of its selected row beside it, below it or instead of it. */
 import { Box } from 'ink';
 import { ruleLine } from '../models/frame.ts';
-import { layoutOf, type Size } from '../models/layout.ts';
+import type { Size } from '../models/layout.ts';
 import { isInDetails, type State } from '../state.ts';
 import type { Theme } from '../theme.ts';
-import { viewModelOf } from '../views.ts';
+import { layoutOfState, viewModelOf } from '../views.ts';
 import { Lines } from './lines.tsx';
 
 export interface ScreenProps {
@@ -15,7 +15,7 @@ export interface ScreenProps {
 export function ListScreen({ state, theme }: ScreenProps) {
   const view = viewModelOf(state);
   const count = view.count(state);
-  const { kind, body, list, details } = layoutOf(state.size, count, isInDetails(state));
+  const { kind, body, list, details } = layoutOfState(state);
   if (count === 0) {
     const lines = view.instead(state, body.columns, theme);
     return <Lines lines={lines} width={body.columns} height={body.rows} />;

@@ -1,6 +1,6 @@
 /** What boots, as lines: the system, the entries in the order of the boot menu, and what is wrong. */
 import { cursorRow } from '../../models/cursor-row.ts';
-import { findingText, TONES } from '../../models/finding.ts';
+import { findingSaid, findingText, TONES } from '../../models/finding.ts';
 import { cell, displayText, truncate, widthOf } from '../../models/text.ts';
 import type { Verdict } from '../../models/verdict.ts';
 import type { State } from '../../state.ts';
@@ -151,6 +151,26 @@ function entryText(
     entry.deployment === null ? column('', columns.pin) : judged(pinVerdict(entry.sealPin), columns.pin),
     judged(target === undefined ? stray : bootVerdict(target.boots), columns.boots),
   ]);
+}
+
+/** What a row says, in words. */
+export function bootSaid({ boot }: State, row: number): string {
+  const { value: report } = boot;
+  const found = bootRows(boot)[row];
+  if (report === undefined || found === undefined) return '';
+  switch (found.kind) {
+    case 'system':
+      return systemText(report);
+    case 'finding':
+      return findingSaid(found.finding);
+    case 'entry': {
+      const { name, title, deployment, sealPin, owner } = found.entry;
+      const target = deployment === null ? undefined : targetOf(report, deployment);
+      const boots = target === undefined ? (owner === 'foreign' ? 'foreign' : 'stale') : target.boots.as;
+      const pin = deployment === null ? [] : [`seal pin ${sealPin}`];
+      return [displayText(name), displayText(textOf(title)), ...pin, `boots ${boots}`].join(', ');
+    }
+  }
 }
 
 /** `0 b641f9e4.0`: a deployment by its number and the name of its folder. */

@@ -2,6 +2,7 @@
 import type { Finding } from '../../../src/image/findings.ts';
 import type { Answer, AnswerEvent } from '../../models/answer.ts';
 import { type Scroll, TOP } from '../../models/list.ts';
+import { remembered } from '../../models/remembered.ts';
 import type { State } from '../../state.ts';
 import type { BootEntryReport, BootReport } from './report.ts';
 
@@ -30,7 +31,7 @@ export type BootRow =
   | { readonly kind: 'entry'; readonly entry: BootEntryReport }
   | { readonly kind: 'finding'; readonly finding: Finding };
 
-export function bootRows({ value }: Boot): BootRow[] {
+export const bootRows = remembered(({ value }: Boot): readonly BootRow[] => {
   if (value === undefined) return [];
   const { entries, problems, refusals } = value;
   return [
@@ -38,7 +39,7 @@ export function bootRows({ value }: Boot): BootRow[] {
     ...entries.map((entry): BootRow => ({ kind: 'entry', entry })),
     ...[...problems, ...refusals].map((finding): BootRow => ({ kind: 'finding', finding })),
   ];
-}
+});
 
 export const selectedBootRow = ({ boot }: State): BootRow | undefined => bootRows(boot)[boot.list.cursor];
 

@@ -5,7 +5,7 @@ import { doneText } from '../../models/stage.ts';
 import type { State } from '../../state.ts';
 import { counted, type ViewModel } from '../../view.ts';
 import { bootDetails, bootTitle } from './details.ts';
-import { bootLines } from './list.ts';
+import { bootLines, bootSaid } from './list.ts';
 import { bootRequests, bootRows } from './state.ts';
 
 export const bootView: ViewModel = {
@@ -14,6 +14,7 @@ export const bootView: ViewModel = {
   scroll: ({ boot }) => boot,
   scrolled: (state, { list, detailsOffset }) => ({ ...state, boot: { ...state.boot, list, detailsOffset } }),
   list: bootLines,
+  said: bootSaid,
   detailsTitle: bootTitle,
   details: bootDetails,
   instead(state, width, theme) {

@@ -147,6 +147,24 @@ function namedText(
   return `${pick(theme.tone.warning)(warning)}${pick(theme.bold)(names)}${gap}${rest}`;
 }
 
+/** What a row says, in words. */
+export function commitSaid(state: State, row: number): string {
+  const found = state.commits.rows.at(row);
+  if (found === undefined) return '';
+  if (found.kind === 'end') return endText(found);
+  const short = found.checksum.slice(0, SHORT_CHECKSUM);
+  if (found.kind === 'broken') return `error: ${short}, ${messageText(found.message)}`;
+  const { refs, subject, version, timestamp, checksum } = found;
+  const deployed = (state.sysroot?.deployments ?? []).filter((one) => one.checksum === checksum);
+  const marks = commitMarks(
+    found,
+    deployed.map(({ index }) => index),
+  );
+  return [short, ...refs, subject, version, dayOf(timestamp), ...marks]
+    .filter((text) => text !== '')
+    .join(', ');
+}
+
 /** What is special about a commit, in few words. */
 function commitMarks({ signatures, partial }: CommitRow, deployed: readonly number[]): string[] {
   return [

@@ -68,7 +68,8 @@ export function selectedRow({ commits }: State): HistoryRow | undefined {
 export function commitRequests(state: State): CommitsRequest[] {
   const { rows, list, isComplete, failure, seeksEnd, reading, facts } = state.commits;
   const requests: CommitsRequest[] = [];
-  const needed = seeksEnd ? Number.POSITIVE_INFINITY : list.cursor + COMMITS_AHEAD;
+  const wanted = Math.max(list.cursor, state.find?.passed ?? 0);
+  const needed = seeksEnd ? Number.POSITIVE_INFINITY : wanted + COMMITS_AHEAD;
   if (!isComplete && failure === undefined && rows.length < needed)
     requests.push({
       reader: 'commits',

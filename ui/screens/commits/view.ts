@@ -7,7 +7,7 @@ import type { State } from '../../state.ts';
 import type { Theme } from '../../theme.ts';
 import { counted, type ViewModel } from '../../view.ts';
 import { commitDetails, commitTitle } from './details.ts';
-import { commitLines, commitSubject } from './list.ts';
+import { commitLines, commitSaid, commitSubject } from './list.ts';
 import { commitRequests, commitsAnew, selectedRow } from './state.ts';
 
 export const commitsView: ViewModel = {
@@ -19,6 +19,8 @@ export const commitsView: ViewModel = {
     commits: { ...state.commits, list, detailsOffset },
   }),
   list: commitLines,
+  said: commitSaid,
+  isOpenEnded: ({ commits }) => !commits.isComplete && commits.failure === undefined,
   detailsTitle: commitTitle,
   details: commitDetails,
   instead(state, width, theme) {
@@ -26,11 +28,12 @@ export const commitsView: ViewModel = {
     return isComplete ? noCommitsLines(state, width, theme) : orReading(failure, width, theme);
   },
   summary(state) {
-    const { commitCount, refCount, isComplete, seeksEnd, failure, rows } = state.commits;
+    const { commitCount, refCount, isComplete, failure, rows } = state.commits;
+    const seeksOn = state.commits.seeksEnd || state.find?.passed !== undefined;
     if (failure !== undefined) return [];
     if (rows.length === 0 && !isComplete) return ['reading'];
     const read = counted(commitCount, 'commit');
-    const more = seeksEnd ? ['reading on'] : ['more below'];
+    const more = seeksOn ? ['reading on'] : ['more below'];
     return [read, ...(isComplete ? [] : more), counted(refCount, 'ref')];
   },
   requests: commitRequests,

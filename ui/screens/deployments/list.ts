@@ -9,7 +9,7 @@ import { TONES } from '../../models/finding.ts';
 import { clamp } from '../../models/list.ts';
 import { isSameSubject } from '../../models/subject.ts';
 import { cell, displayText, messageText, truncate, widthOf } from '../../models/text.ts';
-import { imageVerdict, type Verdict, verityVerdict } from '../../models/verdict.ts';
+import { imageVerdict, TONE_WORDS, type Verdict, verityVerdict } from '../../models/verdict.ts';
 import type { State } from '../../state.ts';
 import { type Paint, plain, type Theme, type Tone } from '../../theme.ts';
 import { type BootEntryReport, bootVerdict, pinVerdict, targetOf, textOf } from '../boot/report.ts';
@@ -145,6 +145,26 @@ function judged(verdict: Verdict | undefined, { glyphs, tone }: Theme): readonly
   return verdict === undefined
     ? ['', plain]
     : [`${glyphs[verdict.tone]} ${verdict.word}`, tone[verdict.tone]];
+}
+
+/** What a row says, in words. */
+export function itemSaid(state: State, row: number): string {
+  const item = state.items[row];
+  if (item === undefined) return '';
+  if (item.kind !== 'deployment') {
+    const [tone, text] = noteOf(item, state, 'with');
+    return `${TONE_WORDS[tone]}${messageText(text)}`;
+  }
+  const { deployment } = item;
+  const verity = verityVerdict(state.images.get(deployment.id));
+  const target = targetOf(state.boot.value, deployment.id);
+  return [
+    `${deployment.index} ${displayText(deployment.stateroot)} ${shortName(deployment)}`,
+    imageVerdict(state.images.get(deployment.id)).word,
+    ...(verity === undefined ? [] : [`fs-verity ${verity.word}`]),
+    ...(target === undefined ? [] : [`seal pin ${target.sealPin}`, `boots ${target.boots.as}`]),
+    ...marksOf(deployment),
+  ].join(', ');
 }
 
 /** A problem or the outlook: one sentence over all columns. */

@@ -8,7 +8,7 @@ import type { Theme } from '../../theme.ts';
 import { counted, type ViewModel } from '../../view.ts';
 import { bootRequests } from '../boot/state.ts';
 import { detailsLines, detailsTitle } from './details.ts';
-import { listLines } from './list.ts';
+import { itemSaid, listLines } from './list.ts';
 
 export const deploymentsView: ViewModel = {
   title: 'Deployments',
@@ -16,6 +16,7 @@ export const deploymentsView: ViewModel = {
   scroll: ({ list, detailsOffset }) => ({ list, detailsOffset }),
   scrolled: (state, { list, detailsOffset }) => ({ ...state, list, detailsOffset }),
   list: listLines,
+  said: itemSaid,
   detailsTitle,
   details: detailsLines,
   instead: ({ failure, repositoryPath }, width, theme) =>

@@ -4,6 +4,7 @@ import prettyBytes from 'pretty-bytes';
 import { displayBytes } from '../../../src/base/bytes.ts';
 import { cursorRow } from '../../models/cursor-row.ts';
 import { cell, truncate, widthOf } from '../../models/text.ts';
+import type { State } from '../../state.ts';
 import { type Paint, plain, type Theme } from '../../theme.ts';
 import type { Change, Status, Totals } from './changes.ts';
 import type { ChangeRow } from './rows.ts';
@@ -107,6 +108,18 @@ function rowText({ change, depth }: ChangeRow, drawing: Drawing, pick: (paint: P
       : [cell(isFolder ? totalsBelow(change) : '', columns.totals, glyphs.ellipsis)]),
     ...(columns.bytes === 0 ? [] : [cell(bytesText(totals), columns.bytes, glyphs.ellipsis, 'right')]),
   ].join(' '.repeat(GAP));
+}
+
+/** What a row says, in words. */
+export function changeSaid({ diff }: Pick<State, 'diff'>, row: number): string {
+  const change = diff?.rows[row]?.change;
+  if (diff === undefined || change === undefined) return '';
+  const { kind, path, status, totals } = change;
+  const fold = kind === 'directory' ? [diff.open.has(path) ? 'unfolded' : 'folded'] : [];
+  const below = kind === 'directory' ? [totalsBelow(change)] : [];
+  return [displayBytes(path), status, ...fold, ...below, bytesText(totals)]
+    .filter((text) => text !== '')
+    .join(', ');
 }
 
 /** `A 12 R 3 M 4`, without the entry itself. */

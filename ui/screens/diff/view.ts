@@ -6,7 +6,7 @@ import { displayText } from '../../models/text.ts';
 import type { Theme } from '../../theme.ts';
 import type { ViewModel } from '../../view.ts';
 import { changeDetails, changeTitle } from './details.ts';
-import { bytesText, diffListLines, totalsText } from './list.ts';
+import { bytesText, changeSaid, diffListLines, totalsText } from './list.ts';
 import { type Diff, diffAnew, diffRequests } from './state.ts';
 
 export const diffView: ViewModel = {
@@ -17,6 +17,7 @@ export const diffView: ViewModel = {
     state.diff === undefined ? state : { ...state, diff: { ...state.diff, list, detailsOffset } },
   list: ({ diff }, width, height, theme, hasKeys) =>
     diff === undefined ? [] : diffListLines(diff, width, height, theme, hasKeys),
+  said: changeSaid,
   detailsTitle: changeTitle,
   details: changeDetails,
   instead: ({ diff }, width, theme) => (diff === undefined ? [] : noChangesLines(diff, width, theme)),

@@ -68,6 +68,12 @@ function textsOf(entry: HistoryEntryReport): string[] {
   ];
 }
 
+/** What a row says, in words. */
+export function historySaid({ history }: State, row: number): string {
+  const entry = historyRows(history)[row];
+  return entry === undefined ? '' : textsOf(entry).join(', ').trimStart();
+}
+
 /** The image that the first entry demands, by its first digits. */
 function firstBoots({ deployments, installed }: HistoryEntryReport): string {
   const [first] = deployments;

@@ -2,6 +2,7 @@
 import type { Answer, AnswerEvent } from '../../models/answer.ts';
 import type { Failure } from '../../models/failure.ts';
 import { type Scroll, TOP } from '../../models/list.ts';
+import { remembered } from '../../models/remembered.ts';
 import type { State } from '../../state.ts';
 import type { HistoryChangeReport, HistoryEntryReport, HistoryReport } from './report.ts';
 
@@ -35,8 +36,9 @@ export type HistoryRequest = { readonly reader: 'history'; readonly reading: num
 );
 
 /** The newest first. */
-export const historyRows = ({ value }: History): readonly HistoryEntryReport[] =>
-  value === undefined ? [] : value.entries.toReversed();
+export const historyRows = remembered(({ value }: History): readonly HistoryEntryReport[] =>
+  value === undefined ? [] : value.entries.toReversed(),
+);
 
 export const selectedHistoryEntry = ({ history }: State): HistoryEntryReport | undefined =>
   historyRows(history)[history.list.cursor];

@@ -3,7 +3,7 @@ import { askedAgain } from '../../models/answer.ts';
 import { emptyLines, orReading } from '../../models/failure.ts';
 import { counted, type ViewModel } from '../../view.ts';
 import { historyDetails, historyTitle } from './details.ts';
-import { historyLines } from './list.ts';
+import { historyLines, historySaid } from './list.ts';
 import { historyRequests, historyRows, selectedHistoryEntry } from './state.ts';
 
 export const historyView: ViewModel = {
@@ -15,6 +15,7 @@ export const historyView: ViewModel = {
     history: { ...state.history, list, detailsOffset },
   }),
   list: historyLines,
+  said: historySaid,
   detailsTitle: historyTitle,
   details: historyDetails,
   instead: ({ history }, width, theme) =>

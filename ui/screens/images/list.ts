@@ -52,6 +52,17 @@ export function imageLines(
   return [theme.dim(` ${columns('digest', 'size', 'age', 'used by')}`), ...rows];
 }
 
+/** What a row says, in words. */
+export function imageSaid({ imageFiles }: State, row: number): string {
+  const file = imageFiles.files?.[row];
+  if (file === undefined) return '';
+  return [
+    file.digest?.slice(0, DIGEST) ?? 'unpublished',
+    prettyBytes(file.sizeBytes),
+    `used by ${usedText(file)}`,
+  ].join(', ');
+}
+
 export function usedText({ usedBy }: ImageFile): string {
   return usedBy.length === 0 ? 'no deployment' : usedBy.map(displayText).join(', ');
 }

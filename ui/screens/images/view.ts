@@ -5,7 +5,7 @@ import type { State } from '../../state.ts';
 import type { Theme } from '../../theme.ts';
 import { counted, type ViewModel } from '../../view.ts';
 import { imageDetails, imageTitle } from './details.ts';
-import { imageLines } from './list.ts';
+import { imageLines, imageSaid } from './list.ts';
 import { imageSubject, imagesAnew, imagesRequests, selectedImage } from './state.ts';
 
 export const imagesView: ViewModel = {
@@ -17,6 +17,7 @@ export const imagesView: ViewModel = {
     imageFiles: { ...state.imageFiles, list, detailsOffset },
   }),
   list: imageLines,
+  said: imageSaid,
   detailsTitle: imageTitle,
   details: imageDetails,
   instead(state, width, theme) {

@@ -1,17 +1,37 @@
 /** What keys do where work is shown, and the way there from everywhere. */
-import { type Action, close, LISTS, only } from '../../action.ts';
-import { type Mode, type State, type Step, viewOf } from '../../state.ts';
-import { activeJobs, isActive, selectedJobRow, stopJobs, withoutJobs } from './state.ts';
+import { type Action, BROWSED, close, only } from '../../action.ts';
+import { lastingModes, type Mode, type State, type Step, viewOf } from '../../state.ts';
+import {
+  activeJobs,
+  changesDisk,
+  isActive,
+  type Job,
+  selectedJobRow,
+  startJob,
+  stopJobs,
+  whyNoChange,
+} from './state.ts';
 
-const showJobs = (state: State): Step => only({ ...state, modes: [...withoutJobs(state.modes), 'jobs'] });
+const showJobs = (state: State): Step => only({ ...state, modes: [...lastingModes(state.modes), 'jobs'] });
 
 const selectedActive = (state: State) => {
   const job = viewOf(state) === 'jobs' ? selectedJobRow(state)?.job : undefined;
   return job !== undefined && isActive(job) ? job : undefined;
 };
 
-/** A plan is accepted or left, not left open. */
-const ELSEWHERE: readonly Mode[] = LISTS.filter((mode) => mode !== 'jobs' && mode !== 'proposal');
+/** The selected job, where it ended without having done what it was to do. */
+const selectedUndone = (state: State): Job | undefined => {
+  const job = viewOf(state) === 'jobs' ? selectedJobRow(state)?.job : undefined;
+  return job?.state === 'failed' || job?.state === 'stopped' ? job : undefined;
+};
+
+/** Its plan was accepted, and it carries out that one or none. */
+function whyNotAgain(state: State): string | undefined {
+  const job = selectedUndone(state);
+  return job !== undefined && changesDisk(job) ? whyNoChange(state) : undefined;
+}
+
+const ELSEWHERE: readonly Mode[] = BROWSED.filter((mode) => mode !== 'jobs');
 
 export const JOB_ACTIONS: readonly Action[] = [
   {
@@ -37,6 +57,21 @@ export const JOB_ACTIONS: readonly Action[] = [
         [selectedActive(s)].flatMap((job) => job ?? []),
       ),
     footer: 6,
+  },
+  {
+    id: 'again',
+    keys: ['a'],
+    title: 'run again',
+    modes: ['jobs', 'details'],
+    detailsOf: ['jobs'],
+    when: (s) => selectedUndone(s) !== undefined,
+    disabled: whyNotAgain,
+    command: (s) => selectedUndone(s)?.words,
+    run(s) {
+      const job = selectedUndone(s);
+      return job === undefined ? only(s) : startJob(s, job);
+    },
+    footer: 5,
   },
   { id: 'close-jobs', keys: ['esc', 'q', 'J'], title: 'back', modes: ['jobs'], run: close, footer: 4 },
 ];

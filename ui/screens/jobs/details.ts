@@ -42,6 +42,7 @@ function describeJob(job: Job, state: State, lines: FactLines, width: number): v
   if (error !== undefined) {
     lines.text(error.message, theme.tone.bad);
     if (error.hint !== undefined) lines.text(error.hint);
+    lines.text('a runs it again.');
   }
   if (step !== undefined) lines.field('step', `${step.number} of ${step.count}: ${step.title}`);
   if (stage !== undefined) {

@@ -1,6 +1,6 @@
 /** The list of jobs as lines, each with what it found below it. */
 import { cursorRow } from '../../models/cursor-row.ts';
-import { findingText, TONES } from '../../models/finding.ts';
+import { findingSaid, findingText, TONES } from '../../models/finding.ts';
 import { bar, doneText, durationText, shareDone } from '../../models/stage.ts';
 import { cell, displayText, stripped, truncate, widthOf } from '../../models/text.ts';
 import type { State } from '../../state.ts';
@@ -68,6 +68,17 @@ function endText(job: Job, width: number, theme: Theme, isSelected: boolean): st
       ? ''
       : `${bar(share, BAR_COLUMNS, isSelected ? inverse : theme)} `;
   return `${shown}${doneText(stage).padStart(5)}`;
+}
+
+/** What a row says, in words. */
+export function jobSaid({ jobs }: Pick<State, 'jobs'>, row: number): string {
+  const found = jobRows(jobs)[row];
+  if (found === undefined) return '';
+  if (found.kind === 'finding') return findingSaid(found.finding);
+  const { title, state, stage, tookMs } = found.job;
+  const done = stage === undefined ? [] : [`${stage.name} ${doneText(stage)}`.trimEnd()];
+  const took = tookMs === undefined ? [] : [`after ${durationText(tookMs)}`];
+  return [displayText(title), state, ...done, ...took].join(', ');
 }
 
 /** What runs now in few words, for a line that it shares with others; undefined where nothing does. */

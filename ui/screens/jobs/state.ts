@@ -2,9 +2,10 @@
 import type { Finding } from '../../../src/image/findings.ts';
 import { askedAgain } from '../../models/answer.ts';
 import { type Scroll, TOP } from '../../models/list.ts';
+import { remembered } from '../../models/remembered.ts';
 import { type Watched, watched } from '../../models/stage.ts';
 import { errorOf, isInterrupted, type Outcome, type RunError, type Told } from '../../program.ts';
-import type { State, Step } from '../../state.ts';
+import { lastingModes, type State, type Step } from '../../state.ts';
 import { resultOf } from './result.ts';
 
 /** What a job does: the command and its verb. */
@@ -75,12 +76,12 @@ export type JobRow =
   | { readonly kind: 'finding'; readonly job: Job; readonly finding: Finding };
 
 /** Each job with its findings below it. */
-export function jobRows({ all }: Jobs): JobRow[] {
-  return all.flatMap((job): JobRow[] => [
+export const jobRows = remembered(({ all }: Jobs): readonly JobRow[] =>
+  all.flatMap((job): JobRow[] => [
     { kind: 'job', job },
     ...job.findings.map((finding): JobRow => ({ kind: 'finding', job, finding })),
-  ]);
-}
+  ]),
+);
 
 export const selectedJobRow = ({ jobs }: State): JobRow | undefined => jobRows(jobs)[jobs.list.cursor];
 
@@ -89,9 +90,14 @@ export const isActive = ({ state }: Job): boolean => state === 'running' || stat
 /** The jobs that run, the newest first. */
 export const activeJobs = ({ jobs }: State): Job[] => jobs.all.filter(isActive);
 
-/** The job that changes the disk just now: there is never a second one. */
-export const changingJob = (state: State): Job | undefined =>
-  activeJobs(state).find(({ kind }) => CHANGING.has(kind));
+export const changesDisk = ({ kind }: Pick<Job, 'kind'>): boolean => CHANGING.has(kind);
+
+/** Why nothing that changes the disk can be begun; undefined where it can. */
+export function whyNoChange(state: State): string | undefined {
+  if (!state.isWriting) return 'read-only: W allows changes, each is shown before it is made';
+  const running = activeJobs(state).find(changesDisk);
+  return running && `${running.title} is running: one change at a time`;
+}
 
 /** Starts a job and shows it. */
 export function startJob(state: State, start: Pick<Job, 'kind' | 'title' | 'words'>): Step {
@@ -109,15 +115,8 @@ export function startJob(state: State, start: Pick<Job, 'kind' | 'title' | 'word
     error: undefined,
   };
   const jobs: Jobs = { ...state.jobs, ...TOP, all: [job, ...all] };
-  const shown: State = { ...state, jobs, modes: [...withoutJobs(state.modes), 'jobs'] };
+  const shown: State = { ...state, jobs, modes: [...lastingModes(state.modes), 'jobs'] };
   return { state: shown, effects: [{ type: 'run-job', id: job.id, words: job.words }] };
-}
-
-/** The modes below the list of jobs: it is open once at most. */
-export function withoutJobs(modes: State['modes']): State['modes'] {
-  const [screen, ...opened] = modes;
-  const at = opened.indexOf('jobs');
-  return [screen, ...(at === -1 ? opened : opened.slice(0, at))];
 }
 
 /** Tells jobs to stop. */
@@ -165,7 +164,7 @@ export function onJobs(state: State, event: JobsEvent): Step {
         return { state: next, effects: ['quit'] };
       const job = ended.all.find(({ id }) => id === event.id);
       // Whatever became of it, the disk is not as it was read.
-      const isStale = job !== undefined && CHANGING.has(job.kind) && state.repositoryPath === undefined;
+      const isStale = job !== undefined && changesDisk(job) && state.repositoryPath === undefined;
       if (!isStale) return { state: next, effects: [] };
       const boot = askedAgain(next.boot);
       const sharing = askedAgain(next.sharing);

@@ -2,7 +2,7 @@
 import { emptyLines } from '../../models/failure.ts';
 import { counted, type ViewModel } from '../../view.ts';
 import { jobDetails, jobTitle } from './details.ts';
-import { jobLines } from './list.ts';
+import { jobLines, jobSaid } from './list.ts';
 import { activeJobs, jobRows, selectedJobRow } from './state.ts';
 
 export const jobsView: ViewModel = {
@@ -11,6 +11,7 @@ export const jobsView: ViewModel = {
   scroll: ({ jobs }) => jobs,
   scrolled: (state, { list, detailsOffset }) => ({ ...state, jobs: { ...state.jobs, list, detailsOffset } }),
   list: jobLines,
+  said: jobSaid,
   detailsTitle: jobTitle,
   details: jobDetails,
   instead: (_state, width, theme) =>

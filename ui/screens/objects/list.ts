@@ -5,6 +5,7 @@ import { displayBytes } from '../../../src/base/bytes.ts';
 import type { ImageObject } from '../../../src/image/inspect.ts';
 import { cursorRow } from '../../models/cursor-row.ts';
 import { cell, truncate } from '../../models/text.ts';
+import type { State } from '../../state.ts';
 import { type Paint, plain, type Theme } from '../../theme.ts';
 import { type Objects, stateOf } from './state.ts';
 
@@ -48,6 +49,15 @@ function columns(
   ];
   const used = fixed.reduce((sum, text) => sum + text.length + GAP, 1);
   return [...fixed, truncate(path, width - used, ellipsis)];
+}
+
+/** What a row says, in words. */
+export function objectSaid({ objects }: Pick<State, 'objects'>, row: number): string {
+  const object = objects?.rows[row];
+  if (objects === undefined || object === undefined) return '';
+  const { payload, sizeBytes, paths } = object;
+  const name = payload.replace('/', '').slice(0, NAME);
+  return [stateOf(objects, object).word, ...paths.map(displayBytes), prettyBytes(sizeBytes), name].join(', ');
 }
 
 function rowText(

@@ -7,7 +7,7 @@ import { displayText } from '../../models/text.ts';
 import type { Theme } from '../../theme.ts';
 import { counted, type ViewModel } from '../../view.ts';
 import { objectDetails, objectTitle } from './details.ts';
-import { objectLines } from './list.ts';
+import { objectLines, objectSaid } from './list.ts';
 import { type Objects, objectsAnew, objectsRequests } from './state.ts';
 
 export const objectsView: ViewModel = {
@@ -18,6 +18,7 @@ export const objectsView: ViewModel = {
     state.objects === undefined ? state : { ...state, objects: { ...state.objects, list, detailsOffset } },
   list: ({ objects }, width, height, theme, hasKeys) =>
     objects === undefined ? [] : objectLines(objects, width, height, theme, hasKeys),
+  said: objectSaid,
   detailsTitle: objectTitle,
   details: objectDetails,
   instead: ({ objects }, width, theme) =>

@@ -48,6 +48,15 @@ export function propose(state: State, change: Pick<Proposal, 'kind' | 'title' | 
   };
 }
 
+/** Reads the plan once more; undefined while it is being read. */
+export function planAnew(state: State): Step | undefined {
+  const { proposal } = state;
+  if (proposal === undefined || (proposal.plan === undefined && proposal.failure === undefined))
+    return undefined;
+  const { kind, title, words, accept } = proposal;
+  return propose(closeProposal(state).state, { kind, title, words, accept });
+}
+
 export function onProposal(state: State, event: ProposalEvent): State {
   const { proposal } = state;
   if (proposal === undefined || proposal.id !== event.id) return state;

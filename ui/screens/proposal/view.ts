@@ -2,14 +2,14 @@
 import { commandLine } from '../../models/command-line.ts';
 import { FactLines } from '../../models/fact-lines.ts';
 import { emptyLines, orReading } from '../../models/failure.ts';
-import { describeFinding, findingText, TONES } from '../../models/finding.ts';
+import { describeFinding, findingSaid, findingText, TONES } from '../../models/finding.ts';
 import { bar, doneText, shareDone, stageFacts } from '../../models/stage.ts';
 import { cell, displayText, messageText, truncate } from '../../models/text.ts';
 import type { State } from '../../state.ts';
 import { type Paint, plain, type Theme } from '../../theme.ts';
 import type { ViewModel } from '../../view.ts';
 import type { PlanRow } from './plan.ts';
-import type { Proposal } from './state.ts';
+import { type Proposal, planAnew } from './state.ts';
 
 const rowsOf = ({ proposal }: State): readonly PlanRow[] => proposal?.plan?.rows ?? [];
 
@@ -29,6 +29,7 @@ export const proposalView: ViewModel = {
       ...rows.map((row, slot) => rowLine(row, offset + slot === cursor, width, theme, hasKeys)),
     ];
   },
+  said: (state, row) => rowSaid(rowsOf(state)[row]),
   detailsTitle(state) {
     const row = rowsOf(state)[state.proposal?.list.cursor ?? 0];
     return row === undefined ? '' : TITLES[row.kind];
@@ -64,6 +65,7 @@ export const proposalView: ViewModel = {
   },
   summary: ({ proposal }) => (proposal === undefined ? [] : [proposal.title]),
   command: ({ proposal }) => proposal && [...proposal.words, ...(proposal.plan?.words ?? [])],
+  anew: planAnew,
   place: ({ proposal }) => (proposal === undefined ? '' : displayText(proposal.title)),
 };
 
@@ -80,6 +82,19 @@ function rowLine(row: PlanRow, isSelected: boolean, width: number, theme: Theme,
   const line = `${mark}${rowText(row, width - 1, theme, pick)}`;
   if (!isSelected) return line;
   return hasKeys ? theme.inverse(cell(line, width, glyphs.ellipsis)) : theme.bold(line);
+}
+
+function rowSaid(row: PlanRow | undefined): string {
+  switch (row?.kind) {
+    case undefined:
+      return '';
+    case 'step':
+      return messageText(row.text);
+    case 'untouched':
+      return messageText(`left alone: ${row.text}, ${row.why}`);
+    case 'finding':
+      return findingSaid(row.finding);
+  }
 }
 
 function rowText(row: PlanRow, width: number, theme: Theme, pick: (paint: Paint) => Paint): string {

@@ -111,6 +111,15 @@ function textsOf(row: ShareRow, report: SharingReport): Readonly<Record<Exclude<
   };
 }
 
+/** What a row says, in words. */
+export function shareSaid({ sharing }: State, row: number): string {
+  const found = shareRows(sharing)[row];
+  if (sharing.value === undefined || found === undefined) return '';
+  const { name, total, unique, shared, freed } = textsOf(found, sharing.value);
+  const facts = found.kind === 'total' ? [] : [`unique ${unique}`, `shared ${shared}`, `frees ${freed}`];
+  return [name, `total ${total}`, ...facts].join(', ');
+}
+
 /** A deployment by number and short name, an image by the start of its digest. */
 export function shareName(row: Exclude<ShareRow, { kind: 'total' }>): string {
   return row.kind === 'deployment' ? `${row.index} ${shortId(row.name)}` : `image ${row.name.slice(0, 12)}`;

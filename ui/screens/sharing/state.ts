@@ -1,6 +1,7 @@
 /** The screen of what is shared on the disk. Pure. */
 import type { Answer, AnswerEvent } from '../../models/answer.ts';
 import { type Scroll, TOP } from '../../models/list.ts';
+import { remembered } from '../../models/remembered.ts';
 import type { State } from '../../state.ts';
 import type { ShareReport, SharingReport } from './report.ts';
 
@@ -34,7 +35,7 @@ export type ShareRow =
   | { readonly kind: 'image'; readonly name: string; readonly path: string; readonly share: ShareReport }
   | { readonly kind: 'total' };
 
-export function shareRows({ value }: Sharing): ShareRow[] {
+export const shareRows = remembered(({ value }: Sharing): readonly ShareRow[] => {
   if (value === undefined) return [];
   return [
     ...value.deployments.map(
@@ -45,7 +46,7 @@ export function shareRows({ value }: Sharing): ShareRow[] {
     ),
     { kind: 'total' },
   ];
-}
+});
 
 export const selectedShareRow = ({ sharing }: State): ShareRow | undefined =>
   shareRows(sharing)[sharing.list.cursor];

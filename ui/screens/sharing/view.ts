@@ -5,7 +5,7 @@ import { emptyLines, orReading } from '../../models/failure.ts';
 import { doneText } from '../../models/stage.ts';
 import type { ViewModel } from '../../view.ts';
 import { sharingDetails, sharingTitle } from './details.ts';
-import { sharingLines } from './list.ts';
+import { shareSaid, sharingLines } from './list.ts';
 import { shareRows, sharingRequests } from './state.ts';
 
 export const sharingView: ViewModel = {
@@ -17,6 +17,7 @@ export const sharingView: ViewModel = {
     sharing: { ...state.sharing, list, detailsOffset },
   }),
   list: sharingLines,
+  said: shareSaid,
   detailsTitle: sharingTitle,
   details: sharingDetails,
   instead: ({ sharing, repositoryPath }, width, theme) =>

@@ -6,7 +6,7 @@ import { isRegular, isSymlink } from '../../../src/base/mode.ts';
 import { cursorRow } from '../../models/cursor-row.ts';
 import { type EntryFacts, modeText, targetText } from '../../models/entry.ts';
 import { cell, truncate, widthOf } from '../../models/text.ts';
-
+import type { State } from '../../state.ts';
 import { type Paint, plain, type Theme } from '../../theme.ts';
 import type { TreeRow } from './rows.ts';
 import { type Tree, treeRows } from './state.ts';
@@ -109,6 +109,25 @@ function rowText({ node, depth }: TreeRow, drawing: Drawing, pick: (paint: Paint
         ]),
     ...(columns.size === 0 ? [] : [cell(broken ? '' : textOf(facts, sizeText), columns.size, '', 'right')]),
   ].join(' '.repeat(GAP));
+}
+
+/** What a row says, in words. */
+export function treeSaid({ tree }: Pick<State, 'tree'>, row: number): string {
+  const node = tree === undefined ? undefined : treeRows(tree)[row]?.node;
+  if (tree === undefined || node === undefined) return '';
+  const isFound = treeRows(tree) !== tree.rows;
+  const facts = tree.entries.get(node.path);
+  const fold =
+    node.kind === 'directory' && !isFound ? [tree.open.has(node.path) ? 'unfolded' : 'folded'] : [];
+  const known =
+    facts === undefined || facts.problem !== undefined
+      ? [facts?.problem ?? '']
+      : [targetText(facts), modeText(facts.mode), sizeText(facts)];
+  const name = displayBytes(isFound ? node.path : node.name);
+  const broken = tree.broken.has(node.path) ? ['error: cannot be opened'] : [];
+  return [name, ...fold, ...broken, ...known.map((text) => text.trim())]
+    .filter((text) => text !== '')
+    .join(', ');
 }
 
 /** What follows a name: a link's target, or what is wrong. */

@@ -6,7 +6,7 @@ import { displayText } from '../../models/text.ts';
 import type { Theme } from '../../theme.ts';
 import type { ViewModel } from '../../view.ts';
 import { entryDetails, entryTitle } from './details.ts';
-import { treeLines } from './list.ts';
+import { treeLines, treeSaid } from './list.ts';
 import { ROOT } from './rows.ts';
 import { type Tree, treeAnew, treeRequests, treeRows } from './state.ts';
 
@@ -18,6 +18,7 @@ export const treeView: ViewModel = {
     state.tree === undefined ? state : { ...state, tree: { ...state.tree, list, detailsOffset } },
   list: ({ tree }, width, height, theme, hasKeys) =>
     tree === undefined ? [] : treeLines(tree, width, height, theme, hasKeys),
+  said: treeSaid,
   detailsTitle: entryTitle,
   details: entryDetails,
   instead: ({ tree }, width, theme) => (tree === undefined ? [] : emptyTreeLines(tree, width, theme)),

@@ -2,9 +2,9 @@
  * Bundles the program into `dist/`: one entry, `sealtree.js`, and chunks that are loaded when needed. Only koffi
  * stays outside (its binary is a package of its own). Run by `npm run build`.
  */
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
@@ -23,13 +23,19 @@ const requiredBuiltins: Plugin = {
   },
 };
 
+/** The programs of worker threads are entries of their own; src/base/threads.ts looks for them beside the chunks. */
+const workers = (): Record<string, string> =>
+  Object.fromEntries(
+    globSync('src/**/*-worker.ts', { cwd: root }).map((path) => [`chunks/${basename(path, '.ts')}`, path]),
+  );
+
 /** Writes the bundle into `outdir`; returns esbuild's account of what went where. */
 export async function buildProgram(outdir: string): Promise<Metafile> {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   rmSync(outdir, { recursive: true, force: true });
   const result = await build({
     absWorkingDir: root,
-    entryPoints: { sealtree: 'src/main.ts' },
+    entryPoints: { sealtree: 'src/main.ts', ...workers() },
     outdir,
     bundle: true,
     splitting: true,

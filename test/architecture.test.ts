@@ -31,6 +31,7 @@ const DOORS: readonly (readonly [module: RegExp, files: RegExp])[] = [
   [/^tar-stream$/, /^src\/repository\/(import|export)-tar\.ts$/],
   [/^simple-git$/, /^src\/boot\/history\/git\.ts$/],
   [/^(ink|react)$/, /^ui\//],
+  [/^node:worker_threads$/, /^src\/base\/threads\.ts$/],
   [/^node:child_process$/, /^src\/(base\/process\.ts$|main\.ts$)/],
 ];
 

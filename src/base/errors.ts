@@ -189,3 +189,60 @@ export function isMissing(error: unknown): boolean {
   const errno = errnoOf(error);
   return errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP';
 }
+
+/** An error as plain data, for another thread. */
+export interface ErrorRecord {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  /** Of a {@link SealtreeError} only. */
+  readonly facts?: {
+    readonly code: string;
+    readonly exitCode: number;
+    readonly hint: string | undefined;
+    readonly details: Readonly<Record<string, unknown>>;
+    readonly errno: string | undefined;
+  };
+}
+
+export function recordOfError(error: unknown): ErrorRecord {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined };
+  const { name, message, stack } = error;
+  if (!(error instanceof SealtreeError)) return { name, message, stack };
+  const { code, exitCode, hint, details } = error;
+  const errno = error instanceof IoError ? error.errno : undefined;
+  return { name, message, stack, facts: { code, exitCode, hint, details, errno } };
+}
+
+/** The families by name: what {@link errorOfRecord} gives back. */
+const FAMILIES: ReadonlyMap<string, { readonly prototype: SealtreeError }> = new Map(
+  [
+    OperationError,
+    UsageError,
+    FormatError,
+    NotFoundError,
+    UnsupportedError,
+    BusyError,
+    PermissionError,
+    ConfigError,
+    IoError,
+    InterruptedError,
+  ].map((family) => [family.name, family]),
+);
+
+/** The error that a record was made of, of the same family. */
+export function errorOfRecord({ name, message, stack, facts }: ErrorRecord): Error {
+  const error =
+    facts === undefined
+      ? new Error(message)
+      : new SealtreeError(facts.code, facts.exitCode, message, {
+          details: facts.details,
+          ...(facts.hint === undefined ? {} : { hint: facts.hint }),
+        });
+  const family = FAMILIES.get(name);
+  if (facts !== undefined && family !== undefined) Object.setPrototypeOf(error, family.prototype);
+  if (facts?.errno !== undefined) Object.defineProperty(error, 'errno', { value: facts.errno });
+  error.name = name;
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

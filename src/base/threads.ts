@@ -1,0 +1,100 @@
+/**
+ * Worker threads: a module named `…-worker.ts` answers requests, one after the other, through {@link serve}, and whoever
+ * has its {@link Thread} asks. Requests and answers are plain data (structured clone); memory can be handed over instead
+ * of copied. Errors arrive as the typed errors they were. Works from the sources and from the bundle, for which
+ * `contrib/build.ts` puts every such module into `dist/chunks`.
+ */
+import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
+import { parentPort, Worker } from 'node:worker_threads';
+import { type ErrorRecord, errorOfRecord, OperationError, recordOfError } from './errors.ts';
+
+/** What answers carry, and the memory that goes with it and is the worker's no more. */
+export interface Answer<T> {
+  readonly value: T;
+  readonly transfer?: readonly ArrayBuffer[];
+}
+
+type Reply = { readonly value: unknown } | { readonly error: ErrorRecord };
+
+/** In a worker's module: answers all requests. What `work` throws is what asking rejects with. */
+export function serve<Request, Value>(work: (request: Request) => Answer<Value>): void {
+  const port = parentPort;
+  if (port === null) throw new TypeError('this module is the program of a worker thread');
+  port.on('message', (request: Request) => {
+    let answer: Answer<Value>;
+    try {
+      answer = work(request);
+    } catch (error) {
+      port.postMessage({ error: recordOfError(error) } satisfies Reply);
+      return;
+    }
+    port.postMessage({ value: answer.value } satisfies Reply, answer.transfer ?? []);
+  });
+}
+
+interface Question {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** A thread that runs a worker's module. It keeps the process alive only while there is something to answer. */
+export class Thread<Request, Value> {
+  readonly #worker: Worker;
+  readonly #questions: Question[] = [];
+  #ended: unknown;
+
+  /** @param module where the module's source is: `new URL('./x-worker.ts', import.meta.url)` */
+  constructor(module: URL) {
+    this.#worker = new Worker(programOf(module));
+    this.#worker.unref();
+    this.#worker.on('message', (reply: Reply) => {
+      const question = this.#questions.shift();
+      if (this.#questions.length === 0) this.#worker.unref();
+      if ('error' in reply) question?.reject(errorOfRecord(reply.error));
+      else question?.resolve(reply.value);
+    });
+    this.#worker.on('error', (error) => this.#end(error));
+    this.#worker.on('exit', () => this.#end(new OperationError('thread', 'a worker thread has ended')));
+  }
+
+  /** Requests that are not answered yet. */
+  get waiting(): number {
+    return this.#questions.length;
+  }
+
+  /** Answers come in the order of the requests. @throws what the worker threw, or why there is no thread any more */
+  ask(request: Request, transfer: readonly ArrayBuffer[] = []): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended);
+      this.#questions.push({ resolve: resolve as Question['resolve'], reject });
+      this.#worker.ref();
+      this.#worker.postMessage(request, transfer);
+    });
+  }
+
+  /** Ends the thread after the system call it is in, whatever it has to answer. */
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #end(reason: unknown): void {
+    this.#ended ??= reason;
+    for (const { reject } of this.#questions.splice(0)) reject(this.#ended);
+  }
+}
+
+/** How many threads can work at a time; 1 where there is one processor only. */
+export const processors = (): number => availableParallelism();
+
+/** From the sources the module itself; of the bundle, where this file is a chunk or in the entry, the chunk of its name. */
+function programOf(module: URL): URL {
+  const here = import.meta.url;
+  if (here.endsWith('.ts')) return module;
+  const chunks = /\/chunks\/[^/]+$/.test(here) ? './' : './chunks/';
+  return new URL(`${chunks}${basename(module.pathname, '.ts')}.js`, here);
+}

@@ -14,6 +14,7 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  futimesSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -83,6 +84,7 @@ export const linuxSystem: System = {
   fchown: (fd, uid, gid) => attempt('chown', fd, () => fchownSync(fd, uid, gid)),
   lchown: (path, uid, gid) => attempt('chown', path, () => lchownSync(path, uid, gid)),
   utimes: (path, seconds) => attempt('set the times', path, () => utimesSync(path, seconds, seconds)),
+  futimes: (fd, seconds) => attempt('set the times', fd, () => futimesSync(fd, seconds, seconds)),
   fsync: (fd) => attempt('fsync', fd, () => fsyncSync(fd)),
   fsyncDirectory: (path) =>
     withOpen(path, constants.O_DIRECTORY, (fd) => attempt('fsync', path, () => fsyncSync(fd))),

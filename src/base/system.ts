@@ -97,6 +97,7 @@ export interface SystemWrites {
   fchown(fd: number, uid: number, gid: number): void;
   lchown(path: Path, uid: number, gid: number): void;
   utimes(path: Path, seconds: number): void;
+  futimes(fd: number, seconds: number): void;
   fsync(fd: number): void;
   /** Opens a folder, fsyncs it and closes it: makes the names in it durable. */
   fsyncDirectory(path: Path): void;

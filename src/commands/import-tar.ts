@@ -3,6 +3,7 @@ import prettyBytes from 'pretty-bytes';
 import { displayBytes } from '../base/bytes.ts';
 import { ExitCode, UsageError } from '../base/errors.ts';
 import { fileStream } from '../base/file-chunks.ts';
+import { BatchWriter } from '../repository/batch-writer.ts';
 import { decompressed } from '../repository/decompress.ts';
 import { importTar } from '../repository/import-tar.ts';
 import { writeNewTree } from '../repository/new-tree.ts';
@@ -43,7 +44,8 @@ export async function importTarFile(context: Context, file: string, options: Tar
   const isStdin = file === '-';
   const source = isStdin ? process.stdin : fileStream(context.path(file), context.system);
   const where = isStdin ? 'standard input' : file;
-  const imported = await importTar(decompressed(source, where), writer, {
+  await using batches = new BatchWriter(writer);
+  const imported = await importTar(decompressed(source, where), batches, {
     where,
     limits,
     skipSpecial: options.skipSpecial ?? false,

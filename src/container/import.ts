@@ -17,6 +17,7 @@ import {
   parseConfig,
   parseManifest,
 } from '../formats/oci.ts';
+import { BatchWriter } from '../repository/batch-writer.ts';
 import { decompressed } from '../repository/decompress.ts';
 import { importTar, type TarLimits } from '../repository/import-tar.ts';
 import { type NewFolder, newFolder, writeNewTree } from '../repository/new-tree.ts';
@@ -89,6 +90,7 @@ export async function importImage(
 ): Promise<ImportedImage> {
   const source = layout.isOci ? await ociImage(layout, request) : await dockerImage(layout, request);
   using writer = await RepositoryWriter.open(repository, { lockTimeoutMs: request.lockTimeoutMs });
+  await using batches = new BatchWriter(writer);
   if (request.ref !== undefined) writer.checkRef(request.ref);
   const { system } = repository;
   const tree = newFolder();
@@ -100,7 +102,7 @@ export async function importImage(
     request.progress.begin(`${known ? 'taking' : 'unpacking'} layer ${i + 1} of ${source.layers.length}`);
     let root = known;
     if (root === undefined) {
-      const read = await readLayer(layer, writer, tree, request);
+      const read = await readLayer(layer, batches, tree, request);
       root = read.root;
       skipped.push(...read.skipped.map(displayBytes));
       // What a layer borrows from those below it is not its own.
@@ -203,7 +205,7 @@ function usable(
 
 async function readLayer(
   layer: LayerSource,
-  writer: RepositoryWriter,
+  batches: BatchWriter,
   lower: NewFolder,
   { limits, skipSpecial, progress }: ImageRequest,
 ): Promise<{ root: NewFolder; needsLower: boolean; skipped: readonly ByteString[] }> {
@@ -211,7 +213,7 @@ async function readLayer(
   const packed = nativeEngine.create();
   const plain = nativeEngine.create();
   const archive = hashed(decompressed(hashed(layer.open(), packed), where), plain);
-  const { tree, skipped } = await importTar(archive, writer, {
+  const { tree, skipped } = await importTar(archive, batches, {
     where,
     limits,
     skipSpecial,

@@ -5,13 +5,15 @@
  */
 import { type Extract, extract, type Header } from 'tar-stream';
 import { type ByteString, displayBytes, isText } from '../base/bytes.ts';
+import type { Checksum } from '../base/digest.ts';
 import { FormatError, OperationError, UnsupportedError } from '../base/errors.ts';
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
 import { SparseExpander } from '../formats/sparse.ts';
 import { type TarMember, TarTap } from '../formats/tar.ts';
-import { TreeBuilder } from './new-tree.ts';
-import { HASH_FIRST_BYTES, type RepositoryWriter } from './write.ts';
+import { type BatchWriter, MAX_BATCHED } from './batch-writer.ts';
+import { type NewFile, TreeBuilder } from './new-tree.ts';
+import type { RepositoryWriter } from './write.ts';
 
 /** What one archive may come to, so that a small file cannot fill memory or disk. */
 export interface TarLimits {
@@ -50,12 +52,13 @@ export interface ImportedTar {
  */
 export async function importTar(
   source: AsyncIterable<Uint8Array>,
-  writer: RepositoryWriter,
+  batches: BatchWriter,
   options: ImportOptions,
 ): Promise<ImportedTar> {
-  const work = new TarImport(writer, options);
+  const work = new TarImport(batches, options);
   try {
     await readTar(source, work, options);
+    await batches.finish();
   } finally {
     work.close();
   }
@@ -68,6 +71,8 @@ export interface MemberSink {
   /** The stored data of the member that began last. */
   write(chunk: Uint8Array): void;
   end(): void;
+  /** Resolves when more can be taken: asked between pieces of the archive. */
+  room?(): Promise<void>;
 }
 
 /** Names as bytes, and archives from before there was a magic number: options that the types do not list. */
@@ -146,6 +151,7 @@ export async function readTar(
     for await (const chunk of source) {
       for (const piece of tap.push(chunk)) if (!stream.write(piece)) await event();
       if (failure !== undefined) break;
+      await sink.room?.();
       await progress.breathe();
     }
     if (failure === undefined) {
@@ -164,6 +170,8 @@ function isSame({ size, type }: Header, member: TarMember): boolean {
   return size === member.storedSize && (type !== 'directory' || size === 0);
 }
 
+type ContentHeader = Parameters<RepositoryWriter['beginFile']>[0];
+
 /** A member whose content is coming. */
 interface OpenFile {
   write(chunk: Uint8Array): void;
@@ -171,17 +179,35 @@ interface OpenFile {
   close(): void;
 }
 
+/** A file whose object is on its way. */
+class FileToBe implements NewFile {
+  readonly kind = 'file';
+  #checksum: Checksum | undefined;
+
+  get checksum(): Checksum {
+    if (this.#checksum === undefined)
+      throw new TypeError('asked for the checksum of what is not written yet');
+    return this.#checksum;
+  }
+
+  set checksum(checksum: Checksum) {
+    this.#checksum = checksum;
+  }
+}
+
 class TarImport implements MemberSink, ImportedTar {
   readonly tree: TreeBuilder;
   readonly skipped: ByteString[] = [];
   entries = 0;
   bytes = 0;
+  readonly #batches: BatchWriter;
   readonly #writer: RepositoryWriter;
   readonly #options: ImportOptions;
   #open: OpenFile | undefined;
 
-  constructor(writer: RepositoryWriter, options: ImportOptions) {
-    this.#writer = writer;
+  constructor(batches: BatchWriter, options: ImportOptions) {
+    this.#batches = batches;
+    this.#writer = batches.writer;
     this.#options = options;
     this.tree = new TreeBuilder(options.where);
   }
@@ -238,6 +264,10 @@ class TarImport implements MemberSink, ImportedTar {
     this.#open = undefined;
   }
 
+  room(): Promise<void> {
+    return this.#batches.room();
+  }
+
   close(): void {
     this.#open?.close();
   }
@@ -247,10 +277,7 @@ class TarImport implements MemberSink, ImportedTar {
     this.tree.names(member.path);
     const { uid, gid, permissions, xattrs, size, sparse, path } = member;
     const header = { uid, gid, mode: S_IFREG | permissions, xattrs };
-    const done = (checksum: ReturnType<RepositoryWriter['writeSymlink']>): void =>
-      this.tree.addFile(path, { kind: 'file', checksum });
-    const plain =
-      size <= HASH_FIRST_BYTES ? this.#small(size, header, done) : this.#large(size, header, done);
+    const plain = size <= MAX_BATCHED ? this.#small(size, header, path) : this.#large(size, header, path);
     if (sparse === undefined) return plain;
     const expander = new SparseExpander(sparse, `${this.#options.where}: ${displayBytes(path)}`, (chunk) =>
       plain.write(chunk),
@@ -265,34 +292,29 @@ class TarImport implements MemberSink, ImportedTar {
     };
   }
 
-  /** Held in memory, so that an object that exists is not written at all. */
-  #small(
-    size: number,
-    header: Parameters<RepositoryWriter['writeFile']>[0],
-    done: (checksum: ReturnType<RepositoryWriter['writeFile']>) => void,
-  ): OpenFile {
-    const content = Buffer.allocUnsafe(size);
+  #small(size: number, header: ContentHeader, path: ByteString): OpenFile {
+    const file = new FileToBe();
+    const content = this.#batches.add(header, size, (checksum) => {
+      file.checksum = checksum;
+    });
     let filled = 0;
     return {
       write: (chunk) => {
         content.set(chunk, filled);
         filled += chunk.length;
       },
-      end: () => {
-        const chunks = (): Uint8Array[] => [content.subarray(0, filled)];
-        done(this.#writer.writeFile(header, { size, chunks, isFixed: true }));
-      },
+      end: () => this.tree.addFile(path, file),
       close: () => undefined,
     };
   }
 
-  #large(
-    size: number,
-    header: Parameters<RepositoryWriter['beginFile']>[0],
-    done: (checksum: ReturnType<RepositoryWriter['writeFile']>) => void,
-  ): OpenFile {
+  #large(size: number, header: ContentHeader, path: ByteString): OpenFile {
     const file = this.#writer.beginFile(header, size);
-    return { write: (chunk) => file.write(chunk), end: () => done(file.finish()), close: () => file.close() };
+    return {
+      write: (chunk) => file.write(chunk),
+      end: () => this.tree.addFile(path, { kind: 'file', checksum: file.finish() }),
+      close: () => file.close(),
+    };
   }
 }
 

@@ -87,12 +87,12 @@ export function writeSymlinkObject(
         : stringToBytes(`${header.target}\0` as ByteString),
     );
     system.fchmod(fd, 0o644);
+    if (mode === 'archive') return;
+    system.setxattr(path, OSTREEMETA, bytesToString(serializeOstreemeta(header)));
+    system.futimes(fd, 0);
   } finally {
     system.close(fd);
   }
-  if (mode === 'archive') return;
-  system.setxattr(path, OSTREEMETA, bytesToString(serializeOstreemeta(header)));
-  system.utimes(path, 0);
 }
 
 /**
@@ -182,8 +182,8 @@ export class FileObject {
     } else {
       system.fchmod(fd, this.#mode === 'archive' ? 0o644 : header.mode & 0o7777);
     }
+    if (this.#mode !== 'archive') system.futimes(fd, 0);
     this.close();
-    if (this.#mode !== 'archive') system.utimes(this.#path, 0);
     return this.#known ?? checksumOf((this.#hasher as Hasher).digest());
   }
 

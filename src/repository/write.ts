@@ -24,6 +24,7 @@ import {
 } from '../formats/objects.ts';
 import type { Repository } from './repository.ts';
 import type { Content } from './source.ts';
+import { fileExtension, objectName, objectPath } from './write-batch.ts';
 import {
   FileObject,
   keptHeader,
@@ -59,20 +60,22 @@ export const HASH_FIRST_BYTES = 1 << 20;
 export class RepositoryWriter {
   readonly path: string;
   readonly mode: WritableMode;
-  readonly #system: System;
+  readonly system: System;
   readonly #fsync: boolean;
   readonly #lock: Lock;
   /** Folder of the staged objects, once there is one. */
   #staging: string | undefined;
-  /** Names of staged objects, `CHECKSUM.EXTENSION`. */
-  readonly #staged = new Set<string>();
+  /** Staged objects: `CHECKSUM.EXTENSION`, and the folder it lies in. */
+  readonly #staged = new Map<string, string>();
+  /** Folders in the staging folder. */
+  readonly #stagingFolders = new Set<string>();
   readonly #refs = new Map<string, Checksum>();
   #temporary = 0;
 
   private constructor(repository: Repository, fsync: boolean, lock: Lock) {
     this.path = repository.path;
     this.mode = writableMode(repository.mode);
-    this.#system = repository.system;
+    this.system = repository.system;
     this.#fsync = fsync;
     this.#lock = lock;
   }
@@ -107,15 +110,14 @@ export class RepositoryWriter {
     const checksum = symlinkChecksum(kept);
     if (!this.hasObject(checksum, this.#fileExtension))
       this.#stage(checksum, this.#fileExtension, (path) => {
-        writeSymlinkObject(this.#system, this.mode, path, kept);
+        writeSymlinkObject(this.system, this.mode, path, kept);
         return checksum;
       });
     return checksum;
   }
 
   writeFile(header: Omit<FileHeader, 'target'>, content: Content): Checksum {
-    if (!isRegular(header.mode)) throw new TypeError('the header is not that of a regular file');
-    const kept: FileHeader = keptHeader(this.mode, { ...header, target: '' as FileHeader['target'] });
+    const kept = this.keptHeader(header);
     const extension = this.#fileExtension;
     let known: Checksum | undefined;
     if (content.size <= HASH_FIRST_BYTES) {
@@ -126,7 +128,7 @@ export class RepositoryWriter {
     }
     const proven = content.isFixed === true ? known : undefined;
     return this.#stage(known, extension, (path) =>
-      writeFileObject(this.#system, this.mode, path, kept, content, proven),
+      writeFileObject(this.system, this.mode, path, kept, content, proven),
     );
   }
 
@@ -135,10 +137,9 @@ export class RepositoryWriter {
    * {@link NewFile.finish} was called.
    */
   beginFile(header: Omit<FileHeader, 'target'>, size: number): NewFile {
-    if (!isRegular(header.mode)) throw new TypeError('the header is not that of a regular file');
-    const kept: FileHeader = keptHeader(this.mode, { ...header, target: '' as FileHeader['target'] });
+    const kept = this.keptHeader(header);
     const path = this.#newPath();
-    const object = new FileObject(this.#system, this.mode, path, kept, size);
+    const object = new FileObject(this.system, this.mode, path, kept, size);
     return {
       write: (chunk) => object.write(chunk),
       finish: () => {
@@ -150,12 +151,31 @@ export class RepositoryWriter {
     };
   }
 
+  /** What the repository keeps of a regular file's attributes. */
+  keptHeader(header: Omit<FileHeader, 'target'>): FileHeader {
+    if (!isRegular(header.mode)) throw new TypeError('the header is not that of a regular file');
+    return keptHeader(this.mode, { ...header, target: '' as FileHeader['target'] });
+  }
+
+  /** A folder of this transaction for content objects that others write, such as a {@link BatchWriter}'s threads. */
+  stagingFolder(name: string): string {
+    const path = join(this.#openStaging(), name);
+    if (!this.#stagingFolders.has(path)) this.system.mkdir(path, 0o700);
+    this.#stagingFolders.add(path);
+    return path;
+  }
+
+  /** Takes a whole content object in such a folder, under its name, into the transaction. */
+  adoptContent(folder: string, checksum: Checksum): void {
+    const name = objectName(checksum, this.#fileExtension);
+    // Of two that are the same the other goes with its folder.
+    if (!this.#staged.has(name)) this.#staged.set(name, folder);
+  }
+
   /** Whether an object is there, or will be with this transaction. */
   hasObject(checksum: Checksum, extension: string): boolean {
-    return (
-      this.#staged.has(`${checksum}.${extension}`) ||
-      this.#system.lstatIfExists(this.#objectPath(`${checksum}.${extension}`)) !== undefined
-    );
+    const name = objectName(checksum, extension);
+    return this.#staged.has(name) || this.system.lstatIfExists(objectPath(this.path, name)) !== undefined;
   }
 
   /** Whether a content object is there, or will be. */
@@ -196,11 +216,7 @@ export class RepositoryWriter {
   }
 
   get #fileExtension(): 'file' | 'filez' {
-    return this.mode === 'archive' ? 'filez' : 'file';
-  }
-
-  #objectPath(name: string): string {
-    return join(this.path, 'objects', name.slice(0, 2), name.slice(2));
+    return fileExtension(this.mode);
   }
 
   #writeMetadata(extension: 'commit' | 'dirtree' | 'dirmeta', bytes: Buffer): Checksum {
@@ -224,16 +240,17 @@ export class RepositoryWriter {
       this.#adopt(path, checksum, extension);
       return checksum;
     }
-    const name = `${known}.${extension}`;
-    const path = join(this.#openStaging(), name);
+    const name = objectName(known, extension);
+    const staging = this.#openStaging();
+    const path = join(staging, name);
     try {
       if (write(path) !== known)
         throw new UsageError('a content gave other bytes when it was read for the second time');
     } catch (error) {
-      if (this.#system.lstatIfExists(path) !== undefined) this.#system.unlink(path);
+      if (this.system.lstatIfExists(path) !== undefined) this.system.unlink(path);
       throw error;
     }
-    this.#staged.add(name);
+    this.#staged.set(name, staging);
     return known;
   }
 
@@ -243,20 +260,21 @@ export class RepositoryWriter {
 
   /** Puts a whole object in the staging folder under its checksum; one that exists already is not needed. */
   #adopt(path: string, checksum: Checksum, extension: string): void {
-    const name = `${checksum}.${extension}`;
     if (this.hasObject(checksum, extension)) {
-      this.#system.unlink(path);
+      this.system.unlink(path);
       return;
     }
-    this.#system.rename(path, join(this.#openStaging(), name));
-    this.#staged.add(name);
+    const name = objectName(checksum, extension);
+    const staging = this.#openStaging();
+    this.system.rename(path, join(staging, name));
+    this.#staged.set(name, staging);
   }
 
   #openStaging(): string {
     if (this.#staging === undefined) {
       const path = join(this.path, 'tmp', `sealtree-${randomHex(8)}`);
       // Others must not reach a set-id file before it is complete.
-      this.#system.mkdir(path, 0o700);
+      this.system.mkdir(path, 0o700);
       this.#staging = path;
     }
     return this.#staging;
@@ -265,18 +283,17 @@ export class RepositoryWriter {
   #publishObjects(): void {
     const staging = this.#staging;
     if (staging === undefined) return;
-    if (this.#fsync) this.#system.syncfs(staging);
+    if (this.#fsync) this.system.syncfs(staging);
     const folders = new Set<string>();
-    for (const name of this.#staged) {
-      const target = this.#objectPath(name);
+    for (const [name, from] of this.#staged) {
       const folder = join(this.path, 'objects', name.slice(0, 2));
-      if (!folders.has(folder)) makeFolder(folder, this.#system, 0o777);
+      if (!folders.has(folder)) makeFolder(folder, this.system, 0o777);
       folders.add(folder);
-      this.#linkIfAbsent(join(staging, name), target);
+      this.#linkIfAbsent(join(from, name), objectPath(this.path, name));
     }
     if (this.#fsync) {
-      for (const folder of folders) this.#system.fsyncDirectory(folder);
-      this.#system.fsyncDirectory(join(this.path, 'objects'));
+      for (const folder of folders) this.system.fsyncDirectory(folder);
+      this.system.fsyncDirectory(join(this.path, 'objects'));
     }
     this.#discard();
   }
@@ -284,7 +301,7 @@ export class RepositoryWriter {
   /** An object that is there stays: deployments are hard links of it, and it may have fs-verity. */
   #linkIfAbsent(from: string, to: string): void {
     try {
-      this.#system.link(from, to);
+      this.system.link(from, to);
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
     }
@@ -293,36 +310,44 @@ export class RepositoryWriter {
   #discard(): void {
     const staging = this.#staging;
     if (staging === undefined) return;
-    for (const name of this.#system.readdir(staging)) this.#system.unlink(join(staging, name));
-    this.#system.rmdir(staging);
+    for (const folder of this.#stagingFolders) {
+      this.#removeFolder(folder);
+      this.#stagingFolders.delete(folder);
+    }
+    this.#removeFolder(staging);
     this.#staging = undefined;
     this.#staged.clear();
+  }
+
+  #removeFolder(path: string): void {
+    for (const name of this.system.readdir(path)) this.system.unlink(join(path, name));
+    this.system.rmdir(path);
   }
 
   #writeRef(name: string, checksum: Checksum): void {
     const target = join(this.path, refPath(name));
     const folder = target.slice(0, target.lastIndexOf('/'));
-    makeFolders(folder, this.#system, { mode: 0o777, durable: this.#fsync });
+    makeFolders(folder, this.system, { mode: 0o777, durable: this.#fsync });
     const temporary = join(this.path, 'tmp', `sealtree-ref-${randomHex(8)}`);
     this.#createFile(temporary, Buffer.from(`${checksum}\n`), this.#fsync);
     try {
-      this.#system.rename(temporary, target);
+      this.system.rename(temporary, target);
     } catch (error) {
-      this.#system.unlink(temporary);
+      this.system.unlink(temporary);
       throw error;
     }
-    if (this.#fsync) this.#system.fsyncDirectory(folder);
+    if (this.#fsync) this.system.fsyncDirectory(folder);
   }
 
   #createFile(path: string, bytes: Uint8Array, fsync = false): void {
-    const fd = this.#system.create(path, 0o644);
+    const fd = this.system.create(path, 0o644);
     try {
-      this.#system.write(fd, bytes);
+      this.system.write(fd, bytes);
       // Objects and refs are for everybody to read, whatever the umask.
-      this.#system.fchmod(fd, 0o644);
-      if (fsync) this.#system.fsync(fd);
+      this.system.fchmod(fd, 0o644);
+      if (fsync) this.system.fsync(fd);
     } finally {
-      this.#system.close(fd);
+      this.system.close(fd);
     }
   }
 }

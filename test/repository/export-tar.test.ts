@@ -8,6 +8,7 @@ import { FormatError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { TarTap } from '../../src/formats/tar.ts';
+import { BatchWriter } from '../../src/repository/batch-writer.ts';
 import { exportTar } from '../../src/repository/export-tar.ts';
 import { DEFAULT_LIMITS, importTar } from '../../src/repository/import-tar.ts';
 import { initRepository } from '../../src/repository/init.ts';
@@ -43,7 +44,8 @@ async function archiveOf(repository: Repository, commit: Checksum): Promise<Buff
 async function reimported(repository: Repository, archive: Buffer) {
   using writer = await RepositoryWriter.open(repository, { fsync: false });
   const options = { where: 'archive', limits: DEFAULT_LIMITS, skipSpecial: false, progress: silent() };
-  return writeNewTree(writer, (await importTar(inPieces(archive), writer, options)).tree.finish());
+  await using batches = new BatchWriter(writer);
+  return writeNewTree(writer, (await importTar(inPieces(archive), batches, options)).tree.finish());
 }
 
 const XATTR: readonly [ByteString, ByteString] = ['user.x=y' as ByteString, '\xff\0\n=' as ByteString];

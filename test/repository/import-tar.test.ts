@@ -6,6 +6,7 @@ import zlib from 'node:zlib';
 import { FormatError, OperationError, UnsupportedError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
+import { BatchWriter } from '../../src/repository/batch-writer.ts';
 import { decompressed } from '../../src/repository/decompress.ts';
 import { type ImportOptions, importTar } from '../../src/repository/import-tar.ts';
 import { initRepository } from '../../src/repository/init.ts';
@@ -30,7 +31,8 @@ async function imported(bytes: Uint8Array, options: Partial<ImportOptions> = {})
   initRepository(work.join('repo'), 'archive', linuxSystem);
   const repository = Repository.open(work.join('repo'), linuxSystem);
   using writer = await RepositoryWriter.open(repository, { fsync: false });
-  const result = await importTar(decompressed(inPieces(bytes), 'a.tar'), writer, {
+  await using batches = new BatchWriter(writer);
+  const result = await importTar(decompressed(inPieces(bytes), 'a.tar'), batches, {
     ...OPTIONS,
     ...options,
   });
@@ -233,10 +235,11 @@ describe('a tar archive is refused', () => {
     initRepository(work.join('repo'), 'archive', linuxSystem);
     {
       using writer = await RepositoryWriter.open(Repository.open(work.join('repo'), linuxSystem));
+      await using batches = new BatchWriter(writer);
       const bytes = tarOf([{ name: 'f', data: Buffer.alloc(2 << 20) }], { end: false });
-      await assert.rejects(importTar(inPieces(bytes), writer, OPTIONS), FormatError);
+      await assert.rejects(importTar(inPieces(bytes), batches, OPTIONS), FormatError);
       const broken = tarOf([{ name: 'f', data: Buffer.alloc(2 << 20) }]).subarray(0, 1 << 20);
-      await assert.rejects(importTar(inPieces(broken), writer, OPTIONS), FormatError);
+      await assert.rejects(importTar(inPieces(broken), batches, OPTIONS), FormatError);
     }
     assert.deepEqual(readdirSync(work.join('repo/tmp')), ['cache']);
     assert.deepEqual(readdirSync(work.join('repo/objects')), []);

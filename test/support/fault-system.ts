@@ -42,6 +42,7 @@ const WRITES: Readonly<Record<keyof SystemWrites, true>> = {
   fchown: true,
   lchown: true,
   utimes: true,
+  futimes: true,
   fsync: true,
   fsyncDirectory: true,
   syncfs: true,

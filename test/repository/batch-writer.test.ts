@@ -1,0 +1,153 @@
+/** Many contents at a time: the same objects as one by one, with threads and without, and nothing of what failed. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import type { Checksum } from '../../src/base/digest.ts';
+import { IoError } from '../../src/base/errors.ts';
+import { S_IFREG } from '../../src/base/mode.ts';
+import type { System } from '../../src/base/system.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { contentChecksum, type FileHeader } from '../../src/formats/objects.ts';
+import { BatchWriter, MAX_BATCHED } from '../../src/repository/batch-writer.ts';
+import { initRepository } from '../../src/repository/init.ts';
+import { Repository } from '../../src/repository/repository.ts';
+import { RepositoryWriter } from '../../src/repository/write.ts';
+import { faultSystem } from '../support/fault-system.ts';
+import { Random } from '../support/random.ts';
+import { Sandbox } from '../support/sandbox.ts';
+
+interface File {
+  readonly header: FileHeader;
+  readonly content: Buffer;
+}
+
+/** Enough for several batches by number and by size, with the same content in several of them. */
+function files(): File[] {
+  const random = new Random(7);
+  const sizes = [0, MAX_BATCHED, MAX_BATCHED - 1, ...Array.from({ length: 500 }, (_, i) => (i * 37) % 3000)];
+  return [...sizes, ...sizes.slice(0, 60)].map((size, i) => ({
+    header: {
+      uid: i % 3,
+      gid: 7,
+      mode: S_IFREG | 0o640,
+      target: '' as FileHeader['target'],
+      xattrs: i % 50 === 0 ? [['user.n' as never, `${i}\xff` as never]] : [],
+    },
+    content: Buffer.from(random.bytes(i < sizes.length ? size : 5)),
+  }));
+}
+
+function newRepository(work: Sandbox, name: string, system: System = linuxSystem): Repository {
+  initRepository(work.join(name), 'archive', linuxSystem);
+  return Repository.open(work.join(name), system);
+}
+
+async function write(repository: Repository, list: readonly File[], threads?: number): Promise<Checksum[]> {
+  using writer = await RepositoryWriter.open(repository, { fsync: false });
+  await using batches = new BatchWriter(writer, threads === undefined ? {} : { threads });
+  const checksums: Checksum[] = [];
+  for (const [i, { header, content }] of list.entries()) {
+    batches
+      .add(header, content.length, (checksum) => {
+        checksums[i] = checksum;
+      })
+      .set(content);
+    await batches.room();
+  }
+  await batches.finish();
+  writer.commit();
+  return checksums;
+}
+
+/** Names and bytes of all objects. */
+function objectsOf(repository: Repository): Map<string, string> {
+  const paths = readdirSync(`${repository.path}/objects`, { recursive: true, withFileTypes: true });
+  return new Map(
+    paths
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => {
+        const path = `${parentPath}/${name}`;
+        const mode = (statSync(path).mode & 0o7777).toString(8);
+        return [path.slice(repository.path.length), `${mode} ${readFileSync(path, 'latin1')}`] as const;
+      })
+      .sort(),
+  );
+}
+
+const leftovers = (repository: Repository): string[] =>
+  readdirSync(`${repository.path}/tmp`).filter((name) => name !== 'cache');
+
+describe('the writer of batches', () => {
+  it('writes the same objects with threads as without, and leaves alone those that are there', async () => {
+    using work = new Sandbox();
+    const list = files();
+    const want = list.map(({ header, content }) => contentChecksum(header, content));
+    const [alone, threaded] = [newRepository(work, 'alone'), newRepository(work, 'threaded')];
+    assert.deepEqual(await write(alone, list, 0), want);
+    assert.deepEqual(await write(threaded, list, 2), want);
+    assert.deepEqual([...leftovers(alone), ...leftovers(threaded)], []);
+    const objects = objectsOf(threaded);
+    assert.equal(objects.size, new Set(want).size);
+    assert.deepEqual(objectsOf(alone), objects);
+    const inodes = (): number[] => [...objects.keys()].map((path) => statSync(threaded.path + path).ino);
+    const before = inodes();
+    assert.deepEqual(await write(threaded, list, 2), want);
+    assert.deepEqual(inodes(), before);
+  });
+
+  it('goes through the port, without threads, where that is not the kernel itself', async () => {
+    using work = new Sandbox();
+    const system = faultSystem(linuxSystem);
+    const list = files().slice(0, 400);
+    await write(newRepository(work, 'repo', system), list, 4);
+    const created = system.steps.filter(({ call, subject }) => call === 'create' && /filez$/.test(subject));
+    assert.equal(
+      created.length,
+      new Set(list.map((file) => contentChecksum(file.header, file.content))).size,
+    );
+  });
+
+  for (const threads of [0, 2])
+    it(`takes nothing more after a failure, and leaves nothing of it, with ${threads} threads`, async () => {
+      using work = new Sandbox();
+      const repository = newRepository(work, 'repo');
+      const list = files();
+      {
+        using writer = await RepositoryWriter.open(repository, { fsync: false });
+        await using batches = new BatchWriter(writer, { threads });
+        const addAll = async (): Promise<void> => {
+          for (const { header, content } of list) {
+            batches.add(header, content.length, () => undefined).set(content);
+            await batches.room();
+          }
+          await batches.finish();
+        };
+        await addAll();
+        const staging = work.join('repo/tmp', leftovers(repository)[0] as string);
+        // What a thread is to write to is not there for a while.
+        const folders = readdirSync(staging).map((name) => `${staging}/${name}`);
+        for (const folder of folders) renameSync(folder, `${folder}-away`);
+        for (const file of list) file.content.fill(1);
+        const isMissing = (error: unknown): boolean => error instanceof IoError && error.errno === 'ENOENT';
+        await assert.rejects(addAll, isMissing);
+        for (const folder of folders) renameSync(`${folder}-away`, folder);
+        await assert.rejects(batches.finish(), isMissing);
+        assert.throws(() => batches.add(list[0]?.header as FileHeader, 0, () => undefined), isMissing);
+      }
+      assert.deepEqual(leftovers(repository), []);
+      assert.equal(objectsOf(repository).size, 0);
+    });
+
+  it('leaves nothing when it is closed in the middle', async () => {
+    using work = new Sandbox();
+    const repository = newRepository(work, 'repo');
+    {
+      using writer = await RepositoryWriter.open(repository, { fsync: false });
+      await using batches = new BatchWriter(writer, { threads: 2 });
+      for (const { header, content } of files())
+        batches.add(header, content.length, () => undefined).set(content);
+    }
+    assert.deepEqual(leftovers(repository), []);
+    assert.equal(objectsOf(repository).size, 0);
+  });
+});

@@ -1,0 +1,99 @@
+/**
+ * `npm run bench [WORD…] [-- --rounds N --quick --json FILE]`: how fast the program is, as multiples of what the C tools
+ * take for the same work. Words pick contests: each has to be in the name of one; none picks all. Needs root and .ci/oracles;
+ * inputs are made at the first run, which takes ten minutes more. The exit code is 1 when a goal is missed.
+ *
+ * --quick: one round each, no million entries.
+ */
+import { rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { missing, ORACLES, runHost } from '../support/oracle.ts';
+import { hold, type Row, rowsOf } from './contest.ts';
+import { CONTESTS, type Entry } from './contests.ts';
+import { type Growth, measureGrowth } from './growth.ts';
+import { WORK } from './inputs.ts';
+import { peerVersions } from './peers.ts';
+import { build, stagesOf, validationMs } from './program.ts';
+import { renderTable } from './table.ts';
+
+const ROUNDS = 5;
+const GROWTH = 'growth';
+const QUICK_ENTRIES = 100_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string' }, quick: { type: 'boolean' }, json: { type: 'string' } },
+});
+const rounds = values.quick ? 1 : Number(values.rounds ?? ROUNDS);
+const chosen = (name: string): boolean => positionals.every((word) => name.includes(word));
+
+const reason = missing(['sid']);
+if (reason !== undefined) throw new Error(reason);
+const names = [...CONTESTS.map(({ name }) => name), GROWTH];
+if (!names.some(chosen)) throw new Error(`no such row; there are: ${names.join(', ')}`);
+
+const rows: Row[] = [];
+const stages: Record<string, Record<string, number>> = {};
+const failures: Record<string, string> = {};
+let growth: Growth | undefined;
+
+async function run({ name, contest: prepare, staged = [] }: Entry): Promise<void> {
+  const contest = prepare();
+  const { leastRounds = 1, mostRounds = Number.POSITIVE_INFINITY, contestants } = contest;
+  const count = values.quick
+    ? 1
+    : Math.min(Math.max(rounds, values.rounds === undefined ? leastRounds : 1), mostRounds);
+  const runs = hold(contest, count, join(WORK, 'desks'));
+  const validation = new Map<string, number>();
+  for (const contestant of contestants.filter((each) => staged.includes(each.name))) {
+    contestant.prepare?.();
+    const took = await stagesOf(contestant);
+    validation.set(contestant.name, validationMs(took));
+    stages[`${name}: ${contestant.name}`] = Object.fromEntries(took);
+  }
+  rows.push(...rowsOf(contest, runs, validation));
+}
+
+rmSync(WORK, { recursive: true, force: true });
+await build(join(WORK, 'program'));
+try {
+  for (const entry of CONTESTS.filter(({ name }) => chosen(name))) {
+    console.error(`${new Date().toLocaleTimeString('en-GB')} ${entry.name}`);
+    await run(entry).catch((error: Error) => {
+      failures[entry.name] = error.message;
+      console.error(error.message);
+    });
+  }
+  if (chosen(GROWTH)) {
+    console.error(`${new Date().toLocaleTimeString('en-GB')} ${GROWTH}`);
+    growth = measureGrowth(
+      Math.min(rounds, 2),
+      join(WORK, 'desks'),
+      values.quick ? QUICK_ENTRIES : undefined,
+    );
+  }
+} finally {
+  rmSync(WORK, { recursive: true, force: true });
+}
+
+const results = {
+  machine: describeMachine(),
+  date: new Date().toISOString(),
+  versions: peerVersions(),
+  rows,
+  ...(growth === undefined ? {} : { growth }),
+  stages,
+  failures,
+};
+process.stdout.write(renderTable(results));
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+const isMissed = rows.some(({ passed }) => !passed) || growth?.passed === false;
+process.exitCode = isMissed || Object.keys(failures).length > 0 ? 1 : 0;
+
+function describeMachine(): string {
+  const memory = Math.round(totalmem() / 2 ** 30);
+  const disk = runHost(['findmnt', '--noheadings', '--output=FSTYPE', '--target', ORACLES]).stdout.trim();
+  return `${availableParallelism()} cores ${cpus()[0]?.model}, ${memory} GiB, ${disk}, Linux ${release()}, Node ${process.version.slice(1)}`;
+}

@@ -6,7 +6,7 @@ import type { InitramfsSettings } from './initramfs-settings.ts';
 import { findObstacles } from './refusals.ts';
 import type { BootState, BootTarget } from './state.ts';
 
-/** `unknown`: the script is there, of an earlier install, and what it was told is not known here. */
+/** `unknown`: the script is of an earlier install, and what it was told is not known here; or it is still to come. */
 export interface BootOutlook {
   readonly as: 'sealed' | 'plain' | 'refused' | 'unknown';
   /** Why it is not sealed, as half a sentence; '' where it is. */
@@ -15,6 +15,11 @@ export interface BootOutlook {
 
 export function bootOutlook(target: BootTarget, state: BootState): BootOutlook {
   const script = scriptOf(target, state);
+  if (script === undefined && isToBeMended(target, state))
+    return {
+      as: 'unknown',
+      reason: 'its initramfs gets the mount script at shutdown, if /boot has room then',
+    };
   if (script === undefined) return { as: 'plain', reason: 'the mount script is not in its initramfs' };
   const { pin } = target.entry;
   const isUnpinned = pin === 'none' || pin === 'stale';
@@ -38,6 +43,10 @@ function obstacleOf(target: BootTarget, state: BootState): string | undefined {
   const [obstacle] = findObstacles(target, state).filter(({ code }) => code !== 'initramfs-without-module');
   return obstacle?.message;
 }
+
+/** Whether it was written down that the script is to come once ostree has finalized. */
+const isToBeMended = ({ deployment, entry }: BootTarget, { keep }: BootState): boolean =>
+  deployment.staged && entry.pin === 'right' && keep.keepers.has('tail');
 
 /** What the script in the initramfs was told; undefined where there is none. */
 function scriptOf(

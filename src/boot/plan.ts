@@ -50,7 +50,7 @@ import {
 } from './refusals.ts';
 import { renderRemover } from './remover.ts';
 import { withIntegrity, withoutIntegrity } from './repo-config.ts';
-import { stagedRoomLack } from './room.ts';
+import { stagedScript } from './room.ts';
 import { amendedState } from './staged.ts';
 import {
   type BootInitramfs,
@@ -185,14 +185,14 @@ export function planInstall(state: BootState): BootPlan {
   const isSealable = (target: BootTarget): boolean => findObstacles(target, state).length === 0;
   const sealed = state.targets.filter(isSealable);
   const staged = state.staged !== undefined && isSealable(state.staged) ? [state.staged] : [];
-  const hasRoom = stagedRoomLack(state, way) === undefined;
-  const early = hasRoom ? staged : [];
+  const isNow = stagedScript(state, way).when === 'now';
+  const early = isNow ? staged : [];
   const desired: Desired = {
     pinned: new Set([...sealed, ...staged]),
     appended: new Map(way === 'append' ? additionsOf([...sealed, ...early], state) : []),
     overlays: new Map(way === 'overlay' ? additionsOf(sealed, state) : []),
     stagedOverlays: way === 'overlay' ? additionsOf(early, state).map(([, addition]) => addition) : [],
-    atShutdown: hasRoom ? [] : additionsOf(staged, state),
+    atShutdown: isNow ? [] : additionsOf(staged, state),
   };
   const pins = pinSteps(state, (target) => (desired.pinned.has(target) ? 'set' : 'keep'));
   const menu = menuSteps(state, afterEdits(pins));
@@ -267,7 +267,7 @@ interface Desired {
   readonly overlays: ReadonlyMap<string, WantedAddition>;
   /** Of the staged deployment, one at most. */
   readonly stagedOverlays: readonly WantedAddition[];
-  /** The same, where it has to wait until ostree has made room; by path of the initramfs. */
+  /** The same, where it has to wait until ostree has finalized; by path of the initramfs. */
   readonly atShutdown: readonly (readonly [string, WantedAddition])[];
 }
 

@@ -11,7 +11,7 @@ import { bootFilePath } from './check/boot-files.ts';
 import { keepWarnings } from './keep/keep.ts';
 import { chooseWay } from './loaders/detect.ts';
 import type { InitramfsWay } from './loaders/loader.ts';
-import { roomRefusal, stagedRoomLack } from './room.ts';
+import { roomRefusal, stagedScript } from './room.ts';
 import { type BootInitramfs, type BootState, type BootTarget, type StagedTarget, UNKNOWN } from './state.ts';
 import { storageFindings } from './storage.ts';
 
@@ -269,9 +269,9 @@ function stagedWarnings(target: StagedTarget, state: BootState): Finding[] {
   const obstacles = findObstacles(target, state).map(
     (one): Finding => ({ ...one, severity: 'warning', message: `${one.message}: once finalized ${end}` }),
   );
-  const lack = stagedRoomLack(state, wayOf(state));
+  const { lack } = stagedScript(state, wayOf(state));
   if (obstacles.length > 0 || lack === undefined) return obstacles;
-  const message = `${lack.message}: the mount script gets into its initramfs at shutdown, where ostree has made room by then; else it boots plain once`;
+  const message = `${lack.message}: the mount script gets in at shutdown, where ostree has made room by then; else it boots plain once`;
   return [{ ...lack, message, deployments: [target.deployment.id] }];
 }
 

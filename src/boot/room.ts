@@ -1,10 +1,10 @@
 /**
  * Whether /boot has room for what install writes there, at its largest: a new file is whole before the old one goes.
  *
- * A staged deployment is a case of its own. ostree puts its kernel there at shutdown, and where that does not fit it
- * drops deployments that go anyway before it (ostree-sysroot-deploy.c, auto_early_prune_old_deployments). That it does
- * not do for a kernel whose folder it finds, and by then whoever made the folder has used up the room. So the script
- * is brought into a staged deployment's initramfs only where all that ostree still writes fits beside it.
+ * A staged deployment is a case of its own: ostree puts its kernel there at shutdown. Where /boot is on the file system
+ * of the repository it keeps an initramfs that it finds there. On a file system of its own it first removes all folders
+ * of kernels that no boot entry names, and where the new one does not fit then, deployments that go anyway
+ * (ostree-sysroot-deploy.c, auto_early_prune_old_deployments): there the script comes after it, at shutdown.
  */
 import type { Finding } from '../image/findings.ts';
 import type { InitramfsWay } from './loaders/loader.ts';
@@ -19,12 +19,21 @@ export function roomRefusal(state: BootState, way: InitramfsWay): Finding | unde
   return lackOf(peak, state, 'error');
 }
 
-/** Why the script has to wait until the staged deployment is no longer staged; undefined where it need not. */
-export function stagedRoomLack(state: BootState, way: InitramfsWay | undefined): Finding | undefined {
-  const later = state.initramfs.find((one) => one.pending !== undefined);
-  if (later === undefined || way === undefined || way === 'module') return undefined;
-  const early = bytesForStaged(later, state, way);
-  return early === 0 ? undefined : lackOf(spaceTaken(state, way).used + early, state, 'warning');
+/** How the script gets into what a staged deployment boots with. */
+export interface StagedScript {
+  /** `now`: ostree takes it along when it finalizes; `at-shutdown`: `mend-entries` brings it after that. */
+  readonly when: 'now' | 'at-shutdown';
+  /** Why there may be no room for it then, by what is in /boot now. */
+  readonly lack: Finding | undefined;
+}
+
+export function stagedScript(state: BootState, way: InitramfsWay | undefined): StagedScript {
+  const pending = state.initramfs.find((one) => one.pending !== undefined);
+  if (pending === undefined || way === undefined || way === 'module') return { when: 'now', lack: undefined };
+  const bytes = bytesForStaged(pending, state, way);
+  const lack = bytes === 0 ? undefined : lackOf(spaceTaken(state, way).used + bytes, state, 'warning');
+  const isLate = lack !== undefined || (way === 'append' && state.storage.bootIsSeparate);
+  return { when: isLate ? 'at-shutdown' : 'now', lack };
 }
 
 function lackOf(bytes: number, { boot }: BootState, severity: 'error' | 'warning'): Finding | undefined {
@@ -53,17 +62,17 @@ function spaceTaken({ initramfs, overlays }: BootState, way: InitramfsWay): { us
   return { used, peak };
 }
 
-/** What install and then ostree write for a staged deployment. */
+/** What is still written for a staged deployment until it boots. */
 function bytesForStaged(
   { wanted, appended, originalBytes, pending }: BootInitramfs,
   { storage: { bootIsSeparate }, overlays }: BootState,
   way: 'append' | 'overlay',
 ): number {
-  if (wanted === undefined) return 0;
+  if (wanted === undefined || pending === undefined) return 0;
   // On one file system ostree makes hard links.
-  const kernelBytes = bootIsSeparate ? (pending?.bytes ?? 0) : 0;
+  const byOstree = bootIsSeparate ? pending.bytes + originalBytes : 0;
   if (way === 'append')
-    return kernelBytes + (appended?.equals(wanted.bytes) ? 0 : originalBytes + wanted.bytes.length);
+    return byOstree + (appended?.equals(wanted.bytes) ? 0 : originalBytes + wanted.bytes.length);
   const isThere = overlays.some(({ sha256 }) => sha256 === wanted.sha256);
-  return kernelBytes + (bootIsSeparate ? originalBytes : 0) + (isThere ? 0 : wanted.bytes.length);
+  return byOstree + (isThere ? 0 : wanted.bytes.length);
 }

@@ -96,6 +96,7 @@ describe('plans', () => {
       id: '1'.repeat(16),
       files: [{ path: 'node', source: '/usr/bin/node', mode: 0o755 }],
       manifest: '',
+      sums: '',
       version: 'sealtree 1',
     };
     const before: BootState = {

@@ -153,19 +153,19 @@ describe('a staged deployment', () => {
     );
   });
 
-  /** A /boot of its own with this much room. */
+  /** With this much room in /boot, which may be a file system of its own. */
   const withRoom =
-    (availableBytes: number) =>
+    (availableBytes: number, bootIsSeparate = false) =>
     (state: BootState): BootState => ({
       ...state,
-      storage: { ...state.storage, bootIsSeparate: true },
+      storage: { ...state.storage, bootIsSeparate },
       boot: { ...state.boot, availableBytes },
     });
   const early = ({ path }: BootableSysroot): string => join(path, `boot/ostree/alpha-${'c'.repeat(64)}`);
   const values = ({ repositoryPath }: BootableSysroot): string =>
     readFileSync(join(bootFolder(repositoryPath), 'values'), 'latin1');
 
-  it('gets the script at shutdown where kernel and script do not fit beside what is there', async () => {
+  it('gets the script at shutdown where it does not fit beside what is there', async () => {
     const sysroot = await makeStagedSysroot(work, 'no-room', 'append');
     const { initramfs, boot } = await readState(sysroot);
     const [pending, ...others] = initramfs.toSorted(
@@ -174,9 +174,7 @@ describe('a staged deployment', () => {
     assert(pending?.pending !== undefined && others.every((one) => one.pending === undefined));
     const sizeOf = (one: typeof pending) => one.originalBytes + (one.wanted?.bytes.length ?? 0);
     const rest = others.reduce((sum, one) => sum + sizeOf(one) - one.freedBytes, 0);
-    const needed = rest + sizeOf(pending) + pending.pending.bytes + (1 << 20);
-    assert(pending.pending.bytes > 0);
-
+    const needed = rest + sizeOf(pending) + (1 << 20);
     const kinds = await run(sysroot, planInstall, undefined, withRoom(needed - 1));
     assert(kinds.includes('amend') && kinds.filter((kind) => kind === 'append').length === others.length);
     assert(!existsSync(early(sysroot)), 'ostree is to find no folder of that kernel');
@@ -202,22 +200,45 @@ describe('a staged deployment', () => {
     assert(!existsSync(join(bootFolder(sysroot.repositoryPath), 'tail')));
   });
 
-  for (const [why, planOf, room] of [
-    ['was taken back', planRemove, 1 << 30],
-    ['has no room any more', planInstall, 1 << 20],
+  it('gets the script at shutdown where /boot is a file system of its own', async () => {
+    const sysroot = await makeStagedSysroot(work, 'separate', 'append');
+    const separate = withRoom(1 << 30, true);
+    assert((await run(sysroot, planInstall, undefined, separate)).includes('amend'));
+    assert(!existsSync(early(sysroot)), 'ostree would remove it');
+    assert.match(values(sysroot), / tail\n/);
+    const state = separate(await readState(sysroot));
+    const { steps, warnings } = planInstall(state);
+    assert.deepEqual([steps, warnings], [[], []]);
+    assert.deepEqual(bootOutlook(state.staged as never, state), {
+      as: 'unknown',
+      reason: 'its initramfs gets the mount script at shutdown, if /boot has room then',
+    });
+    // Kernel and initramfs by ostree, and then once more the initramfs with the script behind it.
+    const pending = state.initramfs.find((one) => one.pending !== undefined);
+    assert(pending?.pending !== undefined && pending.pending.bytes > 0);
+    const needed =
+      pending.pending.bytes + 2 * pending.originalBytes + (pending.wanted?.bytes.length ?? 0) + (1 << 20);
+    const codes = (room: number): string[] =>
+      planInstall(withRoom(room, true)(state)).warnings.map(({ code }) => code);
+    assert.deepEqual([codes(needed), codes(needed - 1)], [[], ['boot-full']]);
+  });
+
+  for (const [why, planOf, isSeparate] of [
+    ['was taken back', planRemove, false],
+    ['would be in the way', planInstall, true],
   ] as const)
     it(`leaves ostree no folder of its kernel where it ${why}`, async () => {
       const sysroot = await makeStagedSysroot(work, planOf.name, 'append');
       await run(sysroot, planInstall);
       assert(existsSync(early(sysroot)));
-      assert((await run(sysroot, planOf, undefined, withRoom(room))).includes('withdraw'));
+      assert((await run(sysroot, planOf, undefined, withRoom(1 << 30, isSeparate))).includes('withdraw'));
       assert(!existsSync(early(sysroot)));
       assert.equal(readStaged(runOf(sysroot), sysroot.system)?.overlayInitrds.length, 0);
     });
 
   it('waits with an overlay initrd, too', async () => {
     const sysroot = await makeStagedSysroot(work, 'no-room-overlay', 'overlay');
-    const full = withRoom(1 << 20);
+    const full = withRoom(1 << 20, true);
     const state = await readState(sysroot);
     const { wanted: addition } = state.initramfs.find(({ pending }) => pending !== undefined) ?? {};
     // The deployments that are there share it: it is written for them, and would be once more for this one.

@@ -4,17 +4,13 @@
  * fs-verity is played: few kernels that run these tests have it.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { after, before, it } from 'node:test';
-import { silent } from '../../src/base/progress.ts';
-import { bootSettings } from '../../src/boot/change.ts';
 import { type BootPlan, planInstall, planRemove } from '../../src/boot/plan.ts';
-import { type BootState, readBootState } from '../../src/boot/state.ts';
-import { carryOut } from '../../src/boot/transaction.ts';
-import { readSysroot } from '../../src/deployment/sysroot.ts';
-import { NOTHING_KEPT } from '../support/boot-change.ts';
-import { bootableTree, playedVerity } from '../support/bootable-tree.ts';
+import type { BootState } from '../../src/boot/state.ts';
+import { bootableTree } from '../support/bootable-tree.ts';
+import { BootedMachine } from '../support/booted-machine.ts';
 import { describeSystem, oracle, runHost, SUITES } from '../support/oracle.ts';
 import { OstreeSysroot } from '../support/ostree-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -24,8 +20,7 @@ for (const suite of SUITES) {
     describeSystem(`what ostree of ${suite} finalizes, by ${way}`, [suite], () => {
       let work: Sandbox;
       let sysroot: OstreeSysroot;
-      let booted: string;
-      const system = playedVerity();
+      let machine: BootedMachine;
 
       before(async () => {
         work = new Sandbox();
@@ -33,8 +28,8 @@ for (const suite of SUITES) {
         sysroot.commit('os/1', bootableTree('1', way));
         sysroot.commit('os/2', bootableTree('2', way));
         sysroot.commit('os/3', bootableTree('3', way, 'another kernel'));
-        booted = sysroot.deploy('os', 'os/1', ['--karg=root=LABEL=x', '--karg=console=ttyS0']);
-        mkdirSync(join(sysroot.path, 'run/ostree'), { recursive: true });
+        const booted = sysroot.deploy('os', 'os/1', ['--karg=root=LABEL=x', '--karg=console=ttyS0']);
+        machine = new BootedMachine(sysroot, booted);
         onMachine('sealtree seal --all');
         assert.deepEqual(kinds(await install()), ['record', 'protect', 'edit', 'edit', ...scripts(way)]);
       });
@@ -43,44 +38,10 @@ for (const suite of SUITES) {
       const scripts = (by: typeof way): string[] => (by === 'append' ? ['append'] : ['overlay', 'edit']);
       const kinds = ({ steps }: BootPlan): string[] => steps.map(({ kind }) => kind);
 
-      /** Runs a script on the booted machine, whose /run/ostree outlives the run. */
-      function onMachine(script: string): string {
-        // ostree must not ask for fs-verity, which is only played.
-        const config = join(sysroot.repositoryPath, 'config');
-        const text = readFileSync(config, 'utf8');
-        writeFileSync(config, text.replace('fsverity=yes', 'fsverity=no'));
-        const { stdout } = sysroot.runBooted(
-          booted,
-          `mkdir -p /run/ostree
-          mount --bind /sysroot/run/ostree /run/ostree
-          cp /run/ostree-booted /sysroot/run/ostree-booted
-          { ${script}
-          } >&2
-          ostree admin status`,
-        );
-        writeFileSync(config, text);
-        return stdout;
-      }
-
-      const readState = async (): Promise<BootState> => {
-        const read = readSysroot(sysroot.path, system, { runDirectory: join(sysroot.path, 'run') });
-        const state = await readBootState(read, bootSettings(read, system), silent(), system);
-        return {
-          ...state,
-          storage: { ...state.storage, verity: { state: 'ready' } },
-          keep: { ...state.keep, ...NOTHING_KEPT },
-        };
-      };
-      async function run(planOf: (state: BootState) => BootPlan): Promise<BootPlan> {
-        const state = await readState();
-        const plan = planOf(state);
-        assert.deepEqual(plan.refusals, []);
-        await carryOut(plan, state.sysroot, { progress: silent() }, system);
-        return plan;
-      }
-      const install = (): Promise<BootPlan> => run(planInstall);
-      const remove = (): Promise<BootPlan> => run(planRemove);
-      const stagedFile = () => join(sysroot.path, 'run/ostree/staged-deployment');
+      const readState = (): Promise<BootState> => machine.readState();
+      const install = (): Promise<BootPlan> => machine.change(planInstall);
+      const remove = (): Promise<BootPlan> => machine.change(planRemove);
+      const onMachine = (script: string): string => machine.run(script).status;
 
       /** Each entry has its own deployment's pin, and brings the script along. */
       async function assertSealed(count: number): Promise<BootState> {
@@ -124,7 +85,7 @@ for (const suite of SUITES) {
           assert.deepEqual(planInstall(await readState()).steps, [], 'nothing is done twice');
           assert.match(onMachine('ostree admin cleanup'), /\(staged\)/);
           onMachine('ostree admin finalize-staged');
-          assert(!existsSync(stagedFile()));
+          assert(!existsSync(machine.stagedFile));
           await assertSealed(Math.min(before + 1, 2));
         });
 

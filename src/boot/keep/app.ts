@@ -9,8 +9,9 @@ import { errnoOf, OperationError } from '../../base/errors.ts';
 import { makeFolders, removeTree } from '../../base/folders.ts';
 import { run } from '../../base/process.ts';
 import type { System, SystemReads } from '../../base/system.ts';
+import { readIfExists } from '../../deployment/read-if-exists.ts';
 import { isTemporaryName, temporaryName, writeSynced } from '../../image/store.ts';
-import type { Program } from './program.ts';
+import { type KnownSums, type Program, parseSums } from './program.ts';
 
 export interface AppState {
   /** The machine's own state folder, /var/lib/sealtree. */
@@ -29,6 +30,8 @@ const copyName = (id: string): string => `app-${id}`;
 const isCopyName = (name: string): boolean => /^app-[0-9a-f]{16}$/.test(name);
 
 const MANIFEST = 'manifest';
+/** Not in the manifest: it says where the copy came from, not what it is. */
+const SUMS = 'sums';
 
 export function readApp(folder: string, system: SystemReads): AppState {
   const names = system.lstatIfExists(folder)?.isDirectory()
@@ -45,6 +48,12 @@ export function readApp(folder: string, system: SystemReads): AppState {
       .map((name) => join(folder, name)),
     isForeign: names.includes('app') && !isOurs,
   };
+}
+
+/** What was known of the program when the current copy was made. */
+export function readKnownSums({ folder, current }: AppState, system: SystemReads): KnownSums {
+  if (current === undefined) return new Map();
+  return parseSums(readIfExists(join(folder, copyName(current), SUMS), system)?.toString('utf8') ?? '');
 }
 
 function linkTarget(path: string, system: SystemReads): string | undefined {
@@ -96,7 +105,7 @@ export async function installApp(folder: string, program: Program, system: Syste
     if (path !== copy && path !== appLink(folder)) removeTree(path, system);
 }
 
-function writeCopy(copy: string, { files, manifest }: Program, system: System): void {
+function writeCopy(copy: string, { files, manifest, sums }: Program, system: System): void {
   system.mkdir(copy, 0o755);
   const made = new Set([copy]);
   const write = (path: string, bytes: Uint8Array, mode: number): void => {
@@ -106,6 +115,7 @@ function writeCopy(copy: string, { files, manifest }: Program, system: System): 
     writeSynced(join(copy, path), bytes, mode, system);
   };
   for (const { path, source, mode } of files) write(path, system.readFile(source), mode);
+  write(SUMS, Buffer.from(sums), 0o644);
   write(MANIFEST, Buffer.from(manifest), 0o644);
   for (const folder of made) system.fsyncDirectory(folder);
 }

@@ -13,7 +13,7 @@ import type { Finding } from '../../image/findings.ts';
 import { bootFolder } from '../journal.ts';
 import { payloadFile } from '../payload.ts';
 import type { SealPin } from '../pin.ts';
-import { type AppState, readApp } from './app.ts';
+import { type AppState, readApp, readKnownSums } from './app.ts';
 import { type Program, type ProgramPlaces, readProgram } from './program.ts';
 import { readUnits, type UnitsState, type UnitsStep } from './units.ts';
 
@@ -55,7 +55,10 @@ export function readKeep(
     return bytes === undefined ? [] : [[name, bytes]];
   });
   return {
-    program: places === undefined || isCopy ? undefined : readProgram(places, system),
+    program:
+      places === undefined || isCopy
+        ? undefined
+        : readProgram(places, system, app && readKnownSums(app, system)),
     app,
     units: sysroot.deployments
       .filter(({ staged }) => !staged)

@@ -24,6 +24,8 @@ export interface Program {
   readonly files: readonly ProgramFile[];
   /** SHA-256 and path of each file, as sha256sum(1) writes them. */
   readonly manifest: string;
+  /** The same sums, each with what the file looked like that it was taken of: see {@link parseSums}. */
+  readonly sums: string;
   /** What `--version` prints. */
   readonly version: string;
 }
@@ -48,8 +50,23 @@ export function runningPlaces(): ProgramPlaces | undefined {
 /** Libraries of C++ and of the compiler; a system that boots has libc and all that comes with it. */
 const CARRIED = /^(libstdc\+\+|libgcc_s|libatomic)\.so\./;
 
-/** Reads all of it, once for its sums. @throws IoError, OperationError where parts of it are missing */
-export function readProgram({ root, node, libraries }: ProgramPlaces, system: SystemReads): Program {
+/** Sums by what the file looked like: its path, inode, size and times. */
+export type KnownSums = ReadonlyMap<string, string>;
+
+/** Reads {@link Program.sums}; a line that no version wrote is never asked for. */
+export const parseSums = (text: string): KnownSums =>
+  new Map(text.split('\n').map((line) => [line.slice(65), line.slice(0, 64)]));
+
+/**
+ * Reads all of it, once for its sums; what looks as it did when its sum was taken is not read again. That is good
+ * enough to tell whether a copy is behind: nothing that boots goes by it.
+ * @throws IoError, OperationError where parts of it are missing
+ */
+export function readProgram(
+  { root, node, libraries }: ProgramPlaces,
+  system: SystemReads,
+  known: KnownSums = new Map(),
+): Program {
   const file = (path: string, source: string, mode = 0o644): ProgramFile => ({ path, source, mode });
   const koffi = findPackage('koffi', root, system);
   const native = dirname(findPackage('@koromix', dirname(koffi), system));
@@ -69,7 +86,11 @@ export function readProgram({ root, node, libraries }: ProgramPlaces, system: Sy
       .filter((path) => CARRIED.test(basename(path)))
       .map((path) => file(`lib/${basename(path)}`, system.realpath(path), 0o755)),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const manifest = files.map(({ path, source }) => `${sha256(system.readFile(source))}  ${path}\n`).join('');
+  const summed = files.map(({ path, source }) => {
+    const looks = looksOf(source, system);
+    return { path, looks, sum: known.get(looks) ?? sha256(system.readFile(source)) };
+  });
+  const manifest = summed.map(({ path, sum }) => `${sum}  ${path}\n`).join('');
   const modes = files.map(({ mode }) => mode.toString(8)).join(' ');
   const { version } = JSON.parse(system.readFile(join(root, 'package.json')).toString('utf8')) as {
     version: string;
@@ -78,8 +99,14 @@ export function readProgram({ root, node, libraries }: ProgramPlaces, system: Sy
     id: sha256(Buffer.from(manifest + modes)).slice(0, 16),
     files,
     manifest,
+    sums: summed.map(({ looks, sum }) => `${sum} ${looks}\n`).join(''),
     version: `sealtree ${version}`,
   };
+}
+
+function looksOf(source: string, system: SystemReads): string {
+  const { dev, ino, size, mtimeMs, ctimeMs } = system.stat(source);
+  return [source, dev, ino, size, mtimeMs, ctimeMs].join(' ');
 }
 
 const sha256 = (bytes: Uint8Array): string => nativeEngine.sha256(bytes).toString('hex');

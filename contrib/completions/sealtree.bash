@@ -54,6 +54,12 @@ _sealtree_value() {
     show:--print-detached-metadata-key) COMPREPLY=() ;;
     diff:--owner-uid) COMPREPLY=() ;;
     diff:--owner-gid) COMPREPLY=() ;;
+    import_dir:--ref) COMPREPLY=() ;;
+    import_dir:--subject) COMPREPLY=() ;;
+    import_dir:--timestamp) COMPREPLY=() ;;
+    import_dir:--owner-uid) COMPREPLY=() ;;
+    import_dir:--owner-gid) COMPREPLY=() ;;
+    import_dir:--lock-timeout) COMPREPLY=() ;;
     import_tar:--ref) COMPREPLY=() ;;
     import_tar:--subject) COMPREPLY=() ;;
     import_tar:--timestamp) COMPREPLY=() ;;
@@ -139,6 +145,7 @@ _sealtree() {
       :cat) command=cat ;;
       :diff) command=diff ;;
       :import) command=import ;;
+      import:dir) command=import_dir ;;
       import:tar) command=import_tar ;;
       import:oci) command=import_oci ;;
       :export) command=export ;;
@@ -203,7 +210,8 @@ _sealtree() {
     ls) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     cat) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
     diff) COMPREPLY=($(compgen -W "$(_sealtree_revisions)" -- "$cur")) ;;
-    import) COMPREPLY=($(compgen -W "tar oci" -- "$cur")) ;;
+    import) COMPREPLY=($(compgen -W "dir tar oci" -- "$cur")) ;;
+    import_dir) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
     import_tar) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     import_oci) COMPREPLY=() ;;
     export) COMPREPLY=($(compgen -W "tar oci" -- "$cur")) ;;
@@ -257,6 +265,7 @@ _sealtree_options() {
     show) printf '%s ' --list-metadata-keys --print-metadata-key --list-detached-metadata-keys --print-detached-metadata-key --print-hex --print-related --raw -B --no-byteswap ;;
     ls) printf '%s ' -d --dironly -R --recursive -C --checksum -X --xattrs --nul-filenames-only ;;
     diff) printf '%s ' --stats --fs-diff --no-xattrs --owner-uid --owner-gid ;;
+    import_dir) printf '%s ' --ref --parent --subject --timestamp --no-xattrs --owner-uid --owner-gid --skip-special --lock-timeout ;;
     import_tar) printf '%s ' --ref --parent --subject --timestamp --max-size --max-entries --skip-special --lock-timeout ;;
     import_oci) printf '%s ' --ref --parent --platform --layers --subject --timestamp --max-size --max-entries --skip-special --lock-timeout ;;
     export_tar) printf '%s ' -o --output ;;

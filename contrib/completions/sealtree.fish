@@ -75,8 +75,19 @@ complete -c sealtree -n '__fish_seen_subcommand_from diff' -l owner-uid -r -d 't
 complete -c sealtree -n '__fish_seen_subcommand_from diff' -l owner-gid -r -d 'take this group for files of folders on disk'
 complete -c sealtree -n '__fish_seen_subcommand_from diff' -a "(__sealtree_revisions)"
 
-complete -c sealtree -n '__fish_use_subcommand' -a import -d 'Make commits of tar archives and container images'
-complete -c sealtree -n '__fish_seen_subcommand_from import; and not __fish_seen_subcommand_from tar oci' -a tar -d 'Commit a tar archive; prints the checksum'
+complete -c sealtree -n '__fish_use_subcommand' -a import -d 'Make commits of folders, tar archives and container images'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and not __fish_seen_subcommand_from dir tar oci' -a dir -d 'Commit a folder; prints the checksum'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -l ref -r -d 'the ref that names the commit'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -l parent -d 'the commit that REF names now becomes its parent'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -l subject -r -d 'the commit\'s subject'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -l timestamp -r -d 'its time: seconds since 1970 or a date (default: $SOURCE_DATE_EPOCH or now)'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -l no-xattrs -d 'leave out all extended attributes'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -l owner-uid -r -d 'take this owner for all files'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -l owner-gid -r -d 'take this group for all files'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -l skip-special -d 'leave device nodes, FIFOs and sockets out, which no commit can hold'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -a "(__fish_complete_directories)"
+complete -c sealtree -n '__fish_seen_subcommand_from import; and not __fish_seen_subcommand_from dir tar oci' -a tar -d 'Commit a tar archive; prints the checksum'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -l ref -r -d 'the ref that names the commit'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -l parent -d 'the commit that REF names now becomes its parent'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -l subject -r -d 'the commit\'s subject'
@@ -86,7 +97,7 @@ complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_sub
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -l skip-special -d 'leave device nodes and FIFOs out, which no commit can hold'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from tar' -F
-complete -c sealtree -n '__fish_seen_subcommand_from import; and not __fish_seen_subcommand_from tar oci' -a oci -d 'Commit a container image; prints the checksum'
+complete -c sealtree -n '__fish_seen_subcommand_from import; and not __fish_seen_subcommand_from dir tar oci' -a oci -d 'Commit a container image; prints the checksum'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l ref -r -d 'the ref that names the commit'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l parent -d 'the commit that REF names now becomes its parent'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from oci' -l platform -r -d 'of an image for several: OS/ARCHITECTURE[/VARIANT] (default: as here)'

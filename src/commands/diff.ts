@@ -4,22 +4,21 @@ import type { Checksum } from '../base/digest.ts';
 import { ExitCode, UsageError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import { type Change, diffTrees, expandChange } from '../repository/diff.ts';
-import { type HashedFolder, type HashOptions, hashFolder } from '../repository/hashed-folder.ts';
+import { type HashedFolder, hashFolder } from '../repository/hashed-folder.ts';
 import type { ObjectType, Repository } from '../repository/repository.ts';
-import { directorySource } from '../repository/source-directory.ts';
+import { type DirectoryOptions, directorySource } from '../repository/source-directory.ts';
 import { type DirtreeSource, rootOf, type TreeNode } from '../repository/tree.ts';
 import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { jsonBytes, nameBytes } from './output.ts';
+import { type OwnerOptions, ownerOptions } from './owner-options.ts';
 import { resolveRev } from './revision.ts';
 import { formatSize } from './text/size.ts';
 
-interface DiffOptions {
+interface DiffOptions extends OwnerOptions {
   readonly stats?: boolean;
   readonly fsDiff?: boolean;
   readonly xattrs: boolean;
-  readonly ownerUid?: string;
-  readonly ownerGid?: string;
 }
 
 export const command: CommandModule = {
@@ -63,10 +62,10 @@ async function diff(
     return ExitCode.ok;
   }
 
-  const hashing = hashOptions(repository, options);
+  const taking = directoryOptions(repository, options);
   const progress = context.progress();
-  const a = await openSide(context, repository, before, hashing, progress);
-  const b = await openSide(context, repository, after, hashing, progress);
+  const a = await openSide(context, repository, before, taking, progress);
+  const b = await openSide(context, repository, after, taking, progress);
   progress.end();
   const source: DirtreeSource = {
     dirtree: (checksum) =>
@@ -94,7 +93,7 @@ async function openSide(
   context: Context,
   repository: Repository,
   text: string,
-  hashing: HashOptions,
+  taking: DirectoryOptions,
   progress: Progress,
 ): Promise<Side> {
   if (!isFolder(text)) {
@@ -102,25 +101,15 @@ async function openSide(
     return { root, dirtrees: new Map(), isFolder: false };
   }
   progress.begin(`hashing ${text}`);
-  const folder = directorySource(context.path(text), context.system);
-  return { ...(await hashFolder(folder, progress, hashing)), isFolder: true };
+  const folder = directorySource(context.path(text), context.system, taking);
+  return { ...(await hashFolder(folder, progress)), isFolder: true };
 }
 
 /** A repository without xattrs cannot tell whether those on disk differ. */
-function hashOptions(repository: Repository, options: DiffOptions): HashOptions {
+function directoryOptions(repository: Repository, options: DiffOptions): DirectoryOptions {
   const lacksXattrs =
     repository.mode === 'bare-user-only' || repository.config.getBoolean('core', 'disable-xattrs') === true;
-  return {
-    ignoreXattrs: !options.xattrs || lacksXattrs,
-    ...(options.ownerUid === undefined ? {} : { uid: parseId('--owner-uid', options.ownerUid) }),
-    ...(options.ownerGid === undefined ? {} : { gid: parseId('--owner-gid', options.ownerGid) }),
-  };
-}
-
-function parseId(option: string, text: string): number {
-  const id = Number(text);
-  if (!/^\d+$/.test(text) || id > 0xffffffff) throw new UsageError(`${option} needs a number, not ${text}`);
-  return id;
+  return { ...ownerOptions(options), ignoreXattrs: !options.xattrs || lacksXattrs };
 }
 
 /** Modified, deleted and added, each in ostree's order. */

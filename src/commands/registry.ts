@@ -66,8 +66,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'import',
-    usage: 'tar|oci …',
-    summary: 'Make commits of tar archives and container images',
+    usage: 'dir|tar|oci …',
+    summary: 'Make commits of folders, tar archives and container images',
     group: 'Commits',
     load: () => import('./import.ts'),
   },

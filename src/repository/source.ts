@@ -3,7 +3,8 @@
  * with the functions here; {@link ./source-directory.ts} reads one from disk. Folders are read only when their turn
  * comes, contents in pieces.
  */
-import { type ByteString, textToBytes } from '../base/bytes.ts';
+import { type ByteString, displayBytes, isText, textToBytes } from '../base/bytes.ts';
+import { FormatError } from '../base/errors.ts';
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../base/mode.ts';
 import { NO_XATTRS, sortedXattrs, type Xattr, type Xattrs } from '../base/xattrs.ts';
 
@@ -13,6 +14,8 @@ export interface Content {
   readonly size: number;
   /** The bytes in order; memory may be used again for the next piece. Can be called more than once. */
   chunks(): Iterable<Uint8Array>;
+  /** Puts all the bytes into `target`, which has {@link size}: a copy less, where there is this. */
+  readInto?(target: Uint8Array): void;
   /** The bytes are in memory and cannot change meanwhile: what was hashed need not be hashed as it is written. */
   readonly isFixed?: boolean;
 }
@@ -91,4 +94,13 @@ export function sourceDirectory(
           node,
         ]);
   return { kind: 'directory', ...attributes(S_IFDIR, 0o755, options), entries: () => list };
+}
+
+/** Names are strings in a dirtree, and GVariant's strings are UTF-8. @throws FormatError */
+export function requireText(name: ByteString, folder: string): void {
+  if (!isText(name))
+    throw new FormatError(
+      displayBytes(`${folder}/${name}` as ByteString),
+      'name is not UTF-8, which ostree requires',
+    );
 }

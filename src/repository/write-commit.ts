@@ -3,9 +3,11 @@ import { textToBytes } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
 import { type Progress, silent } from '../base/progress.ts';
 import type { VariantMap } from '../formats/objects.ts';
-import type { SourceDirectory } from './source.ts';
-import { makeObjects } from './source-tree.ts';
+import { BatchWriter, MAX_BATCHED } from './batch-writer.ts';
+import { type NewFolder, newFolder, writeNewTree } from './new-tree.ts';
+import { type Content, requireText, type SourceDirectory } from './source.ts';
 import type { RepositoryWriter } from './write.ts';
+import { measured } from './write-object.ts';
 
 export interface CommitOptions {
   /** The commit this one follows. */
@@ -59,23 +61,74 @@ export function writeCommit(
   return commit;
 }
 
-/** Writes the objects of a tree. */
+/** Writes the objects of a tree; small files in batches, which threads hash and write. */
 export async function writeTree(
   writer: RepositoryWriter,
   tree: SourceDirectory,
   progress: Progress = silent(),
 ): Promise<WrittenTree> {
-  const { tree: rootTree, meta: rootMeta } = await makeObjects(
-    tree,
-    {
-      content: (node) =>
-        node.kind === 'symlink' ? writer.writeSymlink(node) : writer.writeFile(node, node.content),
-      directory: (node, dirtree) => ({
-        tree: writer.writeDirtree(dirtree),
-        meta: writer.writeDirmeta(node),
-      }),
-    },
-    progress,
-  );
-  return { rootTree, rootMeta };
+  await using batches = new BatchWriter(writer);
+  const root = newFolder(tree);
+  const pending: PendingFolder[] = [{ source: tree, folder: root, path: '' }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop())
+    await writeEntries(batches, next, pending, progress);
+  await batches.finish();
+  return writeNewTree(writer, root);
+}
+
+interface PendingFolder {
+  readonly source: SourceDirectory;
+  readonly folder: NewFolder;
+  readonly path: string;
+}
+
+/** So many entries are taken before others get a turn. */
+const TURN_ENTRIES = 32;
+
+/** Takes what is in a folder; the folders in it become pending. */
+async function writeEntries(
+  batches: BatchWriter,
+  { source, folder: { entries }, path }: PendingFolder,
+  pending: PendingFolder[],
+  progress: Progress,
+): Promise<void> {
+  let taken = 0;
+  for (const [name, node] of source.entries()) {
+    requireText(name, path);
+    if (node.kind === 'directory') {
+      const folder = newFolder(node);
+      entries.set(name, folder);
+      pending.push({ source: node, folder, path: `${path}/${name}` });
+      continue;
+    }
+    if (node.kind === 'symlink') {
+      entries.set(name, { kind: 'symlink', checksum: batches.writer.writeSymlink(node) });
+    } else if (node.content.size > MAX_BATCHED) {
+      entries.set(name, { kind: 'file', checksum: batches.writer.writeFile(node, node.content) });
+    } else {
+      const memory = batches.add(node, node.content.size, (checksum) => {
+        entries.set(name, { kind: 'file', checksum });
+      });
+      readContent(node.content, memory);
+    }
+    progress.advance(1, node.kind === 'file' ? node.content.size : 0);
+    if (++taken % TURN_ENTRIES !== 0) continue;
+    await batches.room();
+    await progress.breathe();
+  }
+  await batches.room();
+  await progress.breathe();
+}
+
+/** @throws FormatError when the content is not as long as it said */
+function readContent(content: Content, target: Buffer): void {
+  if (content.readInto !== undefined) {
+    content.readInto(target);
+    return;
+  }
+  let done = 0;
+  for (const chunk of measured(content)) {
+    target.set(chunk, done);
+    done += chunk.length;
+  }
 }

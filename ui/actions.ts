@@ -24,6 +24,7 @@ import { JOB_ACTIONS, leave, leaveNow } from './screens/jobs/actions.ts';
 import { OBJECTS_ACTIONS } from './screens/objects/actions.ts';
 import { objectsLeft } from './screens/objects/state.ts';
 import { PROPOSAL_ACTIONS } from './screens/proposal/actions.ts';
+import { SHARING_ACTIONS } from './screens/sharing/actions.ts';
 import { TREE_ACTIONS } from './screens/tree/actions.ts';
 import { treeLeft } from './screens/tree/state.ts';
 import {
@@ -122,6 +123,7 @@ export const ACTIONS: readonly Action[] = [
   ...BOOT_ACTIONS,
   ...HISTORY_ACTIONS,
   ...JOB_ACTIONS,
+  ...SHARING_ACTIONS,
   ...TREE_ACTIONS,
   ...DIFF_ACTIONS,
   ...OBJECTS_ACTIONS,

@@ -38,6 +38,8 @@ rm -r bundle/rootfs/usr/share/base-files
 echo changed >bundle/rootfs/etc/issue
 chown 4000000:7 bundle/rootfs/opt/data
 ln bundle/rootfs/opt/data/c bundle/rootfs/opt/data/link
+# The same bytes without the xattr.
+cp bundle/rootfs/usr/bin/cat bundle/rootfs/opt/cat
 image tools
 add bash libtinfo6
 rm bundle/rootfs/usr/bin/tar bundle/rootfs/opt/data/d

@@ -2,7 +2,7 @@
 import type { Finding } from '../../src/image/findings.ts';
 import type { Outcome, StageFacts } from '../../ui/program.ts';
 import type { BootReport } from '../../ui/screens/boot/report.ts';
-import type { SharingReport } from '../../ui/screens/sharing/report.ts';
+import type { AmountReport, SharingReport } from '../../ui/screens/sharing/report.ts';
 import type { Event } from '../../ui/state.ts';
 import { DIGEST, deploymentOf, keys, PROBLEM, readingOf, SEALED, UNSEALED } from './interface-state.ts';
 
@@ -82,31 +82,70 @@ function entryOf(name: string, deployment: string | null, sealPin: BootReport['e
   };
 }
 
-const amounts = (
+const amount = (bytes: number, objects: number, again = 0): AmountReport => ({
+  bytes,
+  inodes: objects + 5000,
+  objects,
+  objectBytes: bytes,
+  contents: objects - again,
+  contentBytes: bytes - again * 4096,
+});
+
+const share = (
   totalBytes: number,
   uniqueBytes: number,
   freedBytes: number,
   keptBy: readonly string[] = [],
 ) => ({
-  totalBytes,
-  uniqueBytes,
-  sharedBytes: totalBytes - uniqueBytes,
-  freedBytes,
+  total: amount(totalBytes, 53_812, totalBytes === uniqueBytes ? 0 : 900),
+  unique: amount(uniqueBytes, 1204),
+  shared: totalBytes === uniqueBytes ? amount(0, 0) : amount(totalBytes - uniqueBytes, 52_608, 900),
+  freed: amount(freedBytes, 12),
   folderBytes: totalBytes,
-  files: 61_004,
   keptBy,
   sharesWith: [{ name: OLD.id, bytes: totalBytes - uniqueBytes }],
+  folders: [
+    { path: '/usr/lib/modules', objects: 4100, bytes: totalBytes / 2, sharedBytes: totalBytes / 4 },
+    { path: { base64: 'L3Vzci/8' }, objects: 3, bytes: 12_288, sharedBytes: 0 },
+  ],
 });
 
-export const SHARING: SharingReport = {
+/** Counted by content as well. */
+export const SHARING_BY_CONTENT: SharingReport = {
   deployments: [
-    { index: 0, id: NEW.id, ...amounts(1_310_000_000, 84_000_000, 2_100_000, ['debian/13']) },
-    { index: 1, id: OLD.id, ...amounts(1_290_000_000, 61_000_000, 61_000_000) },
+    { index: 0, id: NEW.id, ...share(1_310_000_000, 84_000_000, 2_100_000, ['debian/13']) },
+    { index: 1, id: OLD.id, ...share(1_290_000_000, 61_000_000, 61_000_000) },
   ],
-  images: [{ imageDigest: DIGEST, path: `/ostree/repo/${DIGEST}.cfs`, ...amounts(1_220_000_000, 0, 0) }],
-  totalBytes: 1_420_000_000,
+  refs: [
+    {
+      ref: 'debian/13',
+      checksum: '6'.repeat(64),
+      imageDigest: null,
+      ...share(1_240_000_000, 1_240_000_000, 0, [NEW.id]),
+      sharesWith: [],
+    },
+    {
+      ref: 'app/web',
+      checksum: '7'.repeat(64),
+      imageDigest: DIGEST,
+      ...share(310_000_000, 290_000_000, 290_000_000),
+      sharesWith: [{ name: 'debian/13', bytes: 20_000_000 }],
+    },
+  ],
+  images: [
+    { imageDigest: DIGEST, path: `/ostree/repo/${DIGEST}.cfs`, ...share(1_220_000_000, 0, 0, [NEW.id]) },
+  ],
+  total: amount(1_420_000_000, 61_200, 950),
+  sameContent: {
+    objectsMore: 950,
+    bytesMore: 3_891_200,
+    contents: [{ objectDigest: DIGEST, objects: ['1'.repeat(64), '2'.repeat(64)], bytes: 1_228_800 }],
+  },
+  folders: [{ path: '/usr/lib/modules', objects: 8200, bytes: 812_000_000, sharedBytes: 640_000_000 }],
   problems: [],
 };
+
+export const SHARING: SharingReport = { ...SHARING_BY_CONTENT, sameContent: null };
 
 /** The two deployments, what they boot as, an image that nobody has, and a problem that an entry stands for. */
 export const INSTALLED: Event[] = [

@@ -163,7 +163,8 @@ describeSystem('container images', ['sid', 'containers'], () => {
       const elsewhere = new Set(others.flatMap((other) => [...other.values()].map(({ content }) => content)));
       assert.equal(total.contents, contents.size);
       assert.equal(unique.contents, [...contents].filter((content) => !elsewhere.has(content)).length);
-      assert(total.contents < total.objects && shared.objectBytes > 0);
+      assert(shared.objectBytes > 0);
+      assert.equal(total.contents < total.objects, FAMILY[i] !== 'base');
     }
   });
 

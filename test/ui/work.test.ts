@@ -22,6 +22,7 @@ import {
   PLANNED,
   REFUSED,
   SHARING,
+  SHARING_BY_CONTENT,
   sealOutcome,
   VERIFIED,
   VERIFYING,
@@ -39,6 +40,12 @@ const PLAIN = makeTheme(false, UNICODE_GLYPHS);
 const SGR = /\x1b\[[0-9;]*m/g;
 
 const SHARED: Event[] = [...INSTALLED, ...keys('5'), { type: 'sharing-read', reading: 0, value: SHARING }];
+/** Counted by content too. */
+const BY_CONTENT: Event[] = [
+  ...SHARED,
+  ...keys('c'),
+  { type: 'sharing-read', reading: 1, value: SHARING_BY_CONTENT },
+];
 
 const SCREENS: readonly (readonly [name: string, events: readonly Event[]])[] = [
   ['home', INSTALLED],
@@ -50,6 +57,9 @@ const SCREENS: readonly (readonly [name: string, events: readonly Event[]])[] = 
   ['boot-failed', bootFailed()],
   ['sharing', SHARED],
   ['sharing-total', [...SHARED, ...keys('G', 'tab')]],
+  ['sharing-ref', [...SHARED, ...keys('j', 'j', 'j', 'tab')]],
+  ['sharing-content', BY_CONTENT],
+  ['sharing-content-total', [...BY_CONTENT, ...keys('G', 'tab')]],
   ['jobs-none', [...INSTALLED, ...keys('J')]],
   ['jobs-running', VERIFYING],
   ['jobs-elsewhere', [...VERIFYING, ...keys('esc')]],

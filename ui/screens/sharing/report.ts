@@ -1,57 +1,56 @@
 /** `sealtree sharing --json`, as far as it is shown. */
 import type { Finding } from '../../../src/image/findings.ts';
 
-export interface ShareReport {
-  readonly totalBytes: number;
-  readonly uniqueBytes: number;
+/** Bytes on the disk, and of what. */
+export interface AmountReport {
+  readonly bytes: number;
+  readonly inodes: number;
+  /** Content objects. */
+  readonly objects: number;
+  readonly objectBytes: number;
+  /** Objects of the same bytes counted once; null where that was not asked for. */
+  readonly contents: number | null;
+  readonly contentBytes: number | null;
+}
+
+export interface FolderReport {
+  /** Bytes that are no text come as base64. */
+  readonly path: string | { readonly base64: string };
+  readonly objects: number;
+  readonly bytes: number;
   readonly sharedBytes: number;
-  readonly freedBytes: number;
+}
+
+export interface ShareReport {
+  readonly total: AmountReport;
+  readonly unique: AmountReport;
+  readonly shared: AmountReport;
+  readonly freed: AmountReport;
   readonly folderBytes: number;
-  /** Inodes. */
-  readonly files: number;
   readonly keptBy: readonly string[];
   readonly sharesWith: readonly { readonly name: string; readonly bytes: number }[];
+  readonly folders: readonly FolderReport[];
 }
 
 export interface SharingReport {
   readonly deployments: readonly (ShareReport & { readonly index: number; readonly id: string })[];
+  readonly refs: readonly (ShareReport & {
+    readonly ref: string;
+    readonly checksum: string;
+    readonly imageDigest: string | null;
+  })[];
   readonly images: readonly (ShareReport & { readonly imageDigest: string; readonly path: string })[];
-  readonly totalBytes: number;
+  readonly total: AmountReport;
+  /** Null where it was not asked for. */
+  readonly sameContent: {
+    readonly objectsMore: number;
+    readonly bytesMore: number;
+    readonly contents: readonly {
+      readonly objectDigest: string;
+      readonly objects: readonly string[];
+      readonly bytes: number;
+    }[];
+  } | null;
+  readonly folders: readonly FolderReport[];
   readonly problems: readonly Finding[];
 }
-
-interface SizeDocument {
-  readonly bytes: number;
-  readonly inodes: number;
-}
-
-interface ShareDocument extends Pick<ShareReport, 'folderBytes' | 'keptBy' | 'sharesWith'> {
-  readonly total: SizeDocument;
-  readonly unique: SizeDocument;
-  readonly shared: SizeDocument;
-  readonly freed: SizeDocument;
-}
-
-export interface SharingDocument {
-  readonly deployments: readonly (ShareDocument & { readonly index: number; readonly id: string })[];
-  readonly images: readonly (ShareDocument & { readonly imageDigest: string; readonly path: string })[];
-  readonly total: SizeDocument;
-  readonly problems: readonly Finding[];
-}
-
-export function reportOf({ deployments, images, total, problems }: SharingDocument): SharingReport {
-  return {
-    deployments: deployments.map((one) => ({ ...one, ...amountsOf(one) })),
-    images: images.map((one) => ({ ...one, ...amountsOf(one) })),
-    totalBytes: total.bytes,
-    problems,
-  };
-}
-
-const amountsOf = ({ total, unique, shared, freed }: ShareDocument) => ({
-  totalBytes: total.bytes,
-  uniqueBytes: unique.bytes,
-  sharedBytes: shared.bytes,
-  freedBytes: freed.bytes,
-  files: total.inodes,
-});

@@ -1,4 +1,4 @@
-/** What deployments and images share on the disk, as a list. */
+/** What deployments, refs and images share on the disk, as a list. */
 import prettyBytes from 'pretty-bytes';
 import { askedAgain } from '../../models/answer.ts';
 import { emptyLines, orReading } from '../../models/failure.ts';
@@ -6,7 +6,7 @@ import { doneText } from '../../models/stage.ts';
 import type { ViewModel } from '../../view.ts';
 import { sharingDetails, sharingTitle } from './details.ts';
 import { shareSaid, sharingLines } from './list.ts';
-import { shareRows, sharingRequests } from './state.ts';
+import { isByContent, shareRows, sharingRequests, sharingWords } from './state.ts';
 
 export const sharingView: ViewModel = {
   title: 'Sharing',
@@ -20,21 +20,22 @@ export const sharingView: ViewModel = {
   said: shareSaid,
   detailsTitle: sharingTitle,
   details: sharingDetails,
-  instead: ({ sharing, repositoryPath }, width, theme) =>
-    repositoryPath === undefined
+  instead: ({ sharing }, width, theme) =>
+    sharing.value === undefined
       ? orReading(sharing.failure, width, theme)
       : emptyLines(
-          'A repository alone has no deployments that could share anything.',
-          [['sealtree --sysroot PATH', 'shows a system and what its deployments share']],
+          'There are no deployments, refs and images here that could share anything.',
+          [],
           [
-            ['2', 'shows its commits'],
+            ['2', 'shows the commits, and imports some'],
             ['q', 'quits'],
           ],
           { width, theme },
         ),
-  summary: ({ sharing, repositoryPath }) => [
-    ...(sharing.value === undefined ? [] : [`${prettyBytes(sharing.value.totalBytes)} together`]),
-    ...(sharing.isStale && sharing.failure === undefined && repositoryPath === undefined
+  summary: ({ sharing }) => [
+    ...(sharing.value === undefined ? [] : [`${prettyBytes(sharing.value.total.bytes)} together`]),
+    ...(isByContent(sharing) ? ['by content'] : []),
+    ...(sharing.isStale && sharing.failure === undefined
       ? [
           sharing.stage === undefined
             ? 'reading'
@@ -42,10 +43,7 @@ export const sharingView: ViewModel = {
         ]
       : []),
   ],
-  command: () => ['sharing'],
+  command: ({ sharing }) => sharingWords(sharing),
   requests: sharingRequests,
-  anew: (state) =>
-    state.repositoryPath === undefined
-      ? { state: { ...state, sharing: askedAgain(state.sharing) }, effects: [] }
-      : undefined,
+  anew: (state) => ({ state: { ...state, sharing: askedAgain(state.sharing) }, effects: [] }),
 };

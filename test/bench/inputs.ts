@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { linuxSystem } from '../../src/base/system-linux.ts';
 import { ORACLES, runHost } from '../support/oracle.ts';
 import { runPeer } from './peers.ts';
 import { writeSyntheticDump, writeSyntheticRepository } from './synthetic.ts';
@@ -59,6 +60,20 @@ export function syntheticRepository(entries: number): string {
   return join(folder, 'repo');
 }
 
+/** Runs `body` with {@link WORK} empty and for itself alone: another bench would change times and files. */
+export async function exclusively<T>(body: () => Promise<T>): Promise<T> {
+  mkdirSync(FOLDER, { recursive: true });
+  const lock = await linuxSystem.lock(join(FOLDER, '.lock'), { exclusive: true }, 0);
+  discard(WORK);
+  mkdirSync(WORK);
+  try {
+    return await body();
+  } finally {
+    discard(WORK);
+    lock.release();
+  }
+}
+
 /** A folder with what `make` puts into it: aside first, so that one half made never bears its name. */
 function provide(name: string, make: (path: string) => void): string {
   const path = join(FOLDER, name);
@@ -81,8 +96,13 @@ function discard(path: string): void {
   rmSync(path, { recursive: true, force: true });
 }
 
+/** The Debian root, and what makes file systems of it. */
+export function provideTools(): void {
+  runHost([join(PROJECT, '.ci/oracles'), 'bench'], { timeoutMs: 30 * 60_000 });
+}
+
 function makeDebian(folder: string): void {
-  runHost([join(PROJECT, '.ci/oracles'), 'bench'], { timeoutMs: 30 * 60_000, env: { CI: 'true' } });
+  provideTools();
   const tree = join(folder, 'tree');
   const overlay = join(folder, 'overlay');
   const sysroot = join(folder, 'sysroot');

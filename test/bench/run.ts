@@ -5,21 +5,23 @@
  *
  * --quick: one round each, no million entries.
  */
-import { rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { missing, ORACLES, runHost } from '../support/oracle.ts';
+import { missing } from '../support/oracle.ts';
 import { hold, type Row, rowsOf } from './contest.ts';
 import { CONTESTS, type Entry } from './contests.ts';
 import { type Growth, measureGrowth } from './growth.ts';
-import { WORK } from './inputs.ts';
+import { exclusively, WORK } from './inputs.ts';
+import { describeMachine } from './machine.ts';
 import { peerVersions } from './peers.ts';
 import { build, stagesOf, validationMs } from './program.ts';
 import { renderTable } from './table.ts';
 
 const ROUNDS = 5;
 const GROWTH = 'growth';
+/** A million entries take long. */
+const GROWTH_ROUNDS = 2;
 const QUICK_ENTRIES = 100_000;
 
 const { values, positionals } = parseArgs({
@@ -53,12 +55,16 @@ async function run({ name, contest: prepare, staged = [] }: Entry): Promise<void
     validation.set(contestant.name, validationMs(took));
     stages[`${name}: ${contestant.name}`] = Object.fromEntries(took);
   }
-  rows.push(...rowsOf(contest, runs, validation));
+  const measured = rowsOf(contest, runs, validation);
+  for (const { work, peer, ratio, atMost, cpuRatio } of measured)
+    console.error(
+      `  ${work}: ${ratio.toFixed(2)} of ${peer} (goal ${atMost}), of processor time ${cpuRatio.toFixed(2)}`,
+    );
+  rows.push(...measured);
 }
 
-rmSync(WORK, { recursive: true, force: true });
-await build(join(WORK, 'program'));
-try {
+await exclusively(async () => {
+  await build(join(WORK, 'program'));
   for (const entry of CONTESTS.filter(({ name }) => chosen(name))) {
     console.error(`${new Date().toLocaleTimeString('en-GB')} ${entry.name}`);
     await run(entry).catch((error: Error) => {
@@ -66,17 +72,11 @@ try {
       console.error(error.message);
     });
   }
-  if (chosen(GROWTH)) {
-    console.error(`${new Date().toLocaleTimeString('en-GB')} ${GROWTH}`);
-    growth = measureGrowth(
-      Math.min(rounds, 2),
-      join(WORK, 'desks'),
-      values.quick ? QUICK_ENTRIES : undefined,
-    );
-  }
-} finally {
-  rmSync(WORK, { recursive: true, force: true });
-}
+  if (!chosen(GROWTH)) return;
+  console.error(`${new Date().toLocaleTimeString('en-GB')} ${GROWTH}`);
+  const most = values.quick ? QUICK_ENTRIES : undefined;
+  growth = measureGrowth(Math.min(rounds, GROWTH_ROUNDS), join(WORK, 'desks'), most);
+});
 
 const results = {
   machine: describeMachine(),
@@ -91,9 +91,3 @@ process.stdout.write(renderTable(results));
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
 const isMissed = rows.some(({ passed }) => !passed) || growth?.passed === false;
 process.exitCode = isMissed || Object.keys(failures).length > 0 ? 1 : 0;
-
-function describeMachine(): string {
-  const memory = Math.round(totalmem() / 2 ** 30);
-  const disk = runHost(['findmnt', '--noheadings', '--output=FSTYPE', '--target', ORACLES]).stdout.trim();
-  return `${availableParallelism()} cores ${cpus()[0]?.model}, ${memory} GiB, ${disk}, Linux ${release()}, Node ${process.version.slice(1)}`;
-}

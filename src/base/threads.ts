@@ -18,18 +18,24 @@ export interface Answer<T> {
 type Reply = { readonly value: unknown } | { readonly error: ErrorRecord };
 
 /** In a worker's module: answers all requests. What `work` throws is what asking rejects with. */
-export function serve<Request, Value>(work: (request: Request) => Answer<Value>): void {
+export function serve<Request, Value>(
+  work: (request: Request) => Answer<Value> | Promise<Answer<Value>>,
+): void {
   const port = parentPort;
   if (port === null) throw new TypeError('this module is the program of a worker thread');
+  let last = Promise.resolve();
   port.on('message', (request: Request) => {
-    let answer: Answer<Value>;
-    try {
-      answer = work(request);
-    } catch (error) {
-      port.postMessage({ error: recordOfError(error) } satisfies Reply);
-      return;
-    }
-    port.postMessage({ value: answer.value } satisfies Reply, answer.transfer ?? []);
+    // Work that takes promises must not be overtaken.
+    last = last.then(async () => {
+      let answer: Answer<Value>;
+      try {
+        answer = await work(request);
+      } catch (error) {
+        port.postMessage({ error: recordOfError(error) } satisfies Reply);
+        return;
+      }
+      port.postMessage({ value: answer.value } satisfies Reply, answer.transfer ?? []);
+    });
   });
 }
 

@@ -14,6 +14,8 @@ import { UnsupportedError } from './errors.ts';
 export interface Libc {
   llistxattr(path: CPath, list: Uint8Array | null, size: number): number;
   lgetxattr(path: CPath, name: CPath, value: Uint8Array | null, size: number): number;
+  flistxattr(fd: number, list: Uint8Array | null, size: number): number;
+  fgetxattr(fd: number, name: CPath, value: Uint8Array | null, size: number): number;
   lsetxattr(path: CPath, name: CPath, value: Uint8Array, size: number, flags: number): number;
   lremovexattr(path: CPath, name: CPath): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
@@ -107,6 +109,8 @@ function bind(koffi: typeof import('koffi')): Libc {
       'void *',
       'size_t',
     ]) as Libc['lgetxattr'],
+    flistxattr: program.func('flistxattr', 'long', ['int', 'void *', 'size_t']) as Libc['flistxattr'],
+    fgetxattr: program.func('fgetxattr', 'long', ['int', 'void *', 'void *', 'size_t']) as Libc['fgetxattr'],
     lsetxattr: program.func('lsetxattr', 'int', [
       'void *',
       'void *',

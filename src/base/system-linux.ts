@@ -268,29 +268,35 @@ const XATTR_MAX = 65536;
 const NO_NAMES: ByteString[] = [];
 let xattrBuffer: Buffer | undefined;
 
-function listxattr(path: Path): ByteString[] {
+function listxattr(file: Path | number): ByteString[] {
   const c = libc('read extended attributes');
   xattrBuffer ??= Buffer.allocUnsafeSlow(XATTR_MAX);
-  const length = c.llistxattr(cPath(path, 'list the xattrs'), xattrBuffer, XATTR_MAX);
+  const length =
+    typeof file === 'number'
+      ? c.flistxattr(file, xattrBuffer, XATTR_MAX)
+      : c.llistxattr(cPath(file, 'list the xattrs'), xattrBuffer, XATTR_MAX);
   if (length === 0) return NO_NAMES;
   if (length === -1) {
     const errno = c.errno();
     if (errno === 'EOPNOTSUPP') return NO_NAMES;
-    throw new IoError('list the xattrs', showPath(path), errno);
+    throw new IoError('list the xattrs', showPath(file), errno);
   }
   // The list is name NUL name NUL.
   const names = bytesToString(xattrBuffer, 0, length - 1).split('\0') as ByteString[];
   return names.length === 1 ? names : names.sort((a, b) => (a < b ? -1 : 1));
 }
 
-function getxattr(path: Path, name: ByteString): ByteString | undefined {
+function getxattr(file: Path | number, name: ByteString): ByteString | undefined {
   const c = libc('read extended attributes');
   xattrBuffer ??= Buffer.allocUnsafeSlow(XATTR_MAX);
-  const length = c.lgetxattr(cPath(path, 'read an xattr'), cName(name), xattrBuffer, XATTR_MAX);
+  const length =
+    typeof file === 'number'
+      ? c.fgetxattr(file, cName(name), xattrBuffer, XATTR_MAX)
+      : c.lgetxattr(cPath(file, 'read an xattr'), cName(name), xattrBuffer, XATTR_MAX);
   if (length !== -1) return bytesToString(xattrBuffer, 0, length);
   const errno = c.errno();
   if (errno === 'ENODATA' || errno === 'EOPNOTSUPP') return undefined;
-  throw new IoError(`read the xattr ${name}`, showPath(path), errno);
+  throw new IoError(`read the xattr ${name}`, showPath(file), errno);
 }
 
 function setxattr(path: Path, name: ByteString, value: ByteString): void {

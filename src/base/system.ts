@@ -76,9 +76,10 @@ export interface SystemReads {
   /**
    * All names, sorted as bytes, of the file itself (never of a symlink's target); none where the file system has no
    * xattrs. What the caller may not see (`trusted.*` without CAP_SYS_ADMIN) the kernel leaves out.
+   * @param file its path, or the descriptor of an open one
    */
-  listxattr(path: Path): ByteString[];
-  getxattr(path: Path, name: ByteString): ByteString | undefined;
+  listxattr(file: Path | number): ByteString[];
+  getxattr(file: Path | number, name: ByteString): ByteString | undefined;
   measureVerity(fd: number): VerityMeasurement;
   /** FS_IMMUTABLE_FL of a file or folder; undefined when the file system has no such flag or it cannot be asked. */
   isImmutable(path: Path): boolean | undefined;

@@ -18,3 +18,25 @@ export function sortedXattrs(list: Iterable<Xattr>): Xattrs {
 export function xattrsEqual(a: Xattrs, b: Xattrs): boolean {
   return a.length === b.length && a.every((x, i) => x[0] === b[i]?.[0] && x[1] === b[i]?.[1]);
 }
+
+/** Distinct xattr sets, numbered: of a whole tree's there are few. */
+export class InternedXattrs {
+  /** By number; 0 is the empty set. */
+  readonly sets: Xattrs[] = [NO_XATTRS];
+  readonly #ids = new Map<string, number>([['', 0]]);
+  #last: Xattrs = NO_XATTRS;
+  #lastId = 0;
+
+  id(xattrs: Xattrs): number {
+    if (xattrs === this.#last) return this.#lastId;
+    const key = xattrs.map(([name, value]) => `${name}\0${value.length}\0${value}`).join('');
+    let id = this.#ids.get(key);
+    if (id === undefined) {
+      id = this.sets.push(xattrs) - 1;
+      this.#ids.set(key, id);
+    }
+    this.#last = xattrs;
+    this.#lastId = id;
+    return id;
+  }
+}

@@ -30,14 +30,14 @@ export const command: CommandModule = {
           const progress = context.progress();
           const image = await buildCommitImage(context, repository, commit, options.digests, progress);
           progress.end();
-          const recorded = image.digests.mode === 'yes' ? recordedDigest(repository, commit) : undefined;
+          const recorded = image.mode === 'yes' ? recordedDigest(repository, commit) : undefined;
           if (context.options.json) {
             context.printJson('digest', {
               checksum: commit,
               imageDigest: image.digest,
               imageBytes: image.bytes.length,
               composefsVersion: image.version,
-              objects: image.objects.backing.size,
+              objects: image.objects.backingCount,
               objectBytes: image.objects.backingBytes,
               recordedDigest: recorded ?? null,
             });

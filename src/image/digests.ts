@@ -5,10 +5,10 @@
  */
 import type { Checksum } from '../base/digest.ts';
 import { FormatError } from '../base/errors.ts';
-import type { Progress } from '../base/progress.ts';
 import type { VerityMeasurement } from '../base/system.ts';
 import { VerityHasher, verityDigest } from '../formats/verity.ts';
-import type { ContentInfo, Repository } from '../repository/repository.ts';
+import { MAX_BATCHED_BYTES, VerityBatch } from '../formats/verity-batch.ts';
+import type { ContentInfo, ContentTarget, Repository } from '../repository/repository.ts';
 
 /**
  * libostree's three ways to fill in object digests: `yes` = measured, else computed; `maybe` = only what the
@@ -17,60 +17,6 @@ import type { ContentInfo, Repository } from '../repository/repository.ts';
 export type VerityMode = 'yes' | 'maybe' | 'no';
 
 export const VERITY_MODES: readonly VerityMode[] = ['yes', 'maybe', 'no'];
-
-/** Digests of one repository's content objects, each found once. */
-export class ObjectDigests {
-  readonly mode: VerityMode;
-  readonly #repository: Repository;
-  readonly #known = new Map<Checksum, Uint8Array | undefined>();
-  /** Whether asking the kernel makes sense. */
-  #measurable: boolean;
-  /** How many digests came from the kernel, and how many were computed. */
-  measured = 0;
-  computed = 0;
-
-  constructor(repository: Repository, mode: VerityMode) {
-    this.mode = mode;
-    this.#repository = repository;
-    this.#measurable = mode !== 'no';
-  }
-
-  /** The digest of a loaded object: 32 bytes, or undefined where the mode gives none. */
-  get(checksum: Checksum): Uint8Array | undefined {
-    return this.#known.get(checksum);
-  }
-
-  /**
-   * Finds the digests of all `objects` (regular files that are not empty).
-   * @throws FormatError when an object's content is not as long as its header says.
-   */
-  async load(objects: ReadonlyMap<Checksum, ContentInfo>, progress: Progress): Promise<void> {
-    if (this.mode === 'no') return;
-    progress.begin('digesting objects', objects.size);
-    for (const [checksum, info] of objects) {
-      if (!this.#known.has(checksum)) this.#known.set(checksum, await this.#find(checksum, info));
-      progress.advance(1, info.size);
-      await progress.breathe();
-    }
-  }
-
-  async #find(checksum: Checksum, info: ContentInfo): Promise<Uint8Array | undefined> {
-    const measured = this.#measurable ? this.#measure(checksum) : undefined;
-    if (measured !== undefined) {
-      this.measured++;
-      return measured;
-    }
-    if (this.mode === 'maybe') return undefined;
-    this.computed++;
-    return await computeObjectDigest(this.#repository, checksum, info.size);
-  }
-
-  #measure(checksum: Checksum): Uint8Array | undefined {
-    const verity = measureObject(this.#repository, checksum);
-    if (verity?.state === 'unsupported') this.#measurable = false;
-    return usableDigest(verity);
-  }
-}
 
 /** Nothing here computes another algorithm's digest, so there is nothing to compare it with. */
 const usableDigest = (verity: VerityMeasurement | undefined): Uint8Array | undefined =>
@@ -132,4 +78,94 @@ async function computeObjectDigest(
       want: sizeBytes,
     });
   return hasher === undefined ? (whole ?? verityDigest(new Uint8Array(0))) : hasher.digest();
+}
+
+/** Where what is learnt of an object goes. */
+export interface LearntSink {
+  info(row: number, info: ContentInfo): void;
+  /** 32 bytes at `offset`, whose memory is reused. */
+  digest(row: number, bytes: Uint8Array, offset: number): void;
+}
+
+/** Learns metadata and digest of content objects, many after one another: each is opened and read once. */
+export class ObjectLearner {
+  /** Bytes of content read. */
+  bytesRead = 0;
+  readonly #repository: Repository;
+  readonly #mode: VerityMode;
+  readonly #sink: LearntSink;
+  readonly #target: ContentTarget;
+  readonly #batch = new VerityBatch();
+  /** Whether asking the kernel makes sense. */
+  #measurable = true;
+  // The object at hand: its row, whether its content was wanted, what came of it piece by piece.
+  #row = 0;
+  #isComputed = false;
+  #large: VerityHasher | undefined;
+  #streamed = 0;
+
+  constructor(repository: Repository, mode: VerityMode, sink: LearntSink) {
+    this.#repository = repository;
+    this.#mode = mode;
+    this.#sink = sink;
+    this.#target = {
+      wants: (_, fd) => this.#wantsContent(fd),
+      room: ({ size }) => (size <= MAX_BATCHED_BYTES ? this.#batch.room(size) : undefined),
+      sink: (chunk) => {
+        this.#streamed += chunk.length;
+        this.#large ??= new VerityHasher();
+        this.#large.update(chunk);
+      },
+    };
+  }
+
+  /**
+   * Learns of one object, which the sink knows by `row`; its digest may come later, at the latest by {@link flush}.
+   * @throws NotFoundError, FormatError
+   */
+  learn(row: number, checksum: Checksum): void | Promise<void> {
+    this.#row = row;
+    this.#isComputed = false;
+    this.#large = undefined;
+    this.#streamed = 0;
+    const loading = this.#repository.loadContent(checksum, this.#target);
+    if (loading instanceof Promise) return loading.then((info) => this.#take(row, checksum, info));
+    this.#take(row, checksum, loading);
+  }
+
+  /** Hands on the digests that are still to come. */
+  flush(): void {
+    this.#batch.flush();
+  }
+
+  #wantsContent(fd: number | undefined): boolean {
+    if (this.#mode === 'no') return false;
+    if (fd !== undefined && this.#measurable) {
+      const verity = this.#repository.system.measureVerity(fd);
+      if (verity.state === 'unsupported') this.#measurable = false;
+      const measured = usableDigest(verity);
+      if (measured !== undefined) {
+        this.#sink.digest(this.#row, measured, 0);
+        return false;
+      }
+    }
+    this.#isComputed = this.#mode === 'yes';
+    return this.#isComputed;
+  }
+
+  #take(row: number, checksum: Checksum, info: ContentInfo): void {
+    this.#sink.info(row, info);
+    if (!this.#isComputed) return;
+    this.bytesRead += info.size;
+    if (info.size <= MAX_BATCHED_BYTES) {
+      this.#batch.add(info.size, (bytes, offset) => this.#sink.digest(row, bytes, offset));
+      return;
+    }
+    if (this.#large === undefined || this.#streamed !== info.size)
+      throw new FormatError(`object ${checksum}.file`, 'content has another length', {
+        got: this.#streamed,
+        want: info.size,
+      });
+    this.#sink.digest(row, this.#large.digest(), 0);
+  }
 }

@@ -5,16 +5,18 @@
  */
 import { type ByteString, textToBytes } from '../base/bytes.ts';
 import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
-import { UnsupportedError } from '../base/errors.ts';
-import { isRegular, isSymlink, S_IFDIR } from '../base/mode.ts';
+import { FormatError, UnsupportedError } from '../base/errors.ts';
+import { isSymlink, S_IFDIR } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
 import { ImageTree, type NodeFields } from '../formats/erofs/tree.ts';
 import { writeImage } from '../formats/erofs/write.ts';
 import type { Dirmeta } from '../formats/objects.ts';
 import { verityDigest } from '../formats/verity.ts';
-import type { ContentInfo, Repository } from '../repository/repository.ts';
+import { CHECKSUM_BYTES, ContentTable } from '../repository/content-table.ts';
+import type { Repository } from '../repository/repository.ts';
 import { treeSize } from '../repository/tree.ts';
-import { ObjectDigests, type VerityMode } from './digests.ts';
+import type { VerityMode } from './digests.ts';
+import { learnObjects } from './object-threads.ts';
 
 /** Directories that a deployment's root must have so that the boot can mount there. */
 const ROOT_DIRECTORIES: readonly ByteString[] = ['usr', 'etc', 'boot', 'var', 'sysroot'].map(textToBytes);
@@ -32,17 +34,58 @@ export interface BuiltImage {
   readonly digest: Digest;
   /** The format version that was written. */
   readonly version: 0 | 1;
+  /** How its object digests were found. */
+  readonly mode: VerityMode;
   readonly objects: CommitObjects;
-  readonly digests: ObjectDigests;
 }
 
-/** The content objects of a commit, each once. */
-export interface CommitObjects {
-  readonly all: ReadonlyMap<Checksum, ContentInfo>;
-  /** Regular files that are not empty: what an image points to. */
-  readonly backing: ReadonlyMap<Checksum, ContentInfo>;
-  /** Bytes of all backing objects. */
+/** An object that an image points to: a regular file that is not empty. */
+export interface BackingObject {
+  readonly checksum: Checksum;
+  readonly sizeBytes: number;
+  /** 32 bytes that must not be changed; undefined where the mode gives none. */
+  readonly digest: Uint8Array | undefined;
+}
+
+/** The content objects of a commit, each once, and what an image says of them. */
+export class CommitObjects {
+  readonly table: ContentTable;
+  /** The commit's rows in the table. */
+  readonly rows: Uint32Array;
+  /** How many objects the image points to, and the bytes of them all. */
+  readonly backingCount: number;
   readonly backingBytes: number;
+
+  constructor(table: ContentTable, rows: Uint32Array) {
+    this.table = table;
+    this.rows = rows;
+    let count = 0;
+    let bytes = 0;
+    const { size } = table.columns;
+    for (const row of rows) {
+      const length = size[row] as number;
+      if (length > 0) count++;
+      bytes += length;
+    }
+    this.backingCount = count;
+    this.backingBytes = bytes;
+  }
+
+  /** What the image points to. */
+  *backing(): Generator<BackingObject, void> {
+    const { table } = this;
+    const { size } = table.columns;
+    for (const row of this.rows) {
+      const sizeBytes = size[row] as number;
+      if (sizeBytes > 0) yield { checksum: table.checksum(row), sizeBytes, digest: table.digest(row) };
+    }
+  }
+
+  /** The digest that the image lists for an object, 32 bytes; undefined where it lists none. */
+  digest(checksum: Checksum): Uint8Array | undefined {
+    const row = this.table.row(checksum);
+    return row === -1 ? undefined : this.table.digest(row);
+  }
 }
 
 /** A few dirtrees that name each other many times can describe more entries than there are atoms. */
@@ -61,46 +104,38 @@ export function refuseEndless(repository: Repository, commit: Checksum): void {
     });
 }
 
-/** Loads the metadata of every content object of a commit. */
-export async function collectObjects(
+/** Finds the content objects of a commit: their rows in `table`, by checksum, as they lie on the disk. */
+async function findObjects(
   repository: Repository,
   commit: Checksum,
+  table: ContentTable,
   progress: Progress,
-): Promise<CommitObjects> {
+): Promise<Uint32Array> {
   refuseEndless(repository, commit);
-  const { rootTree } = repository.commit(commit);
-  const all = new Map<Checksum, ContentInfo>();
-  const backing = new Map<Checksum, ContentInfo>();
-  let backingBytes = 0;
-  const seen = new Set<Checksum>();
-  const pending = [rootTree];
   progress.begin('reading the commit');
+  const seen = new Set<Checksum>();
+  const pending = [repository.commit(commit).rootTree];
   for (let tree = pending.pop(); tree !== undefined; tree = pending.pop()) {
     if (seen.has(tree)) continue;
     seen.add(tree);
     const { files, dirs } = repository.dirtree(tree);
-    for (const { checksum } of files) {
-      if (all.has(checksum)) continue;
-      const info = repository.content(checksum);
-      all.set(checksum, info);
-      if (isRegular(info.mode) && info.size > 0) {
-        backing.set(checksum, info);
-        backingBytes += info.size;
-      }
-      progress.advance(1);
-      await progress.breathe();
-    }
+    for (const { checksum } of files) table.add(checksum);
     for (const dir of dirs) pending.push(dir.tree);
+    progress.advance(files.length);
+    await progress.breathe();
   }
-  return { all, backing, backingBytes };
+  const { checksums } = table.columns;
+  const rows = Uint32Array.from({ length: table.count }, (_, row) => row);
+  return rows.sort(
+    (a, b) => (checksums[a * CHECKSUM_BYTES] as number) - (checksums[b * CHECKSUM_BYTES] as number),
+  );
 }
 
 /** Builds the image tree of a commit from its loaded objects. */
 async function planTree(
   repository: Repository,
   commit: Checksum,
-  objects: CommitObjects,
-  digests: ObjectDigests,
+  table: ContentTable,
   progress: Progress,
 ): Promise<ImageTree> {
   const image = new ImageTree();
@@ -111,8 +146,7 @@ async function planTree(
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { files, dirs } = repository.dirtree(next.tree);
     for (const { name, checksum } of files) {
-      const info = objects.all.get(checksum) ?? repository.content(checksum);
-      image.add(next.node, name, fileFields(checksum, info, digests));
+      image.add(next.node, name, fileFields(checksum, table));
     }
     for (const { name, tree, meta } of dirs) {
       const node = image.add(next.node, name, directoryFields(repository.dirmeta(meta)));
@@ -131,14 +165,16 @@ function directoryFields({ mode, uid, gid, xattrs }: Dirmeta): NodeFields {
   return { mode, uid, gid, xattrs };
 }
 
-function fileFields(checksum: Checksum, info: ContentInfo, digests: ObjectDigests): NodeFields {
-  const { mode, uid, gid, xattrs } = info;
+function fileFields(checksum: Checksum, table: ContentTable): NodeFields {
+  const row = table.row(checksum);
+  const info = table.info(row);
+  if (info === undefined) throw new FormatError(`object ${checksum}.file`, 'is not of this commit');
+  const { mode, uid, gid, xattrs, size, target } = info;
   // libostree leaves the size of a symlink node 0; only targets too long to be inline show it.
-  if (isSymlink(mode)) return { mode, uid, gid, xattrs, payload: info.target, size: 0 };
-  if (info.size === 0) return { mode, uid, gid, xattrs };
-  const digest = digests.get(checksum);
-  const payload = objectPayload(checksum);
-  const fields: NodeFields = { mode, uid, gid, xattrs, size: info.size, payload };
+  if (isSymlink(mode)) return { mode, uid, gid, xattrs, payload: target, size: 0 };
+  if (size === 0) return { mode, uid, gid, xattrs };
+  const digest = table.digest(row);
+  const fields: NodeFields = { mode, uid, gid, xattrs, size, payload: objectPayload(checksum) };
   return digest === undefined ? fields : { ...fields, digest };
 }
 
@@ -149,15 +185,16 @@ function fileFields(checksum: Checksum, info: ContentInfo, digests: ObjectDigest
 export async function buildImage(
   repository: Repository,
   commit: Checksum,
-  options: { readonly verity?: VerityMode; readonly progress: Progress },
+  options: { readonly verity?: VerityMode; readonly progress: Progress; readonly threads?: number },
 ): Promise<BuiltImage> {
-  const { progress } = options;
-  const objects = await collectObjects(repository, commit, progress);
-  const digests = new ObjectDigests(repository, options.verity ?? 'yes');
-  await digests.load(objects.backing, progress);
-  const tree = await planTree(repository, commit, objects, digests, progress);
+  const { verity: mode = 'yes', progress, ...threads } = options;
+  const table = new ContentTable();
+  const rows = await findObjects(repository, commit, table, progress);
+  await learnObjects(repository, table, rows, { mode, progress, ...threads });
+  const tree = await planTree(repository, commit, table, progress);
   progress.begin('writing the image');
   const { bytes, version } = writeImage(tree);
   await progress.breathe();
-  return { commit, bytes, version, digest: digestOf(verityDigest(bytes)), objects, digests };
+  const objects = new CommitObjects(table, rows);
+  return { commit, bytes, version, digest: digestOf(verityDigest(bytes)), mode, objects };
 }

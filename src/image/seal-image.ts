@@ -38,7 +38,7 @@ export function requireObjects(repository: Repository): void {
 
 /** The digests of the objects an image lists. */
 export const listedDigests = (image: BuiltImage): ReadonlyMap<Checksum, Uint8Array | undefined> =>
-  new Map([...image.objects.backing.keys()].map((checksum) => [checksum, image.digests.get(checksum)]));
+  new Map(image.objects.backing().map(({ checksum, digest }) => [checksum, digest]));
 
 /**
  * An object never changes. Where one differs from what the commit was sealed with, a new image would call the
@@ -53,7 +53,7 @@ export function refuseChanged(repository: Repository, image: BuiltImage, path: s
   if (former === undefined || digestOf(verityDigest(former)) !== recorded) return;
   const findings: Finding[] = [];
   for (const [checksum, { digest }] of expectedObjects(new ErofsImage(former, formerPath))) {
-    const now = image.digests.get(checksum);
+    const now = image.objects.digest(checksum);
     if (digest === undefined || now === undefined || bytesEqual(digest, now)) continue;
     const where = `object ${checksum}.file`;
     const message = `${where} was sealed with the digest ${digestOf(digest)} and has ${digestOf(now)} now`;
@@ -111,14 +111,13 @@ async function validateBuilt(
       commit: image.commit,
       verity: digests,
       digest: image.digest,
-      objectDigest: (checksum) => image.digests.get(checksum),
+      objectDigest: (checksum) => image.objects.digest(checksum),
     },
     progress,
   );
-  const listed = [...image.objects.backing].flatMap(([checksum, { size }]): ListedObject[] => {
-    const digest = image.digests.get(checksum);
-    return digest === undefined ? [] : [{ checksum, sizeBytes: size, digest }];
-  });
+  const listed = [...image.objects.backing()].flatMap(({ checksum, sizeBytes, digest }): ListedObject[] =>
+    digest === undefined ? [] : [{ checksum, sizeBytes, digest }],
+  );
   findings.push(...(await checkDigests(repository, sampleOf(listed), progress)));
   if (findings.length > 0) throw new ValidationError(path, findings);
 }

@@ -120,7 +120,7 @@ export class BatchWriter {
     const key = xattrs.length > 0 ? undefined : `${uid}:${gid}:${mode}`;
     const known = key === undefined ? undefined : this.#headers.get(key);
     if (known !== undefined) return known;
-    const kept = this.writer.keptHeader(header);
+    const kept = this.writer.keptHeader({ uid, gid, mode, xattrs });
     const prepared = { header: kept, hashed: contentHeader(kept) };
     if (key !== undefined) this.#headers.set(key, prepared);
     return prepared;

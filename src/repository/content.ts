@@ -17,7 +17,7 @@ import { pipeline } from 'node:stream/promises';
 import { createInflateRaw, inflateRawSync } from 'node:zlib';
 import { type ByteString, bytesToString, stringToBytes } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
-import { FormatError, IoError } from '../base/errors.ts';
+import { errnoOf, FormatError, IoError } from '../base/errors.ts';
 import { fileChunks } from '../base/file-chunks.ts';
 import { isRegular, isSymlink } from '../base/mode.ts';
 import type { System } from '../base/system.ts';
@@ -45,6 +45,15 @@ export type ContentAttributes = Omit<ContentInfo, 'xattrs'>;
 /** Gets the content piece by piece; the memory of a piece is reused after the call. */
 export type ContentSink = (chunk: Buffer) => void;
 
+/** Where {@link ContentReader.load} puts the content of a regular file that is not empty. */
+export interface ContentTarget {
+  /** Whether the content is wanted. `fd` is the open file; undefined where that does not hold the bytes as they are. */
+  wants(info: ContentInfo, fd: number | undefined): boolean;
+  /** Room for all of it, `info.size` bytes; undefined to have it piece by piece. */
+  room(info: ContentInfo): Buffer | undefined;
+  readonly sink: ContentSink;
+}
+
 const OSTREEMETA = 'user.ostreemeta' as ByteString;
 
 /** Longest link target the kernel makes, in bytes (PATH_MAX). */
@@ -61,6 +70,7 @@ export class ContentReader {
   readonly #ignoresXattrs: boolean;
   #spare: Buffer | undefined;
   readonly #small = Buffer.allocUnsafeSlow(MAX_TARGET + 1);
+  #lastOstreemeta: { readonly value: ByteString; readonly meta: Omit<FileHeader, 'target'> } | undefined;
 
   /** @param ignoresXattrs - repository setting core.disable-xattrs */
   constructor(store: ObjectStore, ignoresXattrs: boolean) {
@@ -119,6 +129,73 @@ export class ContentReader {
     const path = this.#store.path(checksum, 'file');
     if (isSymlink(info.mode)) return Readable.from([]);
     return this.#store.mode === 'archive' ? this.#inflated(path) : fileChunks(path, this.#system);
+  }
+
+  /**
+   * Metadata and content by one opening, for who wants both of many objects; undefined when it is missing. A promise
+   * only where content is too large to be inflated at once.
+   * @throws FormatError when the content is not as long as its header says
+   */
+  load(
+    checksum: Checksum,
+    target: ContentTarget,
+  ): ContentInfo | undefined | Promise<ContentInfo | undefined> {
+    const path = this.#store.path(checksum, 'file');
+    if (this.#store.mode === 'archive') return this.#loadArchive(checksum, path, target);
+    let fd: number;
+    try {
+      fd = this.#system.openRead(path, { noFollow: true });
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === 'ENOENT') return undefined;
+      // A symlink.
+      if (errno === 'ELOOP') return this.info(checksum);
+      throw readable(error, path);
+    }
+    try {
+      const info = this.#openInfo(checksum, fd, path);
+      if (info.size === 0 || !target.wants(info, fd)) return info;
+      const room = target.room(info);
+      if (room === undefined) this.#pump(fd, target.sink);
+      else if (this.#system.read(fd, room, 0) !== info.size)
+        throw new FormatError(path, 'file changed while it was read');
+      return info;
+    } finally {
+      this.#system.close(fd);
+    }
+  }
+
+  #loadArchive(
+    checksum: Checksum,
+    path: string,
+    target: ContentTarget,
+  ): ContentInfo | undefined | Promise<ContentInfo | undefined> {
+    const info = this.info(checksum);
+    if (info === undefined || info.size === 0 || !target.wants(info, undefined)) return info;
+    const room = target.room(info);
+    let filled = 0;
+    const sink: ContentSink = (chunk) => {
+      if (room === undefined) target.sink(chunk);
+      else filled += chunk.copy(room, filled);
+    };
+    const reading = this.#readArchive(path, sink);
+    return reading instanceof Promise ? reading.then(() => info) : info;
+  }
+
+  /** What {@link info} says, of a file of a bare repository that is open. */
+  #openInfo(checksum: Checksum, fd: number, path: string): ContentInfo {
+    const stat = this.#system.fstat(fd);
+    if (!stat.isFile()) throw new FormatError(path, 'neither a regular file nor a symlink');
+    switch (this.#store.mode) {
+      case 'bare-user':
+        return this.#bareUserInfo(path, stat, fd);
+      case 'bare-user-only':
+        return this.#inodeInfo(path, stat, 0, 0, NO_XATTRS);
+      case 'bare-split-xattrs':
+        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#splitXattrs(checksum));
+      default:
+        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#inodeXattrs(fd));
+    }
   }
 
   async *#inflated(path: string): AsyncGenerator<Buffer> {
@@ -180,14 +257,15 @@ export class ContentReader {
     return { uid, gid, mode, target: '' as ByteString, xattrs, size: stat.size };
   }
 
-  #inodeXattrs(path: string): Xattrs {
+  /** @param file its path, or a descriptor */
+  #inodeXattrs(file: string | number): Xattrs {
     if (this.#ignoresXattrs) return NO_XATTRS;
-    const names = this.#system.listxattr(path);
+    const names = this.#system.listxattr(file);
     if (names.length === 0) return NO_XATTRS;
     const xattrs: Xattr[] = [];
     for (const name of names) {
       // One without a value does not exist for ostree (libglnx, glnx-xattrs.c).
-      const value = this.#system.getxattr(path, name);
+      const value = this.#system.getxattr(file, name);
       if (value !== undefined && value !== '') xattrs.push([name, value]);
     }
     return xattrs;
@@ -203,21 +281,26 @@ export class ContentReader {
     return xattrs;
   }
 
-  #ostreemeta(path: string): Omit<FileHeader, 'target'> {
-    const value = this.#system.getxattr(path, OSTREEMETA);
+  #ostreemeta(path: string, file: string | number = path): Omit<FileHeader, 'target'> {
+    const value = this.#system.getxattr(file, OSTREEMETA);
     if (value === undefined) throw new FormatError(path, 'xattr user.ostreemeta is missing');
-    return parseOstreemeta(stringToBytes(value), `${path}: user.ostreemeta`);
+    // The same few for all files of a repository.
+    if (value === this.#lastOstreemeta?.value) return this.#lastOstreemeta.meta;
+    const meta = parseOstreemeta(stringToBytes(value), `${path}: user.ostreemeta`);
+    this.#lastOstreemeta = { value, meta };
+    return meta;
   }
 
-  #bareUserInfo(path: string, stat: Stats): ContentInfo {
-    const meta = this.#ostreemeta(path);
+  /** @param openFd the file, where it is open */
+  #bareUserInfo(path: string, stat: Stats, openFd?: number): ContentInfo {
+    const meta = this.#ostreemeta(path, openFd);
     if (isRegular(meta.mode)) return { ...meta, target: '' as ByteString, size: stat.size };
-    const fd = this.#system.openRead(path, { noFollow: true });
+    const fd = openFd ?? this.#system.openRead(path, { noFollow: true });
     try {
       const length = this.#system.read(fd, this.#small, 0);
       return { ...meta, target: storedTarget(this.#small.subarray(0, length), path), size: 0 };
     } finally {
-      this.#system.close(fd);
+      if (openFd === undefined) this.#system.close(fd);
     }
   }
 

@@ -21,12 +21,18 @@ import {
   type VariantMap,
 } from '../formats/objects.ts';
 import { BoundedCache } from './cache.ts';
-import { type ContentAttributes, type ContentInfo, ContentReader, type ContentSink } from './content.ts';
+import {
+  type ContentAttributes,
+  type ContentInfo,
+  ContentReader,
+  type ContentSink,
+  type ContentTarget,
+} from './content.ts';
 import { type ObjectName, ObjectStore, type ObjectType, type RepositoryMode, readable } from './objects.ts';
 import { listRefs, type Ref, type RefFilter } from './refs.ts';
 import { resolveRevision } from './revisions.ts';
 
-export type { ContentAttributes, ContentInfo, ContentSink } from './content.ts';
+export type { ContentAttributes, ContentInfo, ContentSink, ContentTarget } from './content.ts';
 export type { ObjectName, ObjectType, RepositoryMode } from './objects.ts';
 export type { Ref, RefFilter } from './refs.ts';
 
@@ -203,6 +209,19 @@ export class Repository {
     if (found) return;
     if (this.parent === undefined) missing(this, checksum, 'file');
     return this.parent.readContent(checksum, onChunk);
+  }
+
+  /**
+   * Metadata and content of a content object by one opening, for who wants both of many. A promise is returned only
+   * for large content of an archive; nothing is verified but the length.
+   * @throws NotFoundError, FormatError
+   */
+  loadContent(checksum: Checksum, target: ContentTarget): ContentInfo | Promise<ContentInfo> {
+    const found = this.#content.load(checksum, target);
+    const elsewhere = (): ContentInfo | Promise<ContentInfo> =>
+      this.parent?.loadContent(checksum, target) ?? missing(this, checksum, 'file');
+    if (found instanceof Promise) return found.then((info) => info ?? elsewhere());
+    return found ?? elsewhere();
   }
 
   /**

@@ -38,7 +38,7 @@ before(async () => {
 
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const objectDigest = (checksum: Checksum) => built.digests.get(checksum);
+const objectDigest = (checksum: Checksum) => built.objects.digest(checksum);
 
 /** Validates without knowing the digest beforehand: only the comparison of the entries can find anything. */
 async function differences(bytes: Uint8Array): Promise<string[]> {

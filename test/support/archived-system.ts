@@ -65,8 +65,8 @@ export class ArchivedFiles {
         return content.copy(into, 0, position ?? 0);
       },
       close: (fd) => void this.#path(fd),
-      listxattr: (path) => [...this.#find('listxattr', String(path)).xattrs.keys()].sort(),
-      getxattr: (path, name) => this.#find('getxattr', String(path)).xattrs.get(name),
+      listxattr: (file) => [...this.#find('listxattr', this.#name(file)).xattrs.keys()].sort(),
+      getxattr: (file, name) => this.#find('getxattr', this.#name(file)).xattrs.get(name),
     };
   }
 
@@ -74,6 +74,10 @@ export class ArchivedFiles {
     const path = this.#descriptors.get(fd);
     if (path === undefined) throw new IoError('use the descriptor', String(fd), 'EBADF');
     return path;
+  }
+
+  #name(file: Path | number): string {
+    return typeof file === 'number' ? this.#path(file) : String(file);
   }
 
   #exists(path: string): boolean {

@@ -1,0 +1,122 @@
+/** What is learnt of objects is the same with threads and without, and what the hash of their content says. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, truncateSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { ByteString } from '../../src/base/bytes.ts';
+import { type Checksum, digestOf } from '../../src/base/digest.ts';
+import { nobleEngine } from '../../src/base/digest-noble.ts';
+import { FormatError, NotFoundError } from '../../src/base/errors.ts';
+import { silent } from '../../src/base/progress.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { VerityHasher } from '../../src/formats/verity.ts';
+import type { VerityMode } from '../../src/image/digests.ts';
+import { learnObjects } from '../../src/image/object-threads.ts';
+import { ContentTable } from '../../src/repository/content-table.ts';
+import { initRepository } from '../../src/repository/init.ts';
+import type { ObjectName } from '../../src/repository/objects.ts';
+import { Repository, type RepositoryMode } from '../../src/repository/repository.ts';
+import { type SourceNode, sourceDirectory, sourceFile, sourceSymlink } from '../../src/repository/source.ts';
+import { RepositoryWriter } from '../../src/repository/write.ts';
+import { writeCommitOf } from '../../src/repository/write-commit.ts';
+
+const MODES: readonly RepositoryMode[] = ['bare-user-only', 'bare-user', 'archive'];
+
+/** Around what is batched, what is streamed, and what an archive inflates on another thread yet. */
+const SIZES = [0, 1, 4096, 4097, 524_288, 524_289, 5_000_000];
+
+const label = (value: string) => [['user.label', value] as [ByteString, ByteString]];
+
+async function makeRepository(path: string, mode: RepositoryMode): Promise<Repository> {
+  initRepository(path, mode, linuxSystem);
+  const repository = Repository.open(path, linuxSystem);
+  const writer = await RepositoryWriter.open(repository, { fsync: false });
+  const files: Record<string, SourceNode> = {
+    link: sourceSymlink('target'),
+    other: sourceSymlink('elsewhere'),
+  };
+  for (const size of SIZES) files[`of-${size}`] = sourceFile(Buffer.alloc(size, `${size} `));
+  for (let i = 0; i < 300; i++)
+    files[`small-${i}`] = sourceFile(
+      `content ${i}`,
+      mode === 'bare-user-only' ? {} : { xattrs: label(`${i % 3}`) },
+    );
+  await writeCommitOf(writer, sourceDirectory(files), { timestamp: 1, ref: 'main' });
+  writer.commit();
+  return repository;
+}
+
+const contentOf = (repository: Repository): Checksum[] =>
+  [...repository.listObjects()].flatMap(({ type, checksum }: ObjectName) =>
+    type === 'file' ? checksum : [],
+  );
+
+async function learn(
+  repository: Repository,
+  threads: number,
+  mode: VerityMode = 'yes',
+): Promise<readonly unknown[]> {
+  const table = new ContentTable();
+  const rows = Uint32Array.from(contentOf(repository), (checksum) => table.add(checksum));
+  await learnObjects(repository, table, rows, { mode, threads, progress: silent() });
+  return Array.from(rows, (row) => {
+    const digest = table.digest(row);
+    return [table.checksum(row), table.info(row), digest && digestOf(digest)];
+  });
+}
+
+describe('objects', () => {
+  let folder: string;
+  const repositories = new Map<RepositoryMode, Repository>();
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sealtree-objects-'));
+    for (const mode of MODES) repositories.set(mode, await makeRepository(join(folder, mode), mode));
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  for (const mode of MODES) {
+    it(`of a ${mode} repository are what the repository and the second hash engine say`, async () => {
+      const repository = repositories.get(mode)!;
+      const want = [];
+      for (const checksum of contentOf(repository)) {
+        const info = repository.content(checksum);
+        const hasher = new VerityHasher(nobleEngine);
+        await repository.readContent(checksum, (chunk) => hasher.update(chunk));
+        want.push([checksum, info, info.size === 0 ? undefined : digestOf(hasher.digest())]);
+      }
+      assert.equal(want.length, SIZES.length + 302);
+      for (const threads of [0, 1, 3]) assert.deepEqual(await learn(repository, threads), want);
+    });
+
+    it(`of a ${mode} repository have no digest where none is wanted`, async () => {
+      const repository = repositories.get(mode)!;
+      const want = contentOf(repository).map((checksum) => [
+        checksum,
+        repository.content(checksum),
+        undefined,
+      ]);
+      for (const threads of [0, 2]) assert.deepEqual(await learn(repository, threads, 'no'), want);
+    });
+  }
+
+  it('that are missing or cut short end the work, with threads as without', async () => {
+    const repository = await makeRepository(join(folder, 'broken'), 'archive');
+    const [first, ...others] = contentOf(repository) as [Checksum, ...Checksum[]];
+    unlinkSync(repository.objectPath(first, 'file'));
+    const table = new ContentTable();
+    for (const threads of [0, 2])
+      await assert.rejects(
+        learnObjects(repository, table, Uint32Array.of(table.add(first)), {
+          mode: 'yes',
+          threads,
+          progress: silent(),
+        }),
+        NotFoundError,
+      );
+    const large = others.find((checksum) => repository.content(checksum).size > 100_000)!;
+    truncateSync(repository.objectPath(large, 'file'), 200);
+    for (const threads of [0, 2]) await assert.rejects(learn(repository, threads), FormatError);
+  });
+});

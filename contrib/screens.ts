@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { buildProgram } from './build.ts';
+import { setBlock } from './marked-block.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const work = mkdtempSync(join(tmpdir(), 'sealtree-screens-'));
@@ -54,9 +55,7 @@ try {
   for (const [name, keys, there] of SCREENS) {
     if (keys.length > 0) tmux('send-keys', '-t', 'screens', ...keys);
     const shown = (await screen(there)).replaceAll(join(work, 'demo'), '/sysroot');
-    const mark = new RegExp(`(<!-- screen ${name} -->\n\`\`\`\n)[\\s\\S]*?(\n\`\`\`)`);
-    if (!mark.test(text)) throw new Error(`README.md has no mark for ${name}`);
-    text = text.replace(mark, (_all, before: string, after: string) => `${before}${shown}${after}`);
+    text = setBlock(text, `screen ${name}`, shown);
   }
   writeFileSync(path, text);
   tmux('kill-server');

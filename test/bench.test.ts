@@ -1,17 +1,73 @@
 /** The arithmetic of the benchmarks and what becomes of it in the table. Nothing is timed here. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { type Contest, rowsOf } from './bench/contest.ts';
-import type { Run } from './bench/measure.ts';
+import { appendFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { setBlock } from '../contrib/marked-block.ts';
+import { type Contest, hold, rowsOf } from './bench/contest.ts';
+import { measure, type Run } from './bench/measure.ts';
+import { renderMounts } from './bench/mount-table.ts';
 import { validationMs } from './bench/program.ts';
 import { growth, median, pairedRatio } from './bench/statistics.ts';
-import { alignColumns, duration, renderTable } from './bench/table.ts';
+import { alignColumns, duration, renderSummary, renderTable } from './bench/table.ts';
+import { Sandbox } from './support/sandbox.ts';
 
 const run = (wallMs: number, cpuMs = wallMs, peakBytes = 1e6): Run => ({
   wallMs,
   cpuMs,
   peakBytes,
   readBytes: 0,
+});
+
+describe('a measured command', () => {
+  const desk = new Sandbox();
+  after(() => desk.dispose());
+  const mega = 1 << 20;
+  const held = Buffer.alloc(200 * mega, 1);
+
+  it('has its own memory to its name, not that of the process which starts it', () => {
+    const small = measure({ argv: ['sh', '-c', 'echo "$0"; pwd', 'said'] }, desk.path);
+    assert.ok(small.peakBytes > 0 && small.peakBytes < held.length / 4, String(small.peakBytes));
+    assert.equal(readFileSync(desk.join('out'), 'utf8'), `said\n${desk.path}\n`);
+    const large = measure({ argv: [process.execPath, '-e', 'Buffer.alloc(150 << 20, 1)'] }, desk.path);
+    assert.ok(large.peakBytes > 150 * mega, String(large.peakBytes));
+    assert.ok(large.cpuMs > 0 && large.wallMs > 0);
+  });
+
+  it('that fails is an error, with what it said', () => {
+    assert.throws(
+      () => measure({ argv: ['sh', '-c', 'echo because >&2; exit 3'] }, desk.path),
+      /status 3, signal 0\nbecause/,
+    );
+  });
+});
+
+describe('a contest', () => {
+  const desk = new Sandbox();
+  after(() => desk.dispose());
+
+  it('runs each once to warm up and then in turn, and asks whether they agree', () => {
+    const log = desk.join('log');
+    const contestant = (name: string): Contest['contestants'][number] => ({
+      name,
+      argv: ['sh', '-c', `echo ${name} >>"$0"; echo ${name}`, log],
+      prepare: () => appendFileSync(log, `before ${name}\n`),
+    });
+    let said = '';
+    const contest: Contest = {
+      contestants: [contestant('a'), contestant('b')],
+      goals: [],
+      agree: (deskOf) => {
+        said += ['a', 'b'].map((name) => readFileSync(join(deskOf(name), 'out'), 'utf8')).join('');
+      },
+    };
+    const runs = hold(contest, 2, desk.join('desks'));
+    assert.equal(readFileSync(log, 'utf8'), 'before a\na\nbefore b\nb\n'.repeat(3));
+    assert.equal(said, 'a\nb\n');
+    assert.deepEqual([runs.get('a')?.length, runs.get('b')?.length], [2, 2]);
+    const differing = { ...contest, agree: () => assert.fail('they differ') };
+    assert.throws(() => hold(differing, 1, desk.join('desks')), /they differ/);
+  });
 });
 
 describe('statistics', () => {
@@ -90,6 +146,18 @@ describe('a row of the table', () => {
     assert.match(text, /first image: NOT MEASURED\nresults differ/);
   });
 
+  it('is in the summary without its goal', () => {
+    const text = renderSummary({
+      machine: 'a machine',
+      date: '2026-11-23T12:00:00.000Z',
+      versions: [],
+      rows,
+      stages: {},
+      failures: {},
+    });
+    assert.match(text, /^a +6 ms +they +10 ms +0\.50$/m);
+  });
+
   it('has words to the left and numbers to the right', () => {
     assert.equal(
       alignColumns([
@@ -113,4 +181,31 @@ describe('validation', () => {
     ]);
     assert.equal(validationMs(stages), 120);
   });
+});
+
+describe('the comparison of mounts', () => {
+  it('shows times with their ratios to the first way', () => {
+    const text = renderMounts({
+      machine: 'a machine',
+      date: '2026-11-23T12:00:00.000Z',
+      rounds: 3,
+      ways: [{ name: 'checkout' }, { name: 'composefs', imageBytes: 10_500_000 }],
+      works: [{ work: 'ls', cold: true, wallMs: [100, 50], ratios: [1, 0.5] }],
+    });
+    assert.match(text, /^checkout +100 ms \(1\.00\)$/m);
+    assert.match(text, /^composefs +50 ms \(0\.50\) +10\.5 MB$/m);
+  });
+});
+
+describe('a block that a program writes', () => {
+  const text = 'a\n<!-- x -->\n```\nold\nlines\n```\nb\n<!-- y -->\n```\nold\n```\n';
+
+  it('is replaced, and nothing else', () => {
+    assert.equal(
+      setBlock(text, 'x', 'new $& $1\n'),
+      text.replace('old\nlines', () => 'new $& $1'),
+    );
+  });
+
+  it('has to be there', () => assert.throws(() => setBlock(text, 'z', ''), /no block for z/));
 });

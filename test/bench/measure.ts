@@ -30,7 +30,7 @@ export interface Run {
 const PR_SET_CHILD_SUBREAPER = 36;
 /** What ru_inblock counts in. */
 const BLOCK_BYTES = 512;
-/** `struct rusage` of 64-bit Linux: ru_utime, ru_stime at 0 and 16, ru_maxrss (KiB) at 32, ru_inblock at 72. */
+/** `struct rusage` of 64-bit Linux: ru_utime, ru_stime at 0 and 16, ru_maxrss (KiB) at 32, ru_inblock at 88. */
 const RUSAGE_BYTES = 144;
 
 const LAUNCH = `cd "$1"; shift
@@ -98,6 +98,6 @@ export function measure({ argv, env }: Command, desk: string): Run {
     wallMs,
     cpuMs: (seconds(0) + seconds(16)) * 1000,
     peakBytes: Number(usage.readBigInt64LE(32)) * 1024,
-    readBytes: Number(usage.readBigInt64LE(72)) * BLOCK_BYTES,
+    readBytes: Number(usage.readBigInt64LE(88)) * BLOCK_BYTES,
   };
 }

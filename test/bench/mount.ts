@@ -1,7 +1,7 @@
 /**
- * `npm run bench:mount [-- --rounds N --json FILE]`: "composefs vs erofs+overlay", the comparison of 2023, on this kernel:
+ * `npm run bench:mount [-- --rounds N --json FILE --docs]`: "composefs vs erofs+overlay", the comparison of 2023, on this kernel:
  * one Debian system as a checkout of hard links, as a composefs image over the repository's objects, as a whole EROFS image,
- * and as squashfs. Needs root, .ci/oracles and kernel support for all of these.
+ * and as squashfs. Needs root, .ci/oracles and kernel support for all of these. --docs: puts the table into contrib/doc/speed.md.
  */
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { missing, runHost } from '../support/oracle.ts';
 import { Random } from '../support/random.ts';
 import { mountsUnder } from '../support/sandbox.ts';
 import { type Contestant, hold } from './contest.ts';
+import { renewBlock } from './docs.ts';
 import { debianInputs, exclusively, provideTools, WORK } from './inputs.ts';
 import { describeMachine } from './machine.ts';
 import { type MountResults, renderMounts } from './mount-table.ts';
@@ -20,7 +21,9 @@ const ROUNDS = 5;
 const STATS = 1000;
 const SEED = 2023;
 
-const { values } = parseArgs({ options: { rounds: { type: 'string' }, json: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { rounds: { type: 'string' }, json: { type: 'string' }, docs: { type: 'boolean' } },
+});
 const rounds = Number(values.rounds ?? ROUNDS);
 
 /** One way to have the system's files at a path. */
@@ -120,6 +123,7 @@ const results = await exclusively(async () => {
 });
 process.stdout.write(renderMounts(results));
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+if (values.docs) renewBlock('contrib/doc/speed.md', 'mounts', renderMounts(results));
 
 function measureAll(ways: readonly Way[], list: string): MountResults {
   const works = WORKS.flatMap(([work, script]) =>

@@ -1,9 +1,9 @@
 /**
- * `npm run bench [WORD…] [-- --rounds N --quick --json FILE]`: how fast the program is, as multiples of what the C tools
+ * `npm run bench [WORD…] [-- --rounds N --quick --json FILE --docs]`: how fast the program is, as multiples of what the C tools
  * take for the same work. Words pick contests: each has to be in the name of one; none picks all. Needs root and .ci/oracles;
  * inputs are made at the first run, which takes ten minutes more. The exit code is 1 when a goal is missed.
  *
- * --quick: one round each, no million entries.
+ * --quick: one round each, no million entries. --docs: puts the tables into README.md and contrib/doc/speed.md.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,12 +11,13 @@ import { parseArgs } from 'node:util';
 import { missing } from '../support/oracle.ts';
 import { hold, type Row, rowsOf } from './contest.ts';
 import { CONTESTS, type Entry } from './contests.ts';
+import { renewBlock } from './docs.ts';
 import { type Growth, measureGrowth } from './growth.ts';
 import { exclusively, WORK } from './inputs.ts';
 import { describeMachine } from './machine.ts';
 import { peerVersions } from './peers.ts';
 import { build, stagesOf, validationMs } from './program.ts';
-import { renderTable } from './table.ts';
+import { renderSummary, renderTable } from './table.ts';
 
 const ROUNDS = 5;
 const GROWTH = 'growth';
@@ -26,13 +27,20 @@ const QUICK_ENTRIES = 100_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string' }, quick: { type: 'boolean' }, json: { type: 'string' } },
+  options: {
+    rounds: { type: 'string' },
+    quick: { type: 'boolean' },
+    json: { type: 'string' },
+    docs: { type: 'boolean' },
+  },
 });
 const rounds = values.quick ? 1 : Number(values.rounds ?? ROUNDS);
 const chosen = (name: string): boolean => positionals.every((word) => name.includes(word));
 
 const reason = missing(['sid']);
 if (reason !== undefined) throw new Error(reason);
+if (values.docs && (positionals.length > 0 || values.quick))
+  throw new Error('--docs is for a run of all there is');
 const names = [...CONTESTS.map(({ name }) => name), GROWTH];
 if (!names.some(chosen)) throw new Error(`no such row; there are: ${names.join(', ')}`);
 
@@ -89,5 +97,9 @@ const results = {
 };
 process.stdout.write(renderTable(results));
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+if (values.docs) {
+  renewBlock('README.md', 'speed', renderSummary(results));
+  renewBlock('contrib/doc/speed.md', 'speed', renderTable(results));
+}
 const isMissed = rows.some(({ passed }) => !passed) || growth?.passed === false;
 process.exitCode = isMissed || Object.keys(failures).length > 0 ? 1 : 0;

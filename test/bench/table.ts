@@ -82,6 +82,21 @@ export function renderTable({ machine, date, versions, rows, growth, failures }:
   return `${blocks.join('\n\n')}\n`;
 }
 
+/** The rows of a README: what, by what, and how many times as fast. */
+export function renderSummary({ machine, date, versions, rows }: Results): string {
+  const table = alignColumns([
+    ['', 'takes', 'peer', 'takes', 'ratio'],
+    ...rows.map(({ work, oursMs, peer, peerMs, ratio }) => [
+      work,
+      duration(oursMs),
+      peer,
+      duration(peerMs),
+      ratio.toFixed(2),
+    ]),
+  ]);
+  return `${machine}\n${date.slice(0, 10)}, against ${versions.join(', ')}\n\n${table}\n`;
+}
+
 function renderGrowth({ sizes, exponent, exponentAtMost, peakAtMost, passed }: Growth): string {
   const lines = sizes.map(({ entries, wallMs, cpuMs, peakBytes }) => [
     entries.toLocaleString('en'),

@@ -652,6 +652,20 @@ describe('a root that ostree mounted from a composefs image itself', () => {
     assert.match(stderr, /left alone/);
   });
 
+  inEachShell('is kept from being remounted as fstab has it', (run) => {
+    const { fstab, dropIns } = run({
+      rootMount: composefs(',verity=require'),
+      bootLink: link,
+      fstab: 'LABEL=root / ext4 errors=remount-ro 0 1\nproc /proc proc hidepid=2\n',
+    });
+    assert.equal(fstab?.trimEnd(), 'proc /proc proc hidepid=2');
+    assert.deepEqual(dropIns, {
+      // It knows of such a root.
+      'ostree-remount': undefined,
+      'systemd-remount-fs': '[Service]\nEnvironment=SYSTEMD_FSTAB=/run/sealtree/fstab\n',
+    });
+  });
+
   inEachShell('is not sealed where its objects are not checked', (run) => {
     const { status, stderr } = run({ rootMount: composefs(''), bootLink: link });
     assert.equal(status, 1);

@@ -16,10 +16,12 @@ import {
 import { FIND_ACTIONS } from './find.ts';
 import { paletteActions } from './palette.ts';
 import { BOOT_ACTIONS } from './screens/boot/actions.ts';
+import { COMMIT_ACTIONS } from './screens/commits/actions.ts';
 import { DEPLOYMENT_ACTIONS } from './screens/deployments/actions.ts';
 import { DIFF_ACTIONS } from './screens/diff/actions.ts';
 import { helpActions } from './screens/help/actions.ts';
 import { HISTORY_ACTIONS } from './screens/history/actions.ts';
+import { IMAGE_ACTIONS } from './screens/images/actions.ts';
 import { JOB_ACTIONS, leave, leaveNow } from './screens/jobs/actions.ts';
 import { OBJECTS_ACTIONS } from './screens/objects/actions.ts';
 import { objectsLeft } from './screens/objects/state.ts';
@@ -120,6 +122,8 @@ export const ACTIONS: readonly Action[] = [
   },
   ...PROPOSAL_ACTIONS,
   ...DEPLOYMENT_ACTIONS,
+  ...COMMIT_ACTIONS,
+  ...IMAGE_ACTIONS,
   ...BOOT_ACTIONS,
   ...HISTORY_ACTIONS,
   ...JOB_ACTIONS,
@@ -172,8 +176,6 @@ export const ACTIONS: readonly Action[] = [
     keys: ['W'],
     title: 'write mode',
     modes: BROWSED,
-    disabled: (s) =>
-      s.repositoryPath === undefined ? undefined : 'in a repository alone nothing is changed here',
     run: toggleWriting,
     footer: 3,
   },

@@ -270,6 +270,7 @@ export const FACTS: CommitFacts = {
     { from: undefined, to: sumOf('a1'), sizeBytes: 84_000_000 },
     { from: sumOf('a2'), to: sumOf('a1'), sizeBytes: 1_200_000 },
   ],
+  sealedRefs: [{ ref: 'demo/server', commit: sumOf('a1'), digest: DIGEST, path: '/ostree/repo/refs/demo' }],
   problem: undefined,
 };
 
@@ -447,15 +448,23 @@ export const CHANGE_READ: Event = {
   },
 };
 
-const imageFile = (digits: string, usedBy: readonly string[]): ImageFile => ({
+const imageFile = (digits: string, usedBy: readonly string[], refs: ImageFile['refs'] = []): ImageFile => ({
   path: `/ostree/repo/extensions/sealtree/images/${sumOf(digits)}.cfs`,
   digest: sumOf(digits) as string as Digest,
   sizeBytes: 18_200_000,
   madeAt: NOW_MS / 1000 - 2 * 86_400,
   usedBy,
+  refs,
 });
 
-const IMAGE = imageFile('d1', ['debian 66666666.0']);
+const IMAGE = imageFile(
+  'd1',
+  ['debian 66666666.0'],
+  [
+    { name: 'app/web', state: 'moved' },
+    { name: 'app/old', state: 'gone' },
+  ],
+);
 
 /** Three images: one in use, one that nothing uses, one that ostree made. */
 export const IMAGES: Event[] = [

@@ -4,7 +4,17 @@ import type { Outcome, StageFacts } from '../../ui/program.ts';
 import type { BootReport } from '../../ui/screens/boot/report.ts';
 import type { AmountReport, SharingReport } from '../../ui/screens/sharing/report.ts';
 import type { Event } from '../../ui/state.ts';
-import { DIGEST, deploymentOf, keys, PROBLEM, readingOf, SEALED, UNSEALED } from './interface-state.ts';
+import {
+  DIGEST,
+  deploymentOf,
+  FACTS,
+  HISTORY,
+  keys,
+  PROBLEM,
+  readingOf,
+  SEALED,
+  UNSEALED,
+} from './interface-state.ts';
 
 const NEW = deploymentOf(6, { index: 0, booted: true });
 const OLD = deploymentOf(12, { index: 1, rollback: true });
@@ -271,6 +281,26 @@ export const REFUSED: Event[] = [
     }),
   },
 ];
+
+/** What `seal --ref` answers, as a plan or as what was done. */
+export const sealRefOutcome = (action: 'sealed' | 'unchanged' | 'unsealed', ref = 'demo/server'): Outcome =>
+  outcomeOf({
+    schema: 'sealtree/seal/v1',
+    refs: [
+      {
+        ref,
+        checksum: 'a1'.repeat(32),
+        action,
+        imageDigest: DIGEST,
+        ...(action === 'unsealed'
+          ? {}
+          : { imageBytes: 18_100_000, steps: [`write ${DIGEST}.cfs`, `keep it for ${ref}`] }),
+      },
+    ],
+  });
+
+/** Commits in write mode, the first of which has a ref that is sealed. */
+export const SEALED_REF: Event[] = [...HISTORY, { type: 'commit-read', facts: FACTS }, ...keys('W')];
 
 export const sealOutcome = (action: string): Outcome =>
   outcomeOf({

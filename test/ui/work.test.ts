@@ -8,11 +8,12 @@ import { isMeant, whyNot } from '../../ui/action.ts';
 import { ACTIONS } from '../../ui/actions.ts';
 import { UNICODE_GLYPHS } from '../../ui/glyphs.ts';
 import { widthOf } from '../../ui/models/text.ts';
-import { type Event, modeOf, type State } from '../../ui/state.ts';
+import type { Outcome } from '../../ui/program.ts';
+import { type Event, modeOf, type State, type Step } from '../../ui/state.ts';
 import { step } from '../../ui/store.ts';
 import { makeTheme } from '../../ui/theme.ts';
 import { assertGolden } from '../support/golden.ts';
-import { keys, run, stateAfter } from '../support/interface-state.ts';
+import { IMAGES, keys, run, stateAfter } from '../support/interface-state.ts';
 import {
   BOOT,
   DIGITS,
@@ -21,9 +22,11 @@ import {
   outcomeOf,
   PLANNED,
   REFUSED,
+  SEALED_REF,
   SHARING,
   SHARING_BY_CONTENT,
   sealOutcome,
+  sealRefOutcome,
   VERIFIED,
   VERIFYING,
 } from '../support/interface-work.ts';
@@ -68,9 +71,15 @@ const SCREENS: readonly (readonly [name: string, events: readonly Event[]])[] = 
   ['plan-reading', [...INSTALLED, ...keys('W', 's')]],
   ['plan', [...PLANNED, ...keys('j', ...DIGITS.slice(0, 3))]],
   ['plan-refused', REFUSED],
+  ['plan-seal-ref', [...SEALED_REF, ...keys('s'), planRead(sealRefOutcome('sealed'))]],
+  ['plan-unseal-ref', [...SEALED_REF, ...keys('u'), planRead(sealRefOutcome('unsealed'))]],
   ['palette', [...INSTALLED, ...keys(':', 's', 'e')]],
   ['commands', [...INSTALLED, ...keys('!')]],
 ];
+
+function planRead(outcome: Outcome): Event {
+  return { type: 'plan-read', id: 1, outcome };
+}
 
 function bootFailed(): Event[] {
   const failure = { message: '/boot: EACCES', advice: ['run it as root'], commands: [] };
@@ -116,7 +125,18 @@ describe('changes', () => {
     const state = stateAfter(SIZE, ...INSTALLED);
     assert.deepEqual(
       ACTIONS.filter(({ changes }) => changes).map(({ id }) => id),
-      ['seal', 'pin', 'gc', 'boot-install', 'boot-remove', 'rollback'],
+      [
+        'seal',
+        'pin',
+        'gc',
+        'seal-ref',
+        'unseal-ref',
+        'seal-image-ref',
+        'unseal-image-ref',
+        'boot-install',
+        'boot-remove',
+        'rollback',
+      ],
     );
     for (const action of ACTIONS.filter(({ changes }) => changes))
       assert(!isMeant(action, state) || whyNot(action, state) !== undefined, action.id);
@@ -149,6 +169,35 @@ describe('changes', () => {
     }
     const state = stateAfter(SIZE, ...PLANNED, ...keys('6', 'a', 'backspace', '6', '6', '6', 'enter'));
     assert.deepEqual(running(state), ['boot install --yes --plan 3f9c3f9c3f9c3f9c']);
+  });
+
+  it('of images for refs are made from commits and images, also in a repository alone', () => {
+    const made = (events: readonly Event[], ...names: string[]) =>
+      running(
+        stateAfter(SIZE, ...events, ...keys(...names), planRead(sealRefOutcome('sealed')), ...keys('y')),
+      );
+    assert.deepEqual(made(SEALED_REF, 's'), ['seal --ref demo/server --yes']);
+    assert.deepEqual(made(SEALED_REF, 'u'), ['seal --ref demo/server --unseal --yes']);
+    assert.deepEqual(made(SEALED_REF, 'j', 'u'), []);
+    assert.deepEqual(made([...IMAGES, ...keys('W')], 's'), ['seal --ref app/web --yes']);
+    assert.deepEqual(made([...IMAGES, ...keys('W')], 'u'), [
+      'seal --ref app/web --ref app/old --unseal --yes',
+    ]);
+    assert.deepEqual(made([...IMAGES, ...keys('W', 'j')], 's', 'u'), []);
+    const done: Event[] = [
+      ...SEALED_REF,
+      ...keys('s'),
+      planRead(sealRefOutcome('sealed')),
+      ...keys('y'),
+      { type: 'job-ended', id: 1, outcome: sealRefOutcome('sealed'), tookMs: 900 },
+    ];
+    const alone = { ...stateAfter(SIZE), repositoryPath: '/repo' };
+    const { state, effects } = done.reduce((before, event) => step(before.state, event), {
+      state: alone,
+      effects: [],
+    } as Step);
+    assert.deepEqual(state.jobs.all[0]?.result, ['demo/server sealed, image 9b3e9b3e9b3e']);
+    assert.deepEqual([effects[0], state.sharing.isStale, state.commits.facts], ['reopen', true, undefined]);
   });
 
   it('that are refused or left are not made', () => {

@@ -13,7 +13,7 @@ import type { State } from '../../state.ts';
 import type { Theme } from '../../theme.ts';
 import type { CommitFacts } from './facts.ts';
 import { endText } from './list.ts';
-import { selectedRow } from './state.ts';
+import { sealableRefs, selectedRow } from './state.ts';
 import type { BrokenRow, CommitRow, EndRow } from './walk.ts';
 
 export function commitTitle(state: State): string {
@@ -52,13 +52,31 @@ function describeCommit(row: CommitRow, state: State, lines: FactLines): void {
       sentence: row.partial === 'fsck' ? 'some were damaged and are deleted' : 'not all of them were fetched',
     });
   if (facts === undefined) lines.text('reading', theme.dim);
-  else describeFacts(facts, lines);
+  else {
+    describeImages(row, facts, state, lines);
+    describeFacts(facts, lines);
+  }
   lines.blank();
   lines.text('the same as commands:', theme.dim);
   lines.command(commandLine(state, 'show', row.checksum.slice(0, 12)));
   lines.command(commandLine(state, 'log', row.refs[0] ?? row.checksum.slice(0, 12)));
   if (facts !== undefined && facts.deltas.length > 0)
     lines.command(`ostree static-delta list --repo=${shellWord(repositoryOf(state))}`);
+}
+
+/** Which of the refs that name it have an image, and whether that is of this commit. */
+function describeImages(row: CommitRow, facts: CommitFacts, state: State, lines: FactLines): void {
+  for (const ref of sealableRefs(state)) {
+    const sealed = facts.sealedRefs.find((one) => one.ref === ref);
+    if (sealed === undefined) lines.field('image', `none for ${ref}`);
+    else if (sealed.commit === row.checksum)
+      lines.verdict('image', { tone: 'good', sentence: `${sealed.digest.slice(0, 12)} for ${ref}` });
+    else
+      lines.verdict('image', {
+        tone: 'warning',
+        sentence: `${ref} was sealed as of ${sealed.commit.slice(0, 8)}, and moved since`,
+      });
+  }
 }
 
 function describeFacts(facts: CommitFacts, lines: FactLines): void {

@@ -4,6 +4,7 @@ import { type Checksum, checksumOf, nativeEngine } from '../../../src/base/diges
 import { SealtreeError } from '../../../src/base/errors.ts';
 import { formatVariant } from '../../../src/formats/gvariant-text.ts';
 import type { VariantMap } from '../../../src/formats/objects.ts';
+import { type SealedRef, sealedRefs } from '../../../src/image/sealed-refs.ts';
 import { listDeltas, type StaticDelta } from '../../../src/repository/deltas.ts';
 import type { PartialState, Repository } from '../../../src/repository/repository.ts';
 import { type Signature, signaturesIn } from '../../../src/repository/signatures.ts';
@@ -28,6 +29,8 @@ export interface CommitFacts {
   readonly partial: PartialState;
   /** Static deltas that lead to it or away from it. */
   readonly deltas: readonly StaticDelta[];
+  /** Refs of the repository that have an image, whichever commit they name. */
+  readonly sealedRefs: readonly SealedRef[];
   /** What of this could not be read. */
   readonly problem: string | undefined;
 }
@@ -38,9 +41,11 @@ export function readCommitFacts(repository: Repository, checksum: Checksum): Com
   const { parent, rootTree, rootMeta, timestamp, metadata } = commit;
   let detached: VariantMap | undefined;
   let deltas: StaticDelta[] = [];
+  let sealed: readonly SealedRef[] = [];
   let problem: string | undefined;
   try {
     detached = repository.detachedMetadata(checksum);
+    sealed = sealedRefs(repository.path, repository.system);
     deltas = listDeltas(repository).filter(({ from, to }) => from === checksum || to === checksum);
   } catch (error) {
     if (!(error instanceof SealtreeError)) throw error;
@@ -60,6 +65,7 @@ export function readCommitFacts(repository: Repository, checksum: Checksum): Com
     signatures,
     partial: repository.partialState(checksum),
     deltas,
+    sealedRefs: sealed,
     problem,
   };
 }

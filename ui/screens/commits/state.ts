@@ -65,6 +65,23 @@ export function selectedRow({ commits }: State): HistoryRow | undefined {
   return commits.rows.at(commits.list.cursor);
 }
 
+/** Refs that ostree makes for deployments: their images are those of the deployments. */
+const OF_DEPLOYMENTS = /^ostree\/[01]\/[01]\/\d+$/;
+
+/** Refs that name the selected commit and can have an image. */
+export function sealableRefs(state: State): string[] {
+  const row = selectedRow(state);
+  return row?.kind === 'commit' ? row.refs.filter((ref) => !OF_DEPLOYMENTS.test(ref)) : [];
+}
+
+/** Of these, those that have one, be it of an older commit. */
+export function sealedRefsOf(state: State): string[] {
+  const { facts } = state.commits;
+  const row = selectedRow(state);
+  if (row?.kind !== 'commit' || facts?.checksum !== row.checksum) return [];
+  return sealableRefs(state).filter((ref) => facts.sealedRefs.some((sealed) => sealed.ref === ref));
+}
+
 export function commitRequests(state: State): CommitsRequest[] {
   const { rows, list, isComplete, failure, seeksEnd, reading, facts } = state.commits;
   const requests: CommitsRequest[] = [];

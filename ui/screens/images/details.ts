@@ -9,6 +9,7 @@ import { displayText } from '../../models/text.ts';
 import type { Verdict } from '../../models/verdict.ts';
 import type { State } from '../../state.ts';
 import type { Theme } from '../../theme.ts';
+import { usedText } from './list.ts';
 import type { ImageOverview } from './overview.ts';
 import { type ImageFile, selectedImage } from './state.ts';
 
@@ -26,7 +27,7 @@ export function imageDetails(state: State, width: number, theme: Theme): string[
   const known = overview?.path === file.path ? overview : undefined;
   lines.field('file', file.path);
   lines.field('size', sizeText(file.sizeBytes));
-  lines.field('used by', file.usedBy.length === 0 ? 'no deployment' : file.usedBy.join(', '));
+  lines.field('used by', usedText(file));
   lines.blank();
   if (known === undefined) lines.text('reading', theme.dim);
   else {

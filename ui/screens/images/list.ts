@@ -7,7 +7,7 @@ import { isSameSubject } from '../../models/subject.ts';
 import { cell, displayText, truncate } from '../../models/text.ts';
 import type { State } from '../../state.ts';
 import { type Paint, plain, type Theme } from '../../theme.ts';
-import { type ImageFile, imageSubject } from './state.ts';
+import { type ImageFile, type ImageRef, imageSubject, isUsed } from './state.ts';
 
 const GAP = 2;
 const DIGEST = 12;
@@ -45,7 +45,7 @@ export function imageLines(
       '',
     );
     const used = truncate(usedText(file), room, ellipsis);
-    const paint = file.usedBy.length === 0 ? pick(theme.tone.unknown) : plain;
+    const paint = !isUsed(file) ? pick(theme.tone.unknown) : plain;
     const line = `${sign}${start}${paint(used)}`;
     return isSelected ? cursorRow(line, width, theme, hasKeys) : line;
   });
@@ -63,6 +63,11 @@ export function imageSaid({ imageFiles }: State, row: number): string {
   ].join(', ');
 }
 
-export function usedText({ usedBy }: ImageFile): string {
-  return usedBy.length === 0 ? 'no deployment' : usedBy.map(displayText).join(', ');
+export function usedText({ usedBy, refs }: ImageFile): string {
+  const users = [...usedBy.map(displayText), ...refs.map(refText)];
+  return users.length === 0 ? 'no deployment or ref' : users.join(', ');
 }
+
+/** A ref, and whether it is still as it was sealed. */
+const refText = ({ name, state }: ImageRef): string =>
+  `ref ${displayText(name)}${state === 'current' ? '' : state === 'moved' ? ' (moved since)' : ' (gone)'}`;

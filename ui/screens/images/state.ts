@@ -20,7 +20,19 @@ export interface ImageFile {
   readonly madeAt: number;
   /** Deployments that have it, as they are called. */
   readonly usedBy: readonly string[];
+  /** Refs that were sealed with it. */
+  readonly refs: readonly ImageRef[];
 }
+
+/** `moved`: the ref names another commit by now; `gone`: there is no such ref any more. */
+export interface ImageRef {
+  readonly name: string;
+  readonly state: 'current' | 'moved' | 'gone';
+}
+
+/** Whether something keeps it from being removed. */
+export const isUsed = ({ usedBy, refs }: ImageFile): boolean =>
+  usedBy.length > 0 || refs.some(({ state }) => state !== 'gone');
 
 /** Where an image may lie besides the store. */
 export interface ImagePlace {

@@ -6,7 +6,7 @@ import type { Theme } from '../../theme.ts';
 import { counted, type ViewModel } from '../../view.ts';
 import { imageDetails, imageTitle } from './details.ts';
 import { imageLines, imageSaid } from './list.ts';
-import { imageSubject, imagesAnew, imagesRequests, selectedImage } from './state.ts';
+import { imageSubject, imagesAnew, imagesRequests, isUsed, selectedImage } from './state.ts';
 
 export const imagesView: ViewModel = {
   title: 'Images',
@@ -26,7 +26,7 @@ export const imagesView: ViewModel = {
   },
   summary({ imageFiles: { files } }) {
     if (files === undefined) return [];
-    const unused = files.filter(({ usedBy }) => usedBy.length === 0).length;
+    const unused = files.filter((file) => !isUsed(file)).length;
     return [counted(files.length, 'image'), ...(unused === 0 ? [] : [`${unused} unused`])];
   },
   requests: imagesRequests,

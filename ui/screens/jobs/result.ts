@@ -29,6 +29,19 @@ export interface SealDocument {
   }[];
 }
 
+/** `sealtree seal --ref --json`. */
+export interface SealRefDocument {
+  readonly refs: readonly {
+    readonly ref: string;
+    readonly checksum: string;
+    readonly action: 'sealed' | 'unchanged' | 'unsealed';
+    readonly imageDigest: string;
+    readonly imageBytes?: number;
+    readonly steps?: readonly string[];
+    readonly verity?: string | null;
+  }[];
+}
+
 /** `sealtree gc --json`. */
 export interface GcDocument {
   readonly removed: readonly {
@@ -76,6 +89,11 @@ export function resultOf(kind: JobKind, outcome: Outcome): Result | undefined {
     case 'seal': {
       const document = documentOf<SealDocument>(outcome, 'seal');
       return document && sealResult(document);
+    }
+    case 'seal-ref':
+    case 'unseal-ref': {
+      const document = documentOf<SealRefDocument>(outcome, 'seal');
+      return document && sealRefResult(document);
     }
     case 'gc': {
       const document = documentOf<GcDocument>(outcome, 'gc');
@@ -134,6 +152,19 @@ function sealResult({ deployments }: SealDocument): Result {
     return `${shortId(id)} ${SEALED[action]}${image}${why === undefined ? '' : `: ${why}`}`;
   });
   return { isGood: deployments.every(({ action }) => action !== 'failed' && action !== 'skipped'), lines };
+}
+
+const SEALED_REF: Readonly<Record<SealRefDocument['refs'][number]['action'], string>> = {
+  sealed: 'sealed',
+  unchanged: 'already sealed',
+  unsealed: 'unsealed: gc removes what nothing else has of it',
+};
+
+function sealRefResult({ refs }: SealRefDocument): Result {
+  const lines = refs.map(
+    ({ ref, action, imageDigest }) => `${ref} ${SEALED_REF[action]}, image ${imageDigest.slice(0, 12)}`,
+  );
+  return { isGood: true, lines };
 }
 
 function gcResult({ removed, kept, freedBytes }: GcDocument): Result {

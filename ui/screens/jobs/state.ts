@@ -6,11 +6,14 @@ import { remembered } from '../../models/remembered.ts';
 import { type Watched, watched } from '../../models/stage.ts';
 import { errorOf, isInterrupted, type Outcome, type RunError, type Told } from '../../program.ts';
 import { lastingModes, type State, type Step } from '../../state.ts';
+import { imagesAnew } from '../images/state.ts';
 import { resultOf } from './result.ts';
 
 /** What a job does: the command and its verb. */
 export type JobKind =
   | 'seal'
+  | 'seal-ref'
+  | 'unseal-ref'
   | 'verify'
   | 'gc'
   | 'pin'
@@ -22,6 +25,8 @@ export type JobKind =
 /** Kinds that change something on the disk. */
 const CHANGING: ReadonlySet<JobKind> = new Set([
   'seal',
+  'seal-ref',
+  'unseal-ref',
   'gc',
   'pin',
   'boot-install',
@@ -163,18 +168,24 @@ export function onJobs(state: State, event: JobsEvent): Step {
       if (jobs.leaving === 'wanted' && activeJobs(next).length === 0)
         return { state: next, effects: ['quit'] };
       const job = ended.all.find(({ id }) => id === event.id);
-      // Whatever became of it, the disk is not as it was read.
-      const isStale = job !== undefined && changesDisk(job) && state.repositoryPath === undefined;
-      if (!isStale) return { state: next, effects: [] };
-      const boot = askedAgain(next.boot);
-      const sharing = askedAgain(next.sharing);
-      const history = askedAgain(next.history);
-      return {
-        state: { ...next, boot, sharing, history, isReading: true },
-        effects: ['reopen', 'read-sysroot'],
-      };
+      const isChanged = job !== undefined && CHANGING.has(job.kind);
+      return isChanged ? readAgain(next) : { state: next, effects: [] };
     }
   }
+}
+
+/** Whatever became of a change, the disk is not as it was read. */
+function readAgain(state: State): Step {
+  const fresh: State = {
+    ...imagesAnew(state),
+    // What is known of a commit includes the images of its refs.
+    commits: { ...state.commits, facts: undefined },
+    boot: askedAgain(state.boot),
+    sharing: askedAgain(state.sharing),
+    history: askedAgain(state.history),
+  };
+  if (state.repositoryPath !== undefined) return { state: fresh, effects: ['reopen'] };
+  return { state: { ...fresh, isReading: true }, effects: ['reopen', 'read-sysroot'] };
 }
 
 function afterTold(job: Job, told: Told): Partial<Job> {

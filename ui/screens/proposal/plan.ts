@@ -3,7 +3,13 @@ import prettyBytes from 'pretty-bytes';
 import type { Finding } from '../../../src/image/findings.ts';
 import { documentOf, type Outcome } from '../../program.ts';
 import { counted } from '../../view.ts';
-import { type GcDocument, type PinDocument, type SealDocument, shortId } from '../jobs/result.ts';
+import {
+  type GcDocument,
+  type PinDocument,
+  type SealDocument,
+  type SealRefDocument,
+  shortId,
+} from '../jobs/result.ts';
 import type { JobKind } from '../jobs/state.ts';
 
 export type PlanRow =
@@ -34,6 +40,11 @@ export function planOf(kind: JobKind, outcome: Outcome): Plan | undefined {
     case 'seal': {
       const document = documentOf<SealDocument>(outcome, 'seal');
       return document && sealPlan(document);
+    }
+    case 'seal-ref':
+    case 'unseal-ref': {
+      const document = documentOf<SealRefDocument>(outcome, 'seal');
+      return document && sealRefPlan(document);
     }
     case 'gc': {
       const document = documentOf<GcDocument>(outcome, 'gc');
@@ -85,6 +96,32 @@ function sealPlan({ deployments }: SealDocument): Plan {
     count === 0
       ? 'There is nothing to do.'
       : `${counted(count, 'deployment')} to seal. Nothing that boots is changed by it.`;
+  return { rows, summary, isPossible: count > 0, words: [] };
+}
+
+function sealRefPlan({ refs }: SealRefDocument): Plan {
+  const rows = refs.map(({ ref, action, imageDigest, imageBytes, steps = [] }): PlanRow => {
+    if (action === 'unchanged')
+      return { kind: 'untouched', text: ref, why: 'it is sealed, as of the commit it names' };
+    const size = imageBytes === undefined ? [] : [prettyBytes(imageBytes)];
+    const isUnsealed = action === 'unsealed';
+    return {
+      kind: 'step',
+      text: `${ref}: ${isUnsealed ? 'keep its image no longer' : 'make, check and keep its image'}`,
+      notes: [
+        `image ${imageDigest}`,
+        ...size,
+        ...(isUnsealed ? ['The next clean up removes it, where nothing else has it.'] : steps),
+      ],
+      diff: [],
+    };
+  });
+  const count = rows.filter(({ kind }) => kind === 'step').length;
+  const verb = refs.some(({ action }) => action === 'unsealed') ? 'unseal' : 'seal';
+  const summary =
+    count === 0
+      ? 'There is nothing to do.'
+      : `${counted(count, 'ref')} to ${verb}. Nothing that boots is changed by it.`;
   return { rows, summary, isPossible: count > 0, words: [] };
 }
 

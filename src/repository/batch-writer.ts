@@ -1,16 +1,16 @@
 /**
- * Many small contents at a time: they are collected in batches, which threads hash and write while the caller reads on.
- * Threads write to staging folders of their own only, where nobody sees it; what makes objects visible stays with
- * {@link RepositoryWriter}, in one place and order. With a {@link System} other than the kernel's, on one processor, or
- * for less than one batch, the same is done without threads.
+ * Many contents at a time: small ones are collected in batches, large ones cut in pieces, and threads hash and write
+ * them while the caller reads on. Threads write to staging folders of their own only, where nobody sees it; what makes
+ * objects visible stays with {@link RepositoryWriter}, in one place and order. With a {@link System} other than the
+ * kernel's, on one processor, or for less than one batch, the same is done without threads.
  */
 import type { Checksum } from '../base/digest.ts';
 import { OperationError } from '../base/errors.ts';
 import { linuxSystem } from '../base/system-linux.ts';
 import { processors, Thread } from '../base/threads.ts';
 import { contentHeader, type FileHeader } from '../formats/objects.ts';
-import { HASH_FIRST_BYTES, type RepositoryWriter } from './write.ts';
-import { type BatchFile, type BatchResult, writeBatch } from './write-batch.ts';
+import { HASH_FIRST_BYTES, type NewFile, type RepositoryWriter } from './write.ts';
+import { type Batch, type Piece, StagingFolder, type Written } from './write-batch.ts';
 import type { BatchAnswer, BatchRequest } from './write-batch-worker.ts';
 
 /** The largest content that goes into a batch. */
@@ -21,7 +21,7 @@ const BATCH_FILES = 256;
 
 /** More would wait for the disk and for who reads the source. */
 const MAX_THREADS = 4;
-/** Batches that may be on their way for each thread: one is worked on while the next one waits. */
+/** Requests that may be on their way for each thread: one is worked on while the next ones wait. */
 const PER_THREAD = 3;
 
 const PROGRAM = new URL('./write-batch-worker.ts', import.meta.url);
@@ -35,20 +35,34 @@ interface BatchThread {
   readonly folder: string;
 }
 
+/** Is told a checksum once it is known. */
+type Done = (checksum: Checksum) => void;
+
 /** A batch as it is filled. */
-interface Pending {
-  bytes: Uint8Array<ArrayBuffer>;
+interface Filling {
+  readonly bytes: Uint8Array<ArrayBuffer>;
   filled: number;
-  readonly files: BatchFile[];
-  readonly done: ((checksum: Checksum) => void)[];
+  readonly headers: FileHeader[];
+  readonly files: number[];
+  readonly done: Done[];
 }
+
+type ContentHeader = Omit<FileHeader, 'target'>;
 
 export interface BatchWriterOptions {
   /** At most this many; 0 for none. Default: as many as there are processors, up to four. */
   readonly threads?: number;
 }
 
-/** Writes regular files of up to {@link MAX_BATCHED} bytes into a transaction. To be closed before the transaction. */
+/** A file whose content comes in pieces; its checksum comes later. */
+export interface LargeFile {
+  write(chunk: Uint8Array): void;
+  end(): void;
+  /** Lets go of it, ended or not. */
+  close(): void;
+}
+
+/** Writes regular files into a transaction. To be closed before the transaction. */
 export class BatchWriter {
   readonly writer: RepositoryWriter;
   readonly #maxThreads: number;
@@ -56,8 +70,9 @@ export class BatchWriter {
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
   /** By owner and permissions: nearly all files of a tree share a few. */
   readonly #headers = new Map<string, { readonly header: FileHeader; readonly hashed: Buffer }>();
-  #filling: Pending | undefined;
-  /** Batches that threads have not answered. */
+  #own: StagingFolder | undefined;
+  #filling: Filling | undefined;
+  /** Requests that threads have not answered. */
   #waiting = 0;
   #failure: unknown;
   #wake = (): void => undefined;
@@ -69,29 +84,71 @@ export class BatchWriter {
   }
 
   /**
-   * A regular file.
+   * A small regular file.
    * @param size bytes of its content, at most {@link MAX_BATCHED}
    * @param done is told its checksum, at the latest before {@link finish} resolves
    * @returns memory for the content, which must be there before the next call
    * @throws what went wrong with files before
    */
-  add(header: Omit<FileHeader, 'target'>, size: number, done: (checksum: Checksum) => void): Buffer {
-    if (this.#failure !== undefined) throw this.#failure;
+  add(header: ContentHeader, size: number, done: Done): Buffer {
+    this.#check();
     const { header: kept, hashed } = this.#prepare(header);
     const length = hashed.length + size;
     if (this.#filling !== undefined) {
-      const { files, filled, bytes } = this.#filling;
-      if (files.length === BATCH_FILES || filled + length > bytes.length) this.#dispatch('more comes');
+      const { done, filled, bytes } = this.#filling;
+      if (done.length === BATCH_FILES || filled + length > bytes.length) this.#dispatch('more comes');
     }
-    this.#filling ??= { bytes: this.#memory(length), filled: 0, files: [], done: [] };
-    const { bytes, files, filled: start } = this.#filling;
+    this.#filling ??= { bytes: this.#memory(length), filled: 0, headers: [], files: [], done: [] };
+    const filling = this.#filling;
+    const { bytes, headers, files, filled: start } = filling;
+    if (headers.at(-1) !== kept) headers.push(kept);
     bytes.set(hashed, start);
     const contentStart = start + hashed.length;
-    const end = contentStart + size;
-    files.push({ header: kept, start, contentStart, end });
-    this.#filling.done.push(done);
-    this.#filling.filled = end;
+    filling.filled = contentStart + size;
+    files.push(headers.length - 1, start, contentStart, filling.filled);
+    filling.done.push(done);
     return Buffer.from(bytes.buffer, contentStart, size);
+  }
+
+  /**
+   * A regular file of any size, whose content comes in pieces: one at a time.
+   * @param done as of {@link add}
+   */
+  begin(header: ContentHeader, size: number, done: Done): LargeFile {
+    this.#check();
+    const thread = this.#thread('more comes');
+    if (thread === undefined) {
+      const file: NewFile = this.writer.beginFile(header, size);
+      return {
+        write: (chunk) => file.write(chunk),
+        end: () => done(file.finish()),
+        close: () => file.close(),
+      };
+    }
+    let begins: Piece['begins'] = { header: this.writer.keptHeader(header), size };
+    let bytes = this.#memory(0);
+    let length = 0;
+    const send = (isLast: boolean): void => {
+      const piece: Piece = { bytes, length, isLast, ...(begins === undefined ? {} : { begins }) };
+      this.#send(thread, piece, isLast ? [done] : []);
+      begins = undefined;
+    };
+    return {
+      write: (chunk) => {
+        for (let at = 0; at < chunk.length; ) {
+          if (length === bytes.length) {
+            send(false);
+            [bytes, length] = [this.#memory(0), 0];
+          }
+          const part = chunk.subarray(at, at + bytes.length - length);
+          bytes.set(part, length);
+          length += part.length;
+          at += part.length;
+        }
+      },
+      end: () => send(true),
+      close: () => undefined,
+    };
   }
 
   /** Resolves when no more is on the way than the threads can take. @throws what went wrong with files before */
@@ -115,12 +172,16 @@ export class BatchWriter {
     await this.close();
   }
 
-  #prepare(header: Omit<FileHeader, 'target'>): { readonly header: FileHeader; readonly hashed: Buffer } {
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #prepare(header: ContentHeader): { readonly header: FileHeader; readonly hashed: Buffer } {
     const { uid, gid, mode, xattrs } = header;
     const key = xattrs.length > 0 ? undefined : `${uid}:${gid}:${mode}`;
     const known = key === undefined ? undefined : this.#headers.get(key);
     if (known !== undefined) return known;
-    const kept = this.writer.keptHeader({ uid, gid, mode, xattrs });
+    const kept = this.writer.keptHeader(header);
     const prepared = { header: kept, hashed: contentHeader(kept) };
     if (key !== undefined) this.#headers.set(key, prepared);
     return prepared;
@@ -133,29 +194,33 @@ export class BatchWriter {
   }
 
   #dispatch(which: 'more comes' | 'the last'): void {
-    const batch = this.#filling as Pending;
+    const { bytes, headers, files, done } = this.#filling as Filling;
     this.#filling = undefined;
+    const batch: Batch = { bytes, headers, files };
     const thread = this.#thread(which);
-    if (thread === undefined) {
-      const target = this.#target(OWN_FOLDER);
-      try {
-        this.#take(batch, target.folder, writeBatch(this.writer.system, target, batch));
-      } catch (error) {
-        this.#failure = error;
-        throw error;
-      }
-      this.#recycle(batch.bytes);
+    if (thread !== undefined) {
+      this.#send(thread, batch, done);
       return;
     }
-    const { bytes, files } = batch;
-    const target = this.#target(thread.folder);
+    try {
+      this.#own ??= new StagingFolder(this.writer.system, this.#target(OWN_FOLDER));
+      this.#take(this.#own.target.folder, this.#own.write(batch), done);
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+    this.#recycle(bytes);
+  }
+
+  #send({ thread, folder }: BatchThread, work: Batch | Piece, done: readonly Done[]): void {
+    const target = this.#target(folder);
     this.#waiting++;
-    thread.thread
-      .ask({ target, batch: { bytes, files } }, [bytes.buffer])
-      .then((answer) => {
-        this.#recycle(answer.bytes);
+    thread
+      .ask({ target, work }, [work.bytes.buffer])
+      .then(({ bytes, written }) => {
+        this.#recycle(bytes);
         // After a failure nothing is taken in any more.
-        if (this.#failure === undefined) this.#take(batch, target.folder, answer);
+        if (this.#failure === undefined) this.#take(target.folder, written, done);
       })
       .catch((error: unknown) => {
         this.#failure ??= error;
@@ -182,9 +247,9 @@ export class BatchWriter {
     return started;
   }
 
-  #take({ done }: Pending, folder: string, { checksums, isStaged }: BatchResult): void {
-    for (const [i, checksum] of checksums.entries()) {
-      if (isStaged[i]) this.writer.adoptContent(folder, checksum);
+  #take(folder: string, written: readonly Written[], done: readonly Done[]): void {
+    for (const [i, { checksum, isNew }] of written.entries()) {
+      if (isNew) this.writer.adoptContent(folder, checksum);
       done[i]?.(checksum);
     }
   }
@@ -199,6 +264,6 @@ export class BatchWriter {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#check();
   }
 }

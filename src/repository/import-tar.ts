@@ -309,11 +309,17 @@ class TarImport implements MemberSink, ImportedTar {
   }
 
   #large(size: number, header: ContentHeader, path: ByteString): OpenFile {
-    const file = this.#writer.beginFile(header, size);
+    const file = new FileToBe();
+    const object = this.#batches.begin(header, size, (checksum) => {
+      file.checksum = checksum;
+    });
     return {
-      write: (chunk) => file.write(chunk),
-      end: () => this.tree.addFile(path, { kind: 'file', checksum: file.finish() }),
-      close: () => file.close(),
+      write: (chunk) => object.write(chunk),
+      end: () => {
+        object.end();
+        this.tree.addFile(path, file);
+      },
+      close: () => object.close(),
     };
   }
 }

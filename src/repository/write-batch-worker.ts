@@ -1,19 +1,25 @@
-/** The thread that {@link ./batch-writer.ts} hands batches to. */
+/** The thread that {@link ./batch-writer.ts} hands files to. */
 import { linuxSystem } from '../base/system-linux.ts';
 import { serve } from '../base/threads.ts';
-import { type Batch, type BatchResult, type BatchTarget, writeBatch } from './write-batch.ts';
+import { type Batch, type BatchTarget, type Piece, StagingFolder, type Written } from './write-batch.ts';
 
 export interface BatchRequest {
   readonly target: BatchTarget;
-  readonly batch: Batch;
+  readonly work: Batch | Piece;
 }
 
-export interface BatchAnswer extends BatchResult {
-  /** The batch's memory, back again. */
+export interface BatchAnswer {
+  /** The memory of the request, back again. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Of a batch all its files in order, of a large file's last piece that file. */
+  readonly written: readonly Written[];
 }
 
-serve<BatchRequest, BatchAnswer>(({ target, batch }) => {
-  const { bytes } = batch;
-  return { value: { ...writeBatch(linuxSystem, target, batch), bytes }, transfer: [bytes.buffer] };
+let folder: StagingFolder | undefined;
+
+serve<BatchRequest, BatchAnswer>(({ target, work }) => {
+  if (folder?.target.folder !== target.folder) folder = new StagingFolder(linuxSystem, target);
+  const written = 'files' in work ? folder.write(work) : folder.writePiece(work);
+  const { bytes } = work;
+  return { value: { bytes, written: [written ?? []].flat() }, transfer: [bytes.buffer] };
 });

@@ -1,9 +1,9 @@
 /** Many contents at a time: the same objects as one by one, with threads and without, and nothing of what failed. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { readdirSync, renameSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { Checksum } from '../../src/base/digest.ts';
-import { IoError } from '../../src/base/errors.ts';
+import { FormatError, IoError } from '../../src/base/errors.ts';
 import { S_IFREG } from '../../src/base/mode.ts';
 import type { System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
@@ -24,7 +24,13 @@ interface File {
 /** Enough for several batches by number and by size, with the same content in several of them. */
 function files(): File[] {
   const random = new Random(7);
-  const sizes = [0, MAX_BATCHED, MAX_BATCHED - 1, ...Array.from({ length: 500 }, (_, i) => (i * 37) % 3000)];
+  const sizes = [
+    0,
+    MAX_BATCHED,
+    MAX_BATCHED + 1,
+    5_000_000,
+    ...Array.from({ length: 500 }, (_, i) => (i * 37) % 3000),
+  ];
   return [...sizes, ...sizes.slice(0, 60)].map((size, i) => ({
     header: {
       uid: i % 3,
@@ -42,16 +48,24 @@ function newRepository(work: Sandbox, name: string, system: System = linuxSystem
   return Repository.open(work.join(name), system);
 }
 
+function put(batches: BatchWriter, { header, content }: File, done: (checksum: Checksum) => void): void {
+  if (content.length <= MAX_BATCHED) {
+    batches.add(header, content.length, done).set(content);
+    return;
+  }
+  const large = batches.begin(header, content.length, done);
+  for (let at = 0; at < content.length; at += 700_001) large.write(content.subarray(at, at + 700_001));
+  large.end();
+}
+
 async function write(repository: Repository, list: readonly File[], threads?: number): Promise<Checksum[]> {
   using writer = await RepositoryWriter.open(repository, { fsync: false });
   await using batches = new BatchWriter(writer, threads === undefined ? {} : { threads });
   const checksums: Checksum[] = [];
   for (const [i, { header, content }] of list.entries()) {
-    batches
-      .add(header, content.length, (checksum) => {
-        checksums[i] = checksum;
-      })
-      .set(content);
+    put(batches, { header, content }, (checksum) => {
+      checksums[i] = checksum;
+    });
     await batches.room();
   }
   await batches.finish();
@@ -59,16 +73,15 @@ async function write(repository: Repository, list: readonly File[], threads?: nu
   return checksums;
 }
 
-/** Names and bytes of all objects. */
-function objectsOf(repository: Repository): Map<string, string> {
+/** Names and permissions of all objects. */
+function objectsOf(repository: Repository): Map<string, number> {
   const paths = readdirSync(`${repository.path}/objects`, { recursive: true, withFileTypes: true });
   return new Map(
     paths
       .filter((entry) => entry.isFile())
       .map(({ parentPath, name }) => {
         const path = `${parentPath}/${name}`;
-        const mode = (statSync(path).mode & 0o7777).toString(8);
-        return [path.slice(repository.path.length), `${mode} ${readFileSync(path, 'latin1')}`] as const;
+        return [path.slice(repository.path.length), statSync(path).mode] as const;
       })
       .sort(),
   );
@@ -89,6 +102,7 @@ describe('the writer of batches', () => {
     const objects = objectsOf(threaded);
     assert.equal(objects.size, new Set(want).size);
     assert.deepEqual(objectsOf(alone), objects);
+    for (const checksum of new Set(want)) assert((await threaded.verifyContent(checksum)).ok, checksum);
     const inodes = (): number[] => [...objects.keys()].map((path) => statSync(threaded.path + path).ino);
     const before = inodes();
     assert.deepEqual(await write(threaded, list, 2), want);
@@ -100,7 +114,9 @@ describe('the writer of batches', () => {
     const system = faultSystem(linuxSystem);
     const list = files().slice(0, 400);
     await write(newRepository(work, 'repo', system), list, 4);
-    const created = system.steps.filter(({ call, subject }) => call === 'create' && /filez$/.test(subject));
+    const created = system.steps.filter(
+      ({ call, subject }) => call === 'create' && /(filez|new-\d+)$/.test(subject),
+    );
     assert.equal(
       created.length,
       new Set(list.map((file) => contentChecksum(file.header, file.content))).size,
@@ -111,13 +127,13 @@ describe('the writer of batches', () => {
     it(`takes nothing more after a failure, and leaves nothing of it, with ${threads} threads`, async () => {
       using work = new Sandbox();
       const repository = newRepository(work, 'repo');
-      const list = files();
+      const list = files().slice(4);
       {
         using writer = await RepositoryWriter.open(repository, { fsync: false });
         await using batches = new BatchWriter(writer, { threads });
         const addAll = async (): Promise<void> => {
-          for (const { header, content } of list) {
-            batches.add(header, content.length, () => undefined).set(content);
+          for (const file of list) {
+            put(batches, file, () => undefined);
             await batches.room();
           }
           await batches.finish();
@@ -138,14 +154,31 @@ describe('the writer of batches', () => {
       assert.equal(objectsOf(repository).size, 0);
     });
 
+  for (const threads of [0, 2])
+    it(`refuses a large content that is not as long as announced, with ${threads} threads`, async () => {
+      using work = new Sandbox();
+      const repository = newRepository(work, 'repo');
+      const { header } = files()[0] as File;
+      for (const length of [MAX_BATCHED, MAX_BATCHED + 2]) {
+        using writer = await RepositoryWriter.open(repository, { fsync: false });
+        await using batches = new BatchWriter(writer, { threads });
+        await assert.rejects(async () => {
+          const large = batches.begin(header, MAX_BATCHED + 1, () => undefined);
+          large.write(Buffer.alloc(length));
+          large.end();
+          await batches.finish();
+        }, FormatError);
+      }
+      assert.deepEqual(leftovers(repository), []);
+    });
+
   it('leaves nothing when it is closed in the middle', async () => {
     using work = new Sandbox();
     const repository = newRepository(work, 'repo');
     {
       using writer = await RepositoryWriter.open(repository, { fsync: false });
       await using batches = new BatchWriter(writer, { threads: 2 });
-      for (const { header, content } of files())
-        batches.add(header, content.length, () => undefined).set(content);
+      for (const file of files().slice(2)) put(batches, file, () => undefined);
     }
     assert.deepEqual(leftovers(repository), []);
     assert.equal(objectsOf(repository).size, 0);

@@ -278,7 +278,7 @@ _sealtree_options() {
     image_mount) printf '%s ' --objects --upper --digest --verity ;;
     digest) printf '%s ' --digests ;;
     seal) printf '%s ' --all --ref --unseal --digests --fsverity --rebuild --lock-timeout ;;
-    verify) printf '%s ' --all --deep --paranoid --require-verity --record ;;
+    verify) printf '%s ' --all --deep --paranoid --repository --require-verity --record ;;
     boot_preview) printf '%s ' --root ;;
     boot_install) printf '%s ' --root --plan --lock-timeout ;;
     boot_remove) printf '%s ' --root --plan --lock-timeout ;;

@@ -180,10 +180,11 @@ complete -c sealtree -n '__fish_seen_subcommand_from seal' -a "(__sealtree_deplo
 
 complete -c sealtree -n '__fish_use_subcommand' -a status -d 'Show every deployment and its image'
 
-complete -c sealtree -n '__fish_use_subcommand' -a verify -d 'Check images and objects of deployments'
+complete -c sealtree -n '__fish_use_subcommand' -a verify -d 'Check deployments, or a whole repository'
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -l all -d 'all deployments (also what no argument means)'
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -l deep -d 'recompute checksum and digest of every object, 1 % also with the second hash engine'
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -l paranoid -d 'recompute all with both hash engines'
+complete -c sealtree -n '__fish_seen_subcommand_from verify' -l repository -d 'no deployments, but the repository: all its objects, commits and refs'
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -l require-verity -d 'missing fs-verity is an error, also where it cannot be had'
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -l record -d 'write down what is found, for status: what the weekly timer of boot install does'
 complete -c sealtree -n '__fish_seen_subcommand_from verify' -a "(__sealtree_deployments)"

@@ -7,7 +7,7 @@ import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
 import type { BootPolicy } from '../config/settings.ts';
 import type { Finding, Severity } from '../image/findings.ts';
-import type { Depth } from '../image/verify-objects.ts';
+import type { Depth } from '../repository/verify-content.ts';
 import { BootFileChecker } from './check/boot-files.ts';
 import { bootCommand, unsealed } from './check/context.ts';
 import { checkInitramfs } from './check/initramfs.ts';

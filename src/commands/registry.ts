@@ -109,7 +109,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'verify',
     usage: '[DEPLOYMENT…]',
-    summary: 'Check images and objects of deployments',
+    summary: 'Check deployments, or a whole repository',
     group: 'Deployments',
     load: () => import('./verify.ts'),
   },

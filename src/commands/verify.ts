@@ -6,11 +6,12 @@ import { stateFolder } from '../deployment/state-folder.ts';
 import { writeVerified } from '../deployment/verified.ts';
 import { type VerifyReport, verifyDeployments } from '../deployment/verify.ts';
 import type { Finding } from '../image/findings.ts';
-import type { Depth } from '../image/verify-objects.ts';
 import { Repository } from '../repository/repository.ts';
+import type { Depth } from '../repository/verify-content.ts';
 import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { countFindings, renderFindings } from './text/findings.ts';
+import { verifyWhole } from './verify-repository.ts';
 
 interface Options {
   readonly all?: boolean;
@@ -18,17 +19,20 @@ interface Options {
   readonly paranoid?: boolean;
   readonly requireVerity?: boolean;
   readonly record?: boolean;
+  readonly repository?: boolean;
 }
 
 export const command: CommandModule = {
   name: 'verify',
-  summary: 'Check images and objects of deployments',
+  summary: 'Check deployments, or a whole repository',
   details: [
     'Reads every image, compares it with its commit and looks at every object it points to. All findings are listed, each with the paths and deployments it touches and what mends it. Errors make the exit code 2; what could not be checked is listed as unchecked and never counts as right.',
+    'With --repository no deployments are looked at, but the repository (of --repo, or of the sysroot): every ref names a commit, every commit has all its objects, and with --deep every object, whether a commit needs it or not, hashes to its name: what ostree fsck --all checks, on all processors.',
   ],
   examples: [
     ['verify', 'images, and the presence, length and fs-verity of their objects'],
     ['verify --deep booted', 'also read and hash every object'],
+    ['verify --repository --deep --repo /srv/repo', 'every object, commit and ref of a repository'],
   ],
   define(command, run) {
     command
@@ -36,6 +40,7 @@ export const command: CommandModule = {
       .option('--all', 'all deployments (also what no argument means)')
       .option('--deep', 'recompute checksum and digest of every object, 1 % also with the second hash engine')
       .option('--paranoid', 'recompute all with both hash engines')
+      .option('--repository', 'no deployments, but the repository: all its objects, commits and refs')
       .option('--require-verity', 'missing fs-verity is an error, also where it cannot be had')
       .option('--record', 'write down what is found, for status: what the weekly timer of boot install does')
       .action(
@@ -44,35 +49,37 @@ export const command: CommandModule = {
             throw new UsageError('--all is for all deployments: name none');
           if (options.record && specs.length > 0)
             throw new UsageError('--record is for all deployments: name none');
-          return await verify(context, specs, options);
+          const depth = options.paranoid ? 'paranoid' : options.deep ? 'deep' : 'metadata';
+          if (!options.repository) return await verify(context, specs, options, depth);
+          const isAlone = specs.length === 0 && !options.all && !options.record && !options.requireVerity;
+          return await verifyWhole(context, { depth, isAlone });
         }),
       );
   },
 };
 
-async function verify(context: Context, specs: readonly string[], options: Options): Promise<number> {
+async function verify(
+  context: Context,
+  specs: readonly string[],
+  options: Options,
+  depth: Depth,
+): Promise<number> {
   const { repositoryPath } = await context.openSysroot();
-  const depth: Depth = options.paranoid ? 'paranoid' : options.deep ? 'deep' : 'metadata';
   const progress = context.progress();
   const requireVerity = options.requireVerity ?? false;
   // Nothing is pruned while we look; what the deployments are is asked again, now that it stays.
-  const report = await withSharedRepositoryLock(
-    repositoryPath,
-    { progress },
-    context.system,
-    async () => {
-      const sysroot = await context.openSysroot();
-      const chosen = selectDeployments(sysroot, specs);
-      const repository = Repository.open(repositoryPath, context.system);
-      return await verifyDeployments(repository, chosen, {
-        sysrootPath: sysroot.path,
-        depth,
-        requireVerity,
-        progress,
-        onFinding: (finding) => context.tell({ finding }),
-      });
-    },
-  );
+  const report = await withSharedRepositoryLock(repositoryPath, { progress }, context.system, async () => {
+    const sysroot = await context.openSysroot();
+    const chosen = selectDeployments(sysroot, specs);
+    const repository = Repository.open(repositoryPath, context.system);
+    return await verifyDeployments(repository, chosen, {
+      sysrootPath: sysroot.path,
+      depth,
+      requireVerity,
+      progress,
+      onFinding: (finding) => context.tell({ finding }),
+    });
+  });
   const { findings, deployments, images, objects, objectsRead } = report;
   if (options.record) await record(context, depth, findings);
   if (context.options.json) {

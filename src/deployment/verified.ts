@@ -8,7 +8,7 @@ import { makeFolders } from '../base/folders.ts';
 import type { System, SystemReads } from '../base/system.ts';
 import type { Finding } from '../image/findings.ts';
 import { temporaryName, writeSynced } from '../image/store.ts';
-import type { Depth } from '../image/verify-objects.ts';
+import type { Depth } from '../repository/verify-content.ts';
 import { readIfExists } from './read-if-exists.ts';
 
 export interface Verified {

@@ -16,7 +16,6 @@ import { refuseEndless } from '../image/plan.ts';
 import { storeFolder } from '../image/store.ts';
 import { validateImage } from '../image/validate.ts';
 import {
-  type Depth,
   type ExpectedObject,
   expectedObjects,
   type ObjectFinding,
@@ -24,6 +23,7 @@ import {
   type VerityCounts,
 } from '../image/verify-objects.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { Depth } from '../repository/verify-content.ts';
 import type { Deployment } from './deployment.ts';
 import { type ImageState, readImageState } from './image-state.ts';
 import { sealCommand } from './remedy.ts';

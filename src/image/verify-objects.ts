@@ -13,14 +13,9 @@ import type { ErofsImage } from '../formats/erofs/read.ts';
 import { contentHeader } from '../formats/objects.ts';
 import { VerityHasher } from '../formats/verity.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
+import type { Depth } from '../repository/verify-content.ts';
 import { measureObject } from './digests.ts';
 import type { Severity } from './findings.ts';
-
-/**
- * How closely to look: `metadata` reads no content; `deep` recomputes each object's checksum and digest, one in
- * a hundred also with the second hash engine; `paranoid` all of them with both.
- */
-export type Depth = 'metadata' | 'deep' | 'paranoid';
 
 /** What an image says of an object it points to. */
 export interface ExpectedObject {

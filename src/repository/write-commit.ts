@@ -106,10 +106,12 @@ async function writeEntries(
     } else if (node.content.size > MAX_BATCHED) {
       entries.set(name, { kind: 'file', checksum: batches.writer.writeFile(node, node.content) });
     } else {
-      const memory = batches.add(node, node.content.size, (checksum) => {
+      // Nothing but this: it goes to a thread.
+      const { uid, gid, mode, xattrs, content } = node;
+      const memory = batches.add({ uid, gid, mode, xattrs }, content.size, (checksum) => {
         entries.set(name, { kind: 'file', checksum });
       });
-      readContent(node.content, memory);
+      readContent(content, memory);
     }
     progress.advance(1, node.kind === 'file' ? node.content.size : 0);
     if (++taken % TURN_ENTRIES !== 0) continue;

@@ -15,7 +15,7 @@ export interface BootOutlook {
 
 export function bootOutlook(target: BootTarget, state: BootState): BootOutlook {
   const script = scriptOf(target, state);
-  if (script === undefined && isToBeMended(target, state))
+  if (script === undefined && isForShutdown(target, state))
     return {
       as: 'unknown',
       reason: 'its initramfs gets the mount script at shutdown, if /boot has room then',
@@ -25,7 +25,8 @@ export function bootOutlook(target: BootTarget, state: BootState): BootOutlook {
   const isUnpinned = pin === 'none' || pin === 'stale';
   const reason = isUnpinned ? UNPINNED[pin] : pin === 'right' ? obstacleOf(target, state) : PINS[pin];
   if (reason === undefined) return { as: 'sealed', reason: '' };
-  if (script === 'unknown') return { as: 'unknown', reason };
+  if (script === 'unknown')
+    return { as: 'unknown', reason: `${reason}; the mount script is of an earlier install` };
   const mayBePlain = script.policy === 'prefer' || (isUnpinned && script.unpinned === 'plain');
   return { as: mayBePlain ? 'plain' : 'refused', reason };
 }
@@ -44,8 +45,8 @@ function obstacleOf(target: BootTarget, state: BootState): string | undefined {
   return obstacle?.message;
 }
 
-/** Whether it was written down that the script is to come once ostree has finalized. */
-const isToBeMended = ({ deployment, entry }: BootTarget, { keep }: BootState): boolean =>
+/** Whether it was written down that the script is to come once ostree has finalized: there is nothing to do until then. */
+export const isForShutdown = ({ deployment, entry }: BootTarget, { keep }: BootState): boolean =>
   deployment.staged && entry.pin === 'right' && keep.keepers.has('tail');
 
 /** What the script in the initramfs was told; undefined where there is none. */

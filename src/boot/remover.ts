@@ -20,7 +20,7 @@ const GZIP_NAME_OFFSET = 10;
 
 /** What of the state the remover has to know. */
 export interface RemoverState {
-  readonly loader: Pick<LoaderState, 'regenerate' | 'command'>;
+  readonly loader: Pick<LoaderState, 'regenerate' | 'command' | 'menus'>;
   readonly boot: { readonly path: string };
   readonly initramfs: readonly Pick<BootInitramfs, 'facts'>[];
 }
@@ -42,6 +42,7 @@ export function renderRemover(
     config_group: flag(integrityBefore?.group ?? false),
     config_newline: flag(integrityBefore?.newline ?? false),
     ...menuVariables(loader, boot.path),
+    menu_others: loader.regenerate === undefined ? loader.menus.map(({ path }) => path).join(' ') : '',
     units: UNIT_NAMES.join(' '),
     pins_needed: flag(initramfs.some(needsPins)),
     mark_bytes: String(mark.length),

@@ -21,5 +21,19 @@ export function stateFolder({
   const stateroot = deployments.find(({ staged }) => !staged)?.stateroot;
   if (stateroot === undefined)
     throw new NotFoundError(`${path} has no deployment that could be booted, and so no /var/${FOLDER}`);
-  return join(path, 'ostree/deploy', stateroot, 'var', FOLDER);
+  return folderOf(path, stateroot);
 }
+
+/** The same folder of each other stateroot: what its deployments have at /var/lib/sealtree, unless that is mounted over. */
+export function otherStateFolders({
+  path,
+  isBooted,
+  deployments,
+}: Pick<Sysroot, 'path' | 'isBooted' | 'deployments'>): string[] {
+  const own = deployments.find(({ staged, booted }) => (isBooted ? booted : !staged))?.stateroot;
+  const others = new Set(deployments.map(({ stateroot }) => stateroot).filter((one) => one !== own));
+  return [...others].map((stateroot) => folderOf(path, stateroot));
+}
+
+const folderOf = (path: string, stateroot: string): string =>
+  join(path, 'ostree/deploy', stateroot, 'var', FOLDER);

@@ -19,7 +19,7 @@ import { buildProgram } from '../../contrib/build.ts';
 import { OperationError } from '../../src/base/errors.ts';
 import type { System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
-import { installApp, readApp, readKnownSums, removeApp } from '../../src/boot/keep/app.ts';
+import { installApp, readApp, readCopy, readKnownSums, removeApp } from '../../src/boot/keep/app.ts';
 import { type Program, readProgram } from '../../src/boot/keep/program.ts';
 import { faultSystem, PowerCut } from '../support/fault-system.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -45,6 +45,7 @@ describe('the copy of the program', () => {
       node: `#!/bin/sh\necho ${answer}\n`,
       sealtree: '#!/bin/sh\nexec "$(dirname "$0")/node"\n',
       'dist/sealtree.js': version,
+      'package.json': JSON.stringify({ version }),
     };
     const sources = Object.entries(files).map(([path, content]) => ({
       path,
@@ -84,6 +85,21 @@ describe('the copy of the program', () => {
     await assert.rejects(installApp(at, standIn('3.0', 'something else'), system), OperationError);
     assert.equal(say(at), 'sealtree 1.0');
     assert.equal(readdirSync(at).length, 2, 'nothing of it is left');
+  });
+
+  it('is linked into the folders of other stateroots', async () => {
+    const [at, other] = [folder(), folder()];
+    await installApp(at, standIn('1.0'), system);
+    const copied = readCopy(readApp(at, system), system);
+    assert(copied !== undefined);
+    await installApp(other, copied, system);
+    assert.equal(say(other), 'sealtree 1.0');
+    assert.equal(readApp(other, system).current, copied.id);
+    for (const { path } of copied.files)
+      assert.equal(lstatSync(join(other, 'app', path)).ino, lstatSync(join(at, 'app', path)).ino);
+    removeApp(at, readApp(at, system).found, system);
+    assert.equal(say(other), 'sealtree 1.0');
+    assert.equal(readCopy(readApp(at, system), system), undefined);
   });
 
   it('is not what somebody else put there', async () => {

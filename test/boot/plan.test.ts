@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import type { ByteString } from '../../src/base/bytes.ts';
 import type { Fact } from '../../src/base/capabilities.ts';
 import type { EntryState } from '../../src/boot/entries.ts';
+import type { AppState } from '../../src/boot/keep/app.ts';
 import { type BootPlan, planInstall, planRemove } from '../../src/boot/plan.ts';
 import { findObstacles } from '../../src/boot/refusals.ts';
 import type { BootState, BootTarget } from '../../src/boot/state.ts';
@@ -130,6 +131,22 @@ describe('plans', () => {
     assert.match(
       statusOf(before),
       /^kept: +by hand: no copy of this program in \/var\/lib\/sealtree\/app; alpha/m,
+    );
+    // Of a second stateroot: its deployments have a /var of their own.
+    const elsewhere: AppState = { folder: '/beta/sealtree', current: undefined, found: [], isForeign: false };
+    const withOther: BootState = { ...after, keep: { ...after.keep, otherApps: [elsewhere] } };
+    const copies = planInstall(withOther).steps.flatMap((step) => (step.kind === 'app' ? [step] : []));
+    assert.deepEqual(
+      copies.map((step) => [step.folder, step.program.files[0]?.source]),
+      [[elsewhere.folder, `${folder}/app-${program.id}/node`]],
+    );
+    assert.match(statusOf(withOther), /^kept: +by hand: no copy of this program in \/beta\/sealtree\/app$/m);
+    const copied = { ...elsewhere, current: program.id, found: ['/beta/sealtree/app'] };
+    const whole: BootState = { ...after, keep: { ...after.keep, otherApps: [copied] } };
+    assert.ok(!planInstall(whole).steps.some(({ kind }) => kind === 'app'));
+    assert.deepEqual(
+      planRemove(whole).steps.flatMap((step) => (step.kind === 'app-gone' ? [step.folder] : [])),
+      ['/beta/sealtree', folder],
     );
     const remove = planRemove(after).steps;
     assert.deepEqual([remove[0]?.kind, remove.at(-1)?.kind], ['units', 'app-gone']);

@@ -12,14 +12,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { removerPath } from '../../src/boot/journal.ts';
 import { changeUnits, readUnits, type UnitsState } from '../../src/boot/keep/units.ts';
 import { payloadPath } from '../../src/boot/payload.ts';
 import { renderRemover } from '../../src/boot/remover.ts';
 import { withIntegrity } from '../../src/boot/repo-config.ts';
-import { change, makeSealedSysroot, readState, snapshot } from '../support/boot-change.ts';
+import { change, makeSealedSysroot, snapshot } from '../support/boot-change.ts';
 import { whatBoots } from '../support/boot-model.ts';
 import type { BootableSysroot } from '../support/bootable-sysroot.ts';
 import { faultSystem, PowerCut } from '../support/fault-system.ts';
@@ -148,25 +148,25 @@ describe('the remover', () => {
   });
 
   it('goes on where a remove was cut off', async () => {
-    const counted = await fresh({ initramfs: 'append' });
-    await change(counted, 'install');
-    const system = faultSystem(counted.system);
-    await change(counted, 'remove', system);
-    const renames = system.steps.flatMap(({ call }, i) =>
+    const sysroot = await fresh({ initramfs: 'append' });
+    const plain = snapshot(sysroot.path);
+    await change(sysroot, 'install');
+    const counted = faultSystem(sysroot.system);
+    await change(sysroot, 'remove', counted);
+    const renames = counted.steps.flatMap(({ call }, i) =>
       call === 'rename' || call === 'unlink' ? [i] : [],
     );
+    assert(renames.length > 10);
     for (const at of renames) {
-      const sysroot = await fresh({ initramfs: 'append' });
-      const plain = snapshot(sysroot.path);
       await change(sysroot, 'install');
       const broken = faultSystem(sysroot.system, { kind: 'power-cut', at });
       await assert.rejects(change(sysroot, 'remove', broken), PowerCut);
-      const state = await readState(sysroot, sysroot.system);
-      if (state.remover === undefined) continue;
-      const { status, output } = runRemover(['dash'], sysroot);
-      const step = broken.steps[at];
-      assert.equal(status, 0, output);
-      assert.deepEqual(snapshot(sysroot.path), plain, `${step?.call} ${step?.subject}: ${output}`);
+      const step = `${broken.steps[at]?.call} ${broken.steps[at]?.subject}`;
+      if (existsSync(removerPath(sysroot.repositoryPath))) {
+        const { status, output } = runRemover(['dash'], sysroot);
+        assert.equal(status, 0, output);
+        assert.deepEqual(snapshot(sysroot.path), plain, `${step}: ${output}`);
+      } else await change(sysroot, 'remove');
     }
   });
 
@@ -194,20 +194,55 @@ describe('the remover', () => {
       }
     });
 
+  const damage = (path: string, at: number): void => {
+    const bytes = readFileSync(path);
+    const offset = at < 0 ? bytes.length + at : at;
+    bytes[offset] = (bytes[offset] as number) ^ 1;
+    writeFileSync(path, bytes);
+  };
+
+  it('puts the own initramfs of a deployment in the place of a damaged one', async () => {
+    const sysroot = await fresh({ initramfs: 'append' });
+    const plain = snapshot(sysroot.path);
+    await change(sysroot, 'install');
+    const [first, second] = sysroot.initrds;
+    damage(first, 10);
+    // The end mark, by which it is told at once.
+    damage(second, -300);
+    const { status, output } = runRemover(['dash'], sysroot);
+    assert.equal(status, 0, output);
+    assert.deepEqual(snapshot(sysroot.path), plain, output);
+  });
+
   it('says what is damaged, and stays until that is mended', async () => {
     const sysroot = await fresh({ initramfs: 'append' });
     await change(sysroot, 'install');
     const [initrd] = sysroot.initrds;
-    const bytes = readFileSync(initrd);
-    bytes[10] = (bytes[10] as number) ^ 1;
-    writeFileSync(initrd, bytes);
+    for (const path of sysroot.deploymentPaths)
+      rmSync(join(path, 'usr/lib/modules/6.12.0-test/initramfs.img'));
+    damage(initrd, 10);
     const first = runRemover(['dash'], sysroot);
     assert.equal(first.status, 1);
-    assert.match(first.output, /initramfs-.*: damaged/);
+    assert.match(first.output, /initramfs-.*: damaged: .* and no deployment has it/);
     assert.match(readFileSync(sysroot.entries[0] as string, 'latin1'), /sealtree\.pin=/);
-    bytes[10] = (bytes[10] as number) ^ 1;
-    writeFileSync(initrd, bytes);
+    damage(initrd, 10);
     assert.equal(runRemover(['dash'], sysroot).status, 0);
+  });
+
+  it('leaves ostree no half of a kernel that was staged, and no settings of a rollback', async () => {
+    const sysroot = await fresh({ initramfs: 'append' });
+    const plain = snapshot(sysroot.path);
+    await change(sysroot, 'install');
+    const [initrd] = sysroot.initrds;
+    const early = dirname(initrd).replaceAll('b'.repeat(64), 'c'.repeat(64));
+    mkdirSync(early);
+    writeFileSync(join(early, basename(initrd)), readFileSync(initrd));
+    const settings = join(sysroot.deploymentPaths[0] as string, 'etc/sealtree/sealtree.conf.d');
+    mkdirSync(settings, { recursive: true });
+    for (const name of ['zz-rollback.conf', 'own.conf']) writeFileSync(join(settings, name), '');
+    assert.equal(runRemover(['dash'], sysroot).status, 0);
+    assert.deepEqual(snapshot(sysroot.path), plain);
+    assert.deepEqual(readdirSync(settings), ['own.conf']);
   });
 
   it('takes the pins out of a menu that ostree writes', async () => {
@@ -223,6 +258,14 @@ describe('the remover', () => {
     assert.equal(status, 0, output);
     assert.deepEqual(snapshot(sysroot.path), plain);
   });
+
+  /** Copies of boot entries, which a person makes. */
+  const OTHER_MENU = {
+    path: '/efi/loader/entries',
+    format: 'bls',
+    bytes: Buffer.alloc(0),
+    entries: [],
+  } as const;
 
   const CONFIGS = [
     '[core]\nrepo_version=1\nmode=bare\n',
@@ -244,7 +287,7 @@ describe('the remover', () => {
       const remover = renderRemover(
         { integrityBefore: edit.before },
         {
-          loader: { regenerate: undefined, command: undefined },
+          loader: { regenerate: undefined, command: undefined, menus: [OTHER_MENU] },
           boot: { path: join(root, 'boot') },
           initramfs: [],
         },
@@ -255,6 +298,7 @@ describe('the remover', () => {
         env: { ...process.env, PATH },
       });
       assert.equal(status, 0, stderr);
+      assert.match(stderr, /^sealtree: \/efi\/loader\/entries still has the seal pins: /m);
       assert.equal(readFileSync(join(root, 'ostree/repo/config'), 'utf8'), config, edit.bytes.toString());
     });
 });

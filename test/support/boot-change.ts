@@ -45,9 +45,10 @@ export function configure(
 }
 
 /** Copies of the program and units have tests of their own. */
-export const NOTHING_KEPT: Pick<KeepState, 'program' | 'app' | 'units'> = {
+export const NOTHING_KEPT: Pick<KeepState, 'program' | 'app' | 'otherApps' | 'units'> = {
   program: undefined,
   app: undefined,
+  otherApps: [],
   units: [],
 };
 

@@ -105,19 +105,58 @@ export async function installApp(folder: string, program: Program, system: Syste
     if (path !== copy && path !== appLink(folder)) removeTree(path, system);
 }
 
+/** The program as it lies in its copy in that folder, where it is or will be: what further copies are made of. */
+export function programInCopy(folder: string, program: Program): Program {
+  const copy = join(folder, copyName(program.id));
+  const files = program.files.map((file) => ({ ...file, source: join(copy, file.path), isInCopy: true }));
+  return { ...program, files };
+}
+
+/** The program of the current copy; undefined where there is none. @throws IoError */
+export function readCopy({ folder, current }: AppState, system: SystemReads): Program | undefined {
+  if (current === undefined) return undefined;
+  const copy = join(folder, copyName(current));
+  const manifest = system.readFile(join(copy, MANIFEST)).toString('utf8');
+  const files = manifest
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.slice(66))
+    .map((path) => ({ path, source: join(copy, path), mode: system.stat(join(copy, path)).mode & 0o777 }));
+  const { version } = JSON.parse(system.readFile(join(copy, 'package.json')).toString('utf8')) as {
+    version: string;
+  };
+  return programInCopy(folder, { id: current, files, manifest, sums: '', version: `sealtree ${version}` });
+}
+
 function writeCopy(copy: string, { files, manifest, sums }: Program, system: System): void {
   system.mkdir(copy, 0o755);
   const made = new Set([copy]);
-  const write = (path: string, bytes: Uint8Array, mode: number): void => {
+  const makeParent = (path: string): void => {
     const parent = dirname(join(copy, path));
     makeFolders(parent, system);
     for (let folder = parent; folder !== copy; folder = dirname(folder)) made.add(folder);
-    writeSynced(join(copy, path), bytes, mode, system);
   };
-  for (const { path, source, mode } of files) write(path, system.readFile(source), mode);
+  const write = (path: string, bytes: Uint8Array, mode: number): void =>
+    writeSynced(join(copy, path), bytes, mode, system);
+  for (const { path, source, mode, isInCopy } of files) {
+    makeParent(path);
+    if (isInCopy !== true || !link(source, join(copy, path), system))
+      write(path, system.readFile(source), mode);
+  }
   write(SUMS, Buffer.from(sums), 0o644);
   write(MANIFEST, Buffer.from(manifest), 0o644);
   for (const folder of made) system.fsyncDirectory(folder);
+}
+
+/** False where it cannot be: another file system. */
+function link(from: string, to: string, system: System): boolean {
+  try {
+    system.link(from, to);
+    return true;
+  } catch (error) {
+    if (!['EXDEV', 'EMLINK', 'EPERM', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) throw error;
+    return false;
+  }
 }
 
 /** It starts, says what it is, and its native part can be loaded. */

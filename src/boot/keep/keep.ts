@@ -6,14 +6,14 @@ import { basename, join } from 'node:path';
 import { NotFoundError } from '../../base/errors.ts';
 import type { SystemReads } from '../../base/system.ts';
 import { readIfExists } from '../../deployment/read-if-exists.ts';
-import { stateFolder } from '../../deployment/state-folder.ts';
+import { otherStateFolders, stateFolder } from '../../deployment/state-folder.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
 import { verifiedPath } from '../../deployment/verified.ts';
 import type { Finding } from '../../image/findings.ts';
 import { bootFolder } from '../journal.ts';
 import { payloadFile } from '../payload.ts';
 import type { SealPin } from '../pin.ts';
-import { type AppState, readApp, readKnownSums } from './app.ts';
+import { type AppState, programInCopy, readApp, readCopy, readKnownSums } from './app.ts';
 import { type Program, type ProgramPlaces, readProgram } from './program.ts';
 import { readUnits, type UnitsState, type UnitsStep } from './units.ts';
 
@@ -22,6 +22,10 @@ export interface KeepState {
   readonly program: Program | undefined;
   /** Undefined where nobody could say whose /var it is. */
   readonly app: AppState | undefined;
+  /** The same in the /var of other stateroots, whose deployments have units that call it, too. */
+  readonly otherApps: readonly AppState[];
+  /** What a copy for them is made of, where the program itself cannot be. */
+  readonly copied: Program | undefined;
   /** Of each deployment that has a boot entry. */
   readonly units: readonly UnitsState[];
   /** Where the weekly check writes down what it finds, if it has. */
@@ -34,6 +38,8 @@ export interface KeepState {
 export const NOTHING_KEPT: KeepState = {
   program: undefined,
   app: undefined,
+  otherApps: [],
+  copied: undefined,
   units: [],
   verified: undefined,
   keepers: new Map(),
@@ -48,6 +54,7 @@ export function readKeep(
   const app = readAppOf(sysroot, system);
   // The copy need not be compared with itself.
   const isCopy = app?.current !== undefined && places?.root === join(app.folder, `app-${app.current}`);
+  const otherApps = otherStateFolders(sysroot).map((folder) => readApp(folder, system));
   const verified = app && verifiedPath(app.folder);
   const isVerified = verified !== undefined && system.lstatIfExists(verified) !== undefined;
   const keepers = KEEPERS.flatMap((name): [string, Buffer][] => {
@@ -60,6 +67,11 @@ export function readKeep(
         ? undefined
         : readProgram(places, system, app && readKnownSums(app, system)),
     app,
+    otherApps,
+    copied:
+      app !== undefined && otherApps.some(({ current }) => current !== app.current)
+        ? readCopy(app, system)
+        : undefined,
     units: sysroot.deployments
       .filter(({ staged }) => !staged)
       .map((deployment) => readUnits(deployment, sysroot.runDirectory, system)),
@@ -142,10 +154,12 @@ export type KeepStep =
   | { readonly kind: 'app-gone'; readonly folder: string; readonly paths: readonly string[] };
 
 /** The last steps of install: what they keep is done then. The program first, since the units call it. */
-export function keepSteps({ program, app, units }: KeepState): KeepStep[] {
+export function keepSteps(keep: KeepState): KeepStep[] {
+  const { program, app, units } = keep;
   const isBehind = program !== undefined && app !== undefined && !app.isForeign && app.current !== program.id;
   return [
     ...(isBehind ? [{ kind: 'app' as const, folder: app.folder, program }] : []),
+    ...otherAppSteps(keep),
     ...units
       .filter(({ wanted, links }) => wanted.length + links.length > 0)
       .map(
@@ -159,6 +173,15 @@ export function keepSteps({ program, app, units }: KeepState): KeepStep[] {
         }),
       ),
   ];
+}
+
+/** Those of other stateroots are made of our own. */
+function otherAppSteps({ program, app, otherApps, copied }: KeepState): KeepStep[] {
+  const source = program ?? copied;
+  if (app === undefined || app.isForeign || source === undefined) return [];
+  return otherApps
+    .filter(({ current, isForeign }) => !isForeign && current !== source.id)
+    .map(({ folder }) => ({ kind: 'app', folder, program: programInCopy(app.folder, source) }));
 }
 
 /** The first steps of remove: nothing must mend what is being taken back. */
@@ -176,13 +199,18 @@ export function unitsGoneSteps({ units }: KeepState): KeepStep[] {
 }
 
 /** The last one: the program may be run from there. */
-export function appGoneSteps({ app, verified }: KeepState): KeepStep[] {
-  const paths = [...(verified === undefined ? [] : [verified]), ...(app?.found ?? [])];
-  return app === undefined || paths.length === 0 ? [] : [{ kind: 'app-gone', folder: app.folder, paths }];
+export function appGoneSteps({ app, otherApps, verified }: KeepState): KeepStep[] {
+  const own = {
+    folder: app?.folder ?? '',
+    paths: [...(verified === undefined ? [] : [verified]), ...(app?.found ?? [])],
+  };
+  return [...otherApps.map(({ folder, found }) => ({ folder, paths: found })), own]
+    .filter(({ paths }) => paths.length > 0)
+    .map(({ folder, paths }) => ({ kind: 'app-gone', folder, paths }));
 }
 
 /** What is not kept although it was installed. */
-export function keepFindings({ app, units }: KeepState): Finding[] {
+export function keepFindings({ app, otherApps, units }: KeepState): Finding[] {
   const warning = (code: string, where: string, message: string): Finding => ({
     severity: 'warning',
     code,
@@ -205,7 +233,12 @@ export function keepFindings({ app, units }: KeepState): Finding[] {
       ...warning('units-missing', deployment, `lacks ${wanted.map(({ path }) => basename(path)).join(' ')}`),
       deployments: [deployment],
     }));
-  return [...lost, ...without];
+  const elsewhere = otherApps
+    .filter(({ current }) => app?.current !== undefined && current === undefined)
+    .map(({ folder }) =>
+      warning('app-missing', join(folder, 'app'), 'the units of the deployments of this stateroot call it'),
+    );
+  return [...lost, ...elsewhere, ...without];
 }
 
 /** What will not be kept, and why: install does its work all the same. */

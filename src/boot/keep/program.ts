@@ -15,6 +15,8 @@ export interface ProgramFile {
   /** Where it lies now. */
   readonly source: string;
   readonly mode: number;
+  /** In another copy, which never changes: a hard link of it is as good. */
+  readonly isInCopy?: boolean;
 }
 
 export interface Program {

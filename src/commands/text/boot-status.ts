@@ -2,7 +2,7 @@
 import { displayBytes, displayMessage } from '../../base/bytes.ts';
 import { bootCommand } from '../../boot/check/context.ts';
 import type { EntryState, PinKind } from '../../boot/entries.ts';
-import { type BootOutlook, bootOutlook } from '../../boot/outlook.ts';
+import { type BootOutlook, bootOutlook, isForShutdown } from '../../boot/outlook.ts';
 import { findObstacles, installRefusals, wayOf } from '../../boot/refusals.ts';
 import { type BootState, type BootTarget, bootTargets } from '../../boot/state.ts';
 import type { Setting } from '../../config/settings.ts';
@@ -65,7 +65,7 @@ function outlookText({ as, reason }: BootOutlook, style: Style): string {
     case 'refused':
       return `${style.red('not at all')}: ${reason}`;
     case 'unknown':
-      return `${style.yellow('?')}: ${reason}; the mount script is of an earlier install`;
+      return `${style.yellow('?')}: ${reason}`;
   }
 }
 
@@ -83,11 +83,11 @@ function runningField({ running }: BootState, style: Style): [string, string][] 
 }
 
 /** Whether what is deployed next is sealed by itself. */
-function keptText({ keep: { app, units } }: BootState, style: Style): string {
+function keptText({ keep: { app, otherApps, units } }: BootState, style: Style): string {
   const lacks = [
-    ...(app?.current === undefined
-      ? [`no copy of this program in ${app?.folder ?? '/var/lib/sealtree'}/app`]
-      : []),
+    ...[app, ...otherApps]
+      .filter((one) => one?.current === undefined)
+      .map((one) => `no copy of this program in ${one?.folder ?? '/var/lib/sealtree'}/app`),
     ...units
       .filter(({ wanted, problem }) => wanted.length > 0 || problem !== undefined)
       .map(
@@ -145,7 +145,10 @@ function renderNext(state: BootState, style: Style): string[] {
     return [style.bold(heading), ...renderFindings(refusals, style)];
   }
   const isSealed = bootTargets(state).every(
-    (target) => findObstacles(target, state).length > 0 || bootOutlook(target, state).as === 'sealed',
+    (target) =>
+      findObstacles(target, state).length > 0 ||
+      bootOutlook(target, state).as === 'sealed' ||
+      isForShutdown(target, state),
   );
   const check = `  ${bootCommand(sysroot.path, 'check')}`;
   if (isSealed) return ['Told by what is on the disk. To try it, without a reboot:', check];

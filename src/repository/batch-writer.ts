@@ -10,7 +10,7 @@ import { linuxSystem } from '../base/system-linux.ts';
 import { processors, Thread } from '../base/threads.ts';
 import { contentHeader, type FileHeader } from '../formats/objects.ts';
 import { HASH_FIRST_BYTES, type NewFile, type RepositoryWriter } from './write.ts';
-import { type Batch, type Piece, StagingFolder, type Written } from './write-batch.ts';
+import { type Batch, type BatchTarget, type Piece, StagingFolder, type Written } from './write-batch.ts';
 import type { BatchAnswer, BatchRequest } from './write-batch-worker.ts';
 
 /** The largest content that goes into a batch. */
@@ -26,13 +26,9 @@ const PER_THREAD = 3;
 
 const PROGRAM = new URL('./write-batch-worker.ts', import.meta.url);
 
-/** What the staging folder is called for what is written without a thread; threads have theirs beside it. */
-const OWN_FOLDER = 'batch';
-
 interface BatchThread {
   readonly thread: Thread<BatchRequest, BatchAnswer>;
-  /** Name of its staging folder. */
-  readonly folder: string;
+  readonly target: BatchTarget;
 }
 
 /** Is told a checksum once it is known. */
@@ -62,7 +58,7 @@ export interface LargeFile {
   close(): void;
 }
 
-/** Writes regular files into a transaction. To be closed before the transaction. */
+/** Writes regular files into one transaction; to be closed before that is committed or given up. */
 export class BatchWriter {
   readonly writer: RepositoryWriter;
   readonly #maxThreads: number;
@@ -203,7 +199,7 @@ export class BatchWriter {
       return;
     }
     try {
-      this.#own ??= new StagingFolder(this.writer.system, this.#target(OWN_FOLDER));
+      this.#own ??= new StagingFolder(this.writer.system, this.#newTarget());
       this.#take(this.#own.target.folder, this.#own.write(batch), done);
     } catch (error) {
       this.#failure = error;
@@ -212,8 +208,7 @@ export class BatchWriter {
     this.#recycle(bytes);
   }
 
-  #send({ thread, folder }: BatchThread, work: Batch | Piece, done: readonly Done[]): void {
-    const target = this.#target(folder);
+  #send({ thread, target }: BatchThread, work: Batch | Piece, done: readonly Done[]): void {
     this.#waiting++;
     thread
       .ask({ target, work }, [work.bytes.buffer])
@@ -231,18 +226,17 @@ export class BatchWriter {
       });
   }
 
-  #target(folder: string): BatchRequest['target'] {
+  #newTarget(): BatchTarget {
     const { path, mode } = this.writer;
-    return { repositoryPath: path, mode, folder: this.writer.stagingFolder(folder) };
+    return { repositoryPath: path, mode, folder: this.writer.newStagingFolder() };
   }
 
   /** The one with the least to do, a new one while all have something; none where one batch is all there is. */
   #thread(which: 'more comes' | 'the last'): BatchThread | undefined {
     const least = this.#threads.toSorted((a, b) => a.thread.waiting - b.thread.waiting)[0];
     const mayStart = which === 'more comes' && this.#threads.length < this.#maxThreads;
-    if (least?.thread.waiting === 0 || !mayStart) return least;
-    const folder = `${OWN_FOLDER}-${this.#threads.length}`;
-    const started: BatchThread = { thread: new Thread(PROGRAM), folder };
+    if (!mayStart || (least !== undefined && least.thread.waiting < 2)) return least;
+    const started: BatchThread = { thread: new Thread(PROGRAM), target: this.#newTarget() };
     this.#threads.push(started);
     return started;
   }

@@ -68,7 +68,7 @@ export class RepositoryWriter {
   /** Staged objects: `CHECKSUM.EXTENSION`, and the folder it lies in. */
   readonly #staged = new Map<string, string>();
   /** Folders in the staging folder. */
-  readonly #stagingFolders = new Set<string>();
+  readonly #stagingFolders: string[] = [];
   readonly #refs = new Map<string, Checksum>();
   #temporary = 0;
 
@@ -157,11 +157,11 @@ export class RepositoryWriter {
     return keptHeader(this.mode, { ...header, target: '' as FileHeader['target'] });
   }
 
-  /** A folder of this transaction for content objects that others write, such as a {@link BatchWriter}'s threads. */
-  stagingFolder(name: string): string {
-    const path = join(this.#openStaging(), name);
-    if (!this.#stagingFolders.has(path)) this.system.mkdir(path, 0o700);
-    this.#stagingFolders.add(path);
+  /** A new folder of this transaction for content objects that others write, such as a {@link BatchWriter}'s threads. */
+  newStagingFolder(): string {
+    const path = join(this.#openStaging(), `batch-${this.#stagingFolders.length}`);
+    this.system.mkdir(path, 0o700);
+    this.#stagingFolders.push(path);
     return path;
   }
 
@@ -310,10 +310,7 @@ export class RepositoryWriter {
   #discard(): void {
     const staging = this.#staging;
     if (staging === undefined) return;
-    for (const folder of this.#stagingFolders) {
-      this.#removeFolder(folder);
-      this.#stagingFolders.delete(folder);
-    }
+    for (const folder of this.#stagingFolders.splice(0)) this.#removeFolder(folder);
     this.#removeFolder(staging);
     this.#staging = undefined;
     this.#staged.clear();

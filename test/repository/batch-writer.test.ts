@@ -109,6 +109,21 @@ describe('the writer of batches', () => {
     assert.deepEqual(inodes(), before);
   });
 
+  it('and another one write the same content into one transaction', async () => {
+    using work = new Sandbox();
+    const repository = newRepository(work, 'repo');
+    const [file] = files() as [File];
+    using writer = await RepositoryWriter.open(repository, { fsync: false });
+    for (const threads of [0, 0, 2]) {
+      await using batches = new BatchWriter(writer, { threads });
+      for (let i = 0; i < 600; i++) put(batches, file, () => undefined);
+      await batches.finish();
+    }
+    writer.commit();
+    assert.equal(objectsOf(repository).size, 1);
+    assert.deepEqual(leftovers(repository), []);
+  });
+
   it('goes through the port, without threads, where that is not the kernel itself', async () => {
     using work = new Sandbox();
     const system = faultSystem(linuxSystem);

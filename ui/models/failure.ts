@@ -90,7 +90,11 @@ export function emptyLines(
     '',
     ...commandLines(commands, width, theme),
     ...(commands.length === 0 ? [] : ['']),
-    ...keys.map(([key, does]) => `  ${bold(key)} ${dim(does)}`),
+    ...keys.flatMap(([key, does]) =>
+      wrap(does, width - key.length - 3).map(
+        (part, i) => `  ${i === 0 ? bold(key) : ' '.repeat(key.length)} ${dim(part)}`,
+      ),
+    ),
   ];
 }
 

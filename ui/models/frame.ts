@@ -28,7 +28,7 @@ export function headerLine(state: State, theme: Theme): string {
   const parts = viewModelOf(state).summary(state);
   const joined = (): string => parts.join(` ${separator} `);
   while (parts.length > 1 && widthOf(joined()) > room - Math.min(PATH_COLUMNS, widthOf(path))) parts.pop();
-  const summary = joined();
+  const summary = truncate(joined(), room, ellipsis);
   const left = cell(path, room - widthOf(summary), ellipsis);
   return `${theme.inverse(theme.bold(name))} ${left} ${theme.dim(summary)}${mode}`;
 }

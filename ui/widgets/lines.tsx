@@ -1,5 +1,5 @@
-/** Lines of text, one element a line: keyed by place, so that scrolling changes texts and nothing else. */
-import { Box, Text } from 'ink';
+/** Lines of text as one element, so that scrolling changes texts and nothing else. */
+import { Box, Transform } from 'ink';
 
 export interface LinesProps {
   readonly lines: readonly string[];
@@ -10,14 +10,11 @@ export interface LinesProps {
 /** No line may be wider than `width`, nor does ink cut what is below `height`: both are the business of the models. */
 export function Lines({ lines, width, height }: LinesProps) {
   return (
-    <Box flexDirection="column" width={width} height={height} flexShrink={0}>
-      {lines.slice(0, height).map((line, place) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a place on the screen is what stays the same
-        <Text key={place} wrap="truncate-end">
-          {/* A line without text would have no height. */}
-          {line === '' ? ' ' : line}
-        </Text>
-      ))}
+    <Box width={width} height={height} flexShrink={0}>
+      {/* ink would measure every text and take it apart twice: a sign for each line holds the place until it is drawn. */}
+      <Transform transform={(_sign, place) => lines[place] ?? ''}>{placesOf(height)}</Transform>
     </Box>
   );
 }
+
+const placesOf = (height: number): string => Array.from({ length: Math.max(0, height) }, () => '.').join('\n');

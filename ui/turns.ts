@@ -1,5 +1,6 @@
 /** Long work in pieces, so that keys are handled in between. */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { Steps } from '../src/base/steps.ts';
 
 /** So long keys may wait for a piece of work. */
 const TURN_MS = 12;
@@ -16,6 +17,15 @@ export class Turns {
   /** Whether it is time to let others work. Looking at the clock costs a little: not for every item of a fast loop. */
   get isOver(): boolean {
     return performance.now() >= this.#ends;
+  }
+
+  /** Does work in steps, and lets others work in between. */
+  async finish<T>(steps: Steps<T>): Promise<T> {
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+      if (this.isOver) await this.next();
+    }
   }
 
   /** Lets others work. */

@@ -9,6 +9,7 @@
 import { asBuffer, type ByteString, bytesToString } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
 import { FormatError } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
 import { neededWidth, offsetWidth, stringProblem } from './gvariant.ts';
 
 /** Called for each entry in stored order; nothing about names or their order is checked here. */
@@ -21,28 +22,47 @@ const CHECKSUM_SIZE = 32;
 
 /** @throws FormatError when the bytes are not the normal form of a dirtree */
 export function readDirtree(input: Uint8Array, where: string, sink: DirtreeSink): void {
-  const bytes = asBuffer(input);
+  for (const array of arraysOf(asBuffer(input), where, sink)) array.read(Number.POSITIVE_INFINITY);
+}
+
+/** So many entries of a huge dirtree are read in a step. */
+const STEP_ENTRIES = 2048;
+
+/** The same in steps. */
+export function* readDirtreeSteps(input: Uint8Array, where: string, sink: DirtreeSink): Steps<void> {
+  for (const array of arraysOf(asBuffer(input), where, sink)) while (array.read(STEP_ENTRIES)) yield;
+}
+
+/** The files, then the folders; the second array is looked at when the first one was read. */
+function* arraysOf(bytes: Buffer, where: string, sink: DirtreeSink): Generator<EntryArray, void> {
   const width = offsetWidth(bytes.length);
   const end = bytes.length - width;
   if (end < 0) throw new FormatError(where, 'dirtree is empty');
   const middle = readOffset(bytes, end, width);
   if (middle > end || neededWidth(end, 1) !== width) throw badOffset(where, end, middle, end);
-  readArray(bytes, where, 0, middle, 1, (name, at) => sink.file(name, hex(bytes, at)));
-  readArray(bytes, where, middle, end, 2, (name, at) =>
+  yield entryArray(bytes, where, 0, middle, 1, (name, at) => sink.file(name, hex(bytes, at)));
+  yield entryArray(bytes, where, middle, end, 2, (name, at) =>
     sink.directory(name, hex(bytes, at), hex(bytes, at + CHECKSUM_SIZE)),
   );
 }
 
+interface EntryArray {
+  /** Reads at most so many entries; whether there are more. */
+  read(count: number): boolean;
+}
+
+const NO_ENTRIES: EntryArray = { read: () => false };
+
 /** An array of tuples of a name and `checksums` checksums. */
-function readArray(
+function entryArray(
   bytes: Buffer,
   where: string,
   start: number,
   end: number,
   checksums: 1 | 2,
   entry: (name: ByteString, checksumAt: number) => void,
-): void {
-  if (start === end) return;
+): EntryArray {
+  if (start === end) return NO_ENTRIES;
   const width = offsetWidth(end - start);
   const last = end - width;
   if (last < start) throw badOffset(where, start, end - start, width);
@@ -51,13 +71,20 @@ function readArray(
   if (bodyEnd > last || !Number.isInteger(count) || neededWidth(bodyEnd - start, count) !== width)
     throw badOffset(where, last, bodyEnd - start, last - start);
   let at = start;
-  for (let offset = bodyEnd; offset < end; offset += width) {
-    const entryEnd = start + readOffset(bytes, offset, width);
-    if (entryEnd < at || entryEnd > bodyEnd)
-      throw badOffset(where, offset, entryEnd - start, bodyEnd - start);
-    readEntry(bytes, where, at, entryEnd, checksums, entry);
-    at = entryEnd;
-  }
+  let offset = bodyEnd;
+  return {
+    read(most) {
+      const until = Math.min(end, offset + most * width);
+      for (; offset < until; offset += width) {
+        const entryEnd = start + readOffset(bytes, offset, width);
+        if (entryEnd < at || entryEnd > bodyEnd)
+          throw badOffset(where, offset, entryEnd - start, bodyEnd - start);
+        readEntry(bytes, where, at, entryEnd, checksums, entry);
+        at = entryEnd;
+      }
+      return offset < end;
+    },
+  };
 }
 
 function readEntry(

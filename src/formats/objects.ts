@@ -10,8 +10,9 @@ import { asBuffer, type ByteString, bytesToString, stringToBytes } from '../base
 import { type Checksum, checksumOf, type DigestEngine, type Hasher, nativeEngine } from '../base/digest.ts';
 import { FormatError } from '../base/errors.ts';
 import { isDirectory, isRegular, isSymlink, S_IFMT } from '../base/mode.ts';
+import type { Steps } from '../base/steps.ts';
 import { NO_XATTRS, type Xattr, type Xattrs } from '../base/xattrs.ts';
-import { readDirtree } from './dirtree.ts';
+import { type DirtreeSink, readDirtree, readDirtreeSteps } from './dirtree.ts';
 import { readVariant, type Value, type Variant, writeVariant } from './gvariant.ts';
 
 /** Type strings of the serialised objects. */
@@ -119,15 +120,30 @@ export function serializeCommit(commit: Commit): Buffer {
 
 /** @throws FormatError */
 export function parseDirtree(bytes: Uint8Array, where: string): Dirtree {
-  const files: DirtreeFile[] = [];
-  const dirs: DirtreeDirectory[] = [];
-  readDirtree(bytes, where, {
-    file: (name, checksum) => files.push({ name, checksum }),
-    directory: (name, tree, meta) => dirs.push({ name, tree, meta }),
-  });
-  const tree: Dirtree = { files, dirs };
+  const { tree, sink } = dirtreeSink();
+  readDirtree(bytes, where, sink);
   validateDirtree(tree, where);
   return tree;
+}
+
+/** The same in steps. */
+export function* parseDirtreeSteps(bytes: Uint8Array, where: string): Steps<Dirtree> {
+  const { tree, sink } = dirtreeSink();
+  yield* readDirtreeSteps(bytes, where, sink);
+  validateDirtree(tree, where);
+  return tree;
+}
+
+function dirtreeSink(): { readonly tree: Dirtree; readonly sink: DirtreeSink } {
+  const files: DirtreeFile[] = [];
+  const dirs: DirtreeDirectory[] = [];
+  return {
+    tree: { files, dirs },
+    sink: {
+      file: (name, checksum) => files.push({ name, checksum }),
+      directory: (name, tree, meta) => dirs.push({ name, tree, meta }),
+    },
+  };
 }
 
 export function serializeDirtree(tree: Dirtree): Buffer {

@@ -7,6 +7,7 @@
 import { bytesEqual } from '../base/bytes.ts';
 import { type Checksum, checksumOf } from '../base/digest.ts';
 import { ConfigError, errnoOf, NotFoundError } from '../base/errors.ts';
+import type { Steps } from '../base/steps.ts';
 import type { System } from '../base/system.ts';
 import { Keyfile } from '../formats/keyfile.ts';
 import {
@@ -17,6 +18,7 @@ import {
   parseCommit,
   parseDirmeta,
   parseDirtree,
+  parseDirtreeSteps,
   parseVariantMap,
   type VariantMap,
 } from '../formats/objects.ts';
@@ -51,6 +53,8 @@ const MAX_PARENTS = 16;
 
 /** Entries of dirtrees, and other objects, that stay in memory. */
 const CACHED_ENTRIES = 400_000;
+/** A dirtree of fewer bytes is read in less time than anybody notices: some thousand entries. */
+const STEPPED_BYTES = 512 * 1024;
 const CACHED_DIRMETAS = 10_000;
 const CACHED_COMMITS = 1_000;
 
@@ -162,6 +166,23 @@ export class Repository {
     if (cached !== undefined) return cached;
     const dirtree = this.#objects.readHashed(checksum, 'dirtree', parseDirtree);
     if (dirtree === undefined) return this.parent?.dirtree(checksum) ?? missing(this, checksum, 'dirtree');
+    this.#dirtrees.set(checksum, dirtree);
+    return dirtree;
+  }
+
+  /**
+   * The same in steps, which a folder of many entries takes; then it is known.
+   * @throws NotFoundError, FormatError
+   */
+  *dirtreeSteps(checksum: Checksum): Steps<Dirtree> {
+    const cached = this.#dirtrees.get(checksum);
+    if (cached !== undefined) return cached;
+    // Its bytes are lent for the call: steps need their own.
+    const steps = this.#objects.readHashed(checksum, 'dirtree', (bytes, path) =>
+      bytes.length < STEPPED_BYTES ? undefined : parseDirtreeSteps(Buffer.from(bytes), path),
+    );
+    if (steps === undefined) return this.dirtree(checksum);
+    const dirtree = yield* steps;
     this.#dirtrees.set(checksum, dirtree);
     return dirtree;
   }

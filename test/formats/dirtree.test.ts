@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { type ByteString, bytesToString, textToBytes } from '../../src/base/bytes.ts';
 import { FormatError } from '../../src/base/errors.ts';
-import { readDirtree } from '../../src/formats/dirtree.ts';
+import { finish } from '../../src/base/steps.ts';
+import { type DirtreeSink, readDirtree, readDirtreeSteps } from '../../src/formats/dirtree.ts';
 import { readVariant, writeVariant } from '../../src/formats/gvariant.ts';
 import fc from '../support/fast-check.ts';
 import { mutate } from '../support/mutate.ts';
@@ -10,11 +11,21 @@ import { Random } from '../support/random.ts';
 
 const TYPE = '(a(say)a(sayay))';
 
-/** Entries as lines, or undefined when the bytes are refused. */
+/** Entries as lines, or undefined when the bytes are refused; read in one go, and in steps. */
 function direct(bytes: Buffer): string[] | undefined {
+  const whole = linesOf(bytes, readDirtree);
+  const inSteps = linesOf(bytes, (...args) => finish(readDirtreeSteps(...args)));
+  assert.deepEqual(inSteps, whole);
+  return whole;
+}
+
+function linesOf(
+  bytes: Buffer,
+  read: (bytes: Buffer, where: string, sink: DirtreeSink) => void,
+): string[] | undefined {
   const entries: string[] = [];
   try {
-    readDirtree(bytes, 'dirtree', {
+    read(bytes, 'dirtree', {
       file: (name, checksum) => entries.push(`${name} ${checksum}`),
       directory: (name, tree, meta) => entries.push(`${name} ${tree} ${meta}`),
     });
@@ -86,4 +97,15 @@ it('refuses what the general reader refuses', () => {
     }
   }
   assert.ok(accepted > 1000, `only ${accepted} of 20,000 mutants are dirtrees`);
+});
+
+it('reads a huge one in many steps', () => {
+  const checksum = Buffer.alloc(32, 1);
+  const files = Array.from({ length: 10_000 }, (_, i) => [textToBytes(`name-${i}`), checksum]);
+  const dirs = Array.from({ length: 5000 }, (_, i) => [textToBytes(`folder-${i}`), checksum, checksum]);
+  const sink = { file: () => count++, directory: () => count++ };
+  let count = 0;
+  let steps = 0;
+  for (const _ of readDirtreeSteps(writeVariant(TYPE, [files, dirs]), 'dirtree', sink)) steps++;
+  assert.deepEqual([count, steps], [15_000, 6]);
 });

@@ -159,3 +159,19 @@ describe('the difference of two trees', () => {
     );
   });
 });
+
+it('a huge folder is read in steps, and known afterwards', () => {
+  const memory = new MemoryRepository();
+  const names = Array.from({ length: 12_000 }, (_, i) => [`name-${i}`, 'file'] as const);
+  const huge = memory.folder(Object.fromEntries(names));
+  const small = memory.folder({ one: 'file', huge });
+  const repository = memory.open();
+  let steps = 0;
+  const reading = repository.dirtreeSteps(huge);
+  let step = reading.next();
+  for (; !step.done; step = reading.next()) steps++;
+  assert(steps > 2);
+  assert.equal(step.value.files.length, 12_000);
+  assert.equal(repository.dirtree(huge), step.value);
+  assert.equal(repository.dirtreeSteps(small).next().done, true);
+});

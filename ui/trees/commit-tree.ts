@@ -2,10 +2,11 @@
 import { type ByteString, displayBytes } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
 import { SealtreeError } from '../../src/base/errors.ts';
+import type { Steps } from '../../src/base/steps.ts';
 import type { Repository } from '../../src/repository/repository.ts';
 import { child, children, rootOf, type TreeNode } from '../../src/repository/tree.ts';
 import { type EntryFacts, NO_FACTS } from '../models/entry.ts';
-import type { Content, FileNode, FileTree } from './file-tree.ts';
+import { type Content, type FileNode, type FileTree, STEP_ENTRIES } from './file-tree.ts';
 import { objectContent } from './object-content.ts';
 
 export class CommitTree implements FileTree {
@@ -21,10 +22,13 @@ export class CommitTree implements FileTree {
     return rootOf(this.#repository, this.#commit);
   }
 
-  children(folder: FileNode): FileNode[] {
+  *children(folder: FileNode): Steps<FileNode[]> {
     const node = ownNode(folder);
     if (node.kind !== 'directory') return [];
-    return [...children(this.#repository, node)].sort((a, b) => (a.name < b.name ? -1 : 1));
+    yield* this.#repository.dirtreeSteps(node.tree);
+    const nodes: FileNode[] = [];
+    for (const child of children(this.#repository, node)) if (nodes.push(child) % STEP_ENTRIES === 0) yield;
+    return nodes.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   lookup(path: ByteString): FileNode | undefined {

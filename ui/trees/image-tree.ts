@@ -3,12 +3,13 @@ import { type ByteString, displayBytes } from '../../src/base/bytes.ts';
 import { digestOf } from '../../src/base/digest.ts';
 import { NotFoundError, SealtreeError } from '../../src/base/errors.ts';
 import { isDirectory, isRegular, isSymlink } from '../../src/base/mode.ts';
+import { finish, type Steps } from '../../src/base/steps.ts';
 import { NO_XATTRS } from '../../src/base/xattrs.ts';
 import type { ErofsImage } from '../../src/formats/erofs/read.ts';
 import { payloadObject } from '../../src/image/verify-objects.ts';
 import type { Repository } from '../../src/repository/repository.ts';
 import { type EntryFacts, NO_FACTS } from '../models/entry.ts';
-import type { Content, FileNode, FileTree, ImageNode } from './file-tree.ts';
+import { type Content, type FileNode, type FileTree, type ImageNode, STEP_ENTRIES } from './file-tree.ts';
 import { objectContent } from './object-content.ts';
 
 export class ImageTree implements FileTree {
@@ -30,7 +31,7 @@ export class ImageTree implements FileTree {
     };
   }
 
-  children(folder: FileNode): ImageNode[] {
+  *children(folder: FileNode): Steps<ImageNode[]> {
     const image = this.#image;
     const { nid, parentNid, path } = ownNode(folder);
     const inode = image.inode(nid);
@@ -40,13 +41,14 @@ export class ImageTree implements FileTree {
       const child = image.child(entry);
       if (image.isRealWhiteout(child)) continue;
       const kind = isDirectory(child.mode) ? 'directory' : 'file';
-      nodes.push({
+      const count = nodes.push({
         kind,
         path: (base + entry.name) as ByteString,
         name: entry.name,
         nid: entry.nid,
         parentNid: nid,
       });
+      if (count % STEP_ENTRIES === 0) yield;
     }
     return nodes.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -55,7 +57,7 @@ export class ImageTree implements FileTree {
     let node: ImageNode | undefined = this.root;
     for (const name of path.split('/').filter((part) => part !== '')) {
       if (node?.kind !== 'directory') return undefined;
-      node = this.children(node).find((child) => child.name === name);
+      node = finish(this.children(node)).find((child) => child.name === name);
     }
     return node;
   }

@@ -2,6 +2,7 @@
 import type { ByteString } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
 import { SealtreeError } from '../../src/base/errors.ts';
+import type { Steps } from '../../src/base/steps.ts';
 import type { Repository } from '../../src/repository/repository.ts';
 import { rootOf } from '../../src/repository/tree.ts';
 import { type Subject, subjectName } from '../models/subject.ts';
@@ -70,10 +71,10 @@ class UseCounter {
   }
 
   /** Counts below a dirtree, those it needs first; yields now and then. */
-  *count(root: Checksum): Generator<void, void> {
+  *count(root: Checksum): Steps<void> {
     const stack = [root];
     for (let tree = stack.at(-1); tree !== undefined; tree = stack.at(-1)) {
-      const { files, dirs } = this.#repository.dirtree(tree);
+      const { files, dirs } = yield* this.#repository.dirtreeSteps(tree);
       const open = dirs.filter((dir) => !this.#counts.has(dir.tree));
       if (!this.#counts.has(tree) && open.length > 0) {
         stack.push(...open.map((dir) => dir.tree));

@@ -17,4 +17,5 @@ export function Lines({ lines, width, height }: LinesProps) {
   );
 }
 
-const placesOf = (height: number): string => Array.from({ length: Math.max(0, height) }, () => '.').join('\n');
+const placesOf = (height: number): string =>
+  Array.from({ length: Math.max(0, height) }, () => '.').join('\n');

@@ -8,6 +8,7 @@
 import { type ByteString, displayBytes, MAX_PATH_BYTES, roundUp } from '../../base/bytes.ts';
 import type { FormatError } from '../../base/errors.ts';
 import { isDirectory, S_IFCHR, S_IFMT } from '../../base/mode.ts';
+import { finish, type Steps } from '../../base/steps.ts';
 import { NO_XATTRS, sortedXattrs, type Xattrs } from '../../base/xattrs.ts';
 import { Claims } from './claims.ts';
 import { ImageBytes } from './image-bytes.ts';
@@ -146,9 +147,18 @@ export class ErofsImage {
    * out. An inode met again is a hard link to where it was met first; a directory met again is refused, and so
    * are inodes that overlap, and directories whose path is longer than {@link MAX_PATH_BYTES}.
    */
-  *walk(): Generator<WalkedEntry, void> {
+  walk(): Generator<WalkedEntry, void> {
     const claims = this.claims();
-    const linked = this.#findLinked(claims);
+    return this.#walk(claims, finish(this.#findLinked(claims)));
+  }
+
+  /** The same for who has other things to do meanwhile: before the first entry all directories are gone through. */
+  *walkSteps(): Steps<Generator<WalkedEntry, void>> {
+    const claims = this.claims();
+    return this.#walk(claims, yield* this.#findLinked(claims));
+  }
+
+  *#walk(claims: Claims, linked: ReadonlySet<number>): Generator<WalkedEntry, void> {
     const firstPaths = new Map<number, ByteString>();
     const root = this.inode(this.rootNid);
     yield { path: ROOT_PATH, name: NO_NAME, depth: 0, inode: root, linkOf: undefined };
@@ -210,8 +220,8 @@ export class ErofsImage {
     return this.#image.error(what, offset, got, want);
   }
 
-  /** The inodes that more than one entry leads to. Goes through all directories, claiming them. */
-  #findLinked(claims: Claims): Set<number> {
+  /** The inodes that more than one entry leads to. Goes through all directories, claiming them: a step each. */
+  *#findLinked(claims: Claims): Steps<Set<number>> {
     const seen = new Uint8Array(Math.ceil(this.bytes.length / SLOT_SIZE / 8));
     const linked = new Set<number>();
     const root = this.inode(this.rootNid);
@@ -228,6 +238,7 @@ export class ErofsImage {
         if (byte & bit) linked.add(entry.nid);
         seen[entry.nid >>> 3] = byte | bit;
       }
+      yield;
     }
     return linked;
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ByteString, bytesToString, MAX_PATH_BYTES } from '../../../src/base/bytes.ts';
 import { FormatError, UnsupportedError } from '../../../src/base/errors.ts';
+import { finish } from '../../../src/base/steps.ts';
 import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../../src/base/mode.ts';
 import type { Xattr } from '../../../src/base/xattrs.ts';
 import { CompactInode, Header, SUPERBLOCK_START, Superblock } from '../../../src/formats/erofs/layout.ts';
@@ -345,6 +346,8 @@ describe('readTree', () => {
         const image = new ErofsImage(bytes, 'image');
         const paths = [...image.walk()].map(({ path }) => path);
         assert.deepEqual(paths, [...contentsOf(readTree(image)).keys()]);
+        const inSteps = [...finish(image.walkSteps())].map(({ path }) => path);
+        assert.deepEqual(inSteps, paths);
       }),
       { numRuns: 30 },
     );

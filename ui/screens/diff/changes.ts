@@ -58,7 +58,8 @@ interface Pair {
 interface Frame {
   readonly own: Omit<Change, 'children' | 'totals'>;
   readonly ownTotals: Totals;
-  readonly pairs: Iterator<Pair, void>;
+  /** Undefined while a folder is being listed. */
+  readonly pairs: Iterator<Pair | undefined, void>;
   readonly children: Change[];
 }
 
@@ -90,12 +91,15 @@ export async function compareFiles(
       if (change.status !== 'same' || change.children.length > 0) parent.children.push(change);
       continue;
     }
-    compared++;
-    if (isFolder(next.value)) stack.push(frameOf(sides, next.value));
-    else {
-      const change = await compareEntry(sides, next.value);
-      if (change !== undefined) frame.children.push(change);
-      if (change !== undefined) changes++;
+    const pair = next.value;
+    if (pair !== undefined) {
+      compared++;
+      if (isFolder(pair)) stack.push(frameOf(sides, pair));
+      else {
+        const change = await compareEntry(sides, pair);
+        if (change !== undefined) frame.children.push(change);
+        if (change !== undefined) changes++;
+      }
     }
     if (!turns.isOver) continue;
     watcher.onProgress(compared);
@@ -135,9 +139,9 @@ function isSameFolder(sides: Sides, before: FileNode, after: FileNode): boolean 
 }
 
 /** The entries of both by name; folders and files of one name apart. */
-function* pairsOf({ before, after }: Sides, pair: Pair): Generator<Pair, void> {
-  const old = pair.before === undefined ? [] : before.children(pair.before);
-  const now = pair.after === undefined ? [] : after.children(pair.after);
+function* pairsOf({ before, after }: Sides, pair: Pair): Generator<Pair | undefined, void, undefined> {
+  const old = pair.before === undefined ? [] : yield* before.children(pair.before);
+  const now = pair.after === undefined ? [] : yield* after.children(pair.after);
   let i = 0;
   let j = 0;
   while (i < old.length || j < now.length) {

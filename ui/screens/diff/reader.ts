@@ -6,6 +6,7 @@ import { diffLines, unifiedDiffInTurns } from '../../../src/boot/diffs.ts';
 import type { EntryFacts } from '../../models/entry.ts';
 import type { Reader, Source } from '../../readers.ts';
 import type { FileNode, FileTree } from '../../trees/file-tree.ts';
+import { Turns } from '../../turns.ts';
 import { compareFiles } from './changes.ts';
 import { type ChangeFacts, type ContentDiff, changeKey, type DiffRequest, diffKey } from './state.ts';
 
@@ -49,13 +50,13 @@ export class DiffReader implements Reader<DiffRequest> {
     }
   }
 
-  #listFolder({ before, after, path }: Of<'list-folder'>): void {
+  async #listFolder({ before, after, path }: Of<'list-folder'>): Promise<void> {
     const { dispatch, files } = this.#source;
     const of = diffKey({ before, after });
     try {
       const tree = files(after);
       const folder = tree.lookup(path);
-      const nodes = folder?.kind === 'directory' ? tree.children(folder) : [];
+      const nodes = folder?.kind === 'directory' ? await new Turns().finish(tree.children(folder)) : [];
       dispatch({ type: 'diff-folder-read', of, path, nodes });
     } catch (error) {
       if (!(error instanceof SealtreeError)) throw error;

@@ -41,13 +41,13 @@ export class TreeReader implements Reader<TreeRequest> {
     }
   }
 
-  #readFolder({ subject, path }: Of<'read-folder'>): void {
+  async #readFolder({ subject, path }: Of<'read-folder'>): Promise<void> {
     const { dispatch, files } = this.#source;
     const of = subjectKey(subject);
     try {
       const tree = files(subject);
       const folder = tree.lookup(path);
-      const nodes = folder?.kind === 'directory' ? tree.children(folder) : [];
+      const nodes = folder?.kind === 'directory' ? await new Turns().finish(tree.children(folder)) : [];
       dispatch({ type: 'folder-read', of, path, nodes });
     } catch (error) {
       if (!(error instanceof SealtreeError)) throw error;
@@ -98,10 +98,13 @@ export class TreeReader implements Reader<TreeRequest> {
       dispatch({ type: 'found', of, text, nodes: best.items, passed, isDone });
     try {
       for (const node of walkFiles(files(subject))) {
-        passed++;
-        const score = scoreOf(node.path);
-        if (score !== undefined) best.add(node, score);
-        if (passed % 256 !== 0 || !turns.isOver) continue;
+        if (node !== undefined) {
+          passed++;
+          const score = scoreOf(node.path);
+          if (score !== undefined) best.add(node, score);
+          if (passed % 256 !== 0) continue;
+        }
+        if (!turns.isOver) continue;
         if (isStale()) return;
         tell(false);
         await turns.next();

@@ -1,0 +1,13 @@
+/**
+ * Work in steps, for who has other things to do in between: a generator that stops now and then, without a value, and
+ * returns what came of it.
+ */
+export type Steps<T> = Generator<undefined, T, undefined>;
+
+/** All of them at once. */
+export function finish<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}

@@ -117,7 +117,7 @@ describeSystem('the interface in a terminal', [], () => {
     await until(/▸ +0 server [0-9a-f]{8}\.0 +✓ sealed/);
     assert(isAlternate());
     type('2');
-    await until(/▸○.* [0-9a-f]{8} .*\[demo\/server\]/);
+    await until(/▸\*.* [0-9a-f]{8} .*\[demo\/server\]/);
     type('t');
     await until(/boot +drwxr-xr-x/);
     type('q', '3');

@@ -81,7 +81,7 @@ describe('commit graph', () => {
       { aa: { parent: 'cc', day: 3 }, bb: { parent: 'cc', day: 2 }, cc: { parent: 'dd', day: 1 } },
       { r: 'aa', s: 'bb' },
     );
-    assert.deepEqual(picture(rows, UNICODE_GLYPHS), ['○ aa', '│ ○ bb', '○─┘ cc', '⋮ missing']);
+    assert.deepEqual(picture(rows, UNICODE_GLYPHS), ['* aa', '| * bb', '*─┘ cc', '⋮ missing']);
   });
 
   it('tells what was deleted from what was never there', () => {

@@ -96,7 +96,7 @@ describe('interface', () => {
     };
     const { screen, ended } = open(t, 80, 24, undefined, undefined, { page });
     screen.type('2');
-    await screen.until(/▸○ +[0-9a-f]{8} .*\[os\/testing\]/);
+    await screen.until(/▸\* +[0-9a-f]{8} .*\[os\/testing\]/);
     await screen.until(/2 commits · 2 refs/);
     await screen.until(/signatures none/);
     screen.type('t');

@@ -27,7 +27,7 @@ const open = stateAfter(SIZE, ...TREE);
 function rowsOf({ tree }: State): string {
   assert(tree !== undefined);
   return treeRows(tree)
-    .map(({ node }, i) => (i === tree.list.cursor ? `[${displayBytes(node.path)}]` : displayBytes(node.path)))
+    .map((node, i) => (i === tree.list.cursor ? `[${displayBytes(node.path)}]` : displayBytes(node.path)))
     .join(' ');
 }
 

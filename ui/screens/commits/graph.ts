@@ -83,9 +83,8 @@ export function drawGraph(cells: string, { isAscii, ellipsis }: Glyphs): string 
   return cells.replace(/[^ ]/g, (sign) => SIGNS[sign] ?? sign);
 }
 
+/** Commits and lines stay ASCII: with another sign each row would take ink twice the time. */
 const SIGNS: Readonly<Record<string, string>> = {
-  [COMMIT]: '○',
-  [PIPE]: '│',
   [CROSSING]: '┼',
   [DASH]: '─',
   [CORNER]: '┘',

@@ -49,7 +49,7 @@ const fold = (state: State): Step =>
     const node = selectedNode(tree);
     if (node === undefined || tree.search !== undefined) return tree;
     if (node.kind === 'directory' && tree.open.has(node.path)) return withFolded(tree, node.path, false);
-    const around = tree.rows.findIndex((row) => row.node.path === folderOf(node.path));
+    const around = tree.rows.findIndex(({ path }) => path === folderOf(node.path));
     return around === -1 ? tree : { ...tree, list: { ...tree.list, cursor: around }, detailsOffset: 0 };
   });
 

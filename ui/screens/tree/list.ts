@@ -8,7 +8,8 @@ import { type EntryFacts, modeText, targetText } from '../../models/entry.ts';
 import { cell, truncate, widthOf } from '../../models/text.ts';
 import type { State } from '../../state.ts';
 import { type Paint, plain, type Theme } from '../../theme.ts';
-import type { TreeRow } from './rows.ts';
+import type { FileNode } from '../../trees/file-tree.ts';
+import { depthOf } from './rows.ts';
 import { type Tree, treeRows } from './state.ts';
 
 const GAP = 2;
@@ -77,11 +78,12 @@ interface Drawing {
   readonly theme: Theme;
 }
 
-function rowText({ node, depth }: TreeRow, drawing: Drawing, pick: (paint: Paint) => Paint): string {
+function rowText(node: FileNode, drawing: Drawing, pick: (paint: Paint) => Paint): string {
   const { tree, columns, width, theme } = drawing;
   const { glyphs } = theme;
   const facts = tree.entries.get(node.path);
   const isFound = treeRows(tree) !== tree.rows;
+  const depth = isFound ? 0 : depthOf(node.path);
   const indent = ' '.repeat(Math.min(2 * depth, Math.floor(width / INDENT_SHARE)));
   const isOpen = !isFound && tree.open.has(node.path);
   const fold = node.kind === 'directory' ? (isOpen ? glyphs.unfolded : glyphs.folded) : ' ';
@@ -113,7 +115,7 @@ function rowText({ node, depth }: TreeRow, drawing: Drawing, pick: (paint: Paint
 
 /** What a row says, in words. */
 export function treeSaid({ tree }: Pick<State, 'tree'>, row: number): string {
-  const node = tree === undefined ? undefined : treeRows(tree)[row]?.node;
+  const node = tree === undefined ? undefined : treeRows(tree)[row];
   if (tree === undefined || node === undefined) return '';
   const isFound = treeRows(tree) !== tree.rows;
   const facts = tree.entries.get(node.path);
@@ -132,7 +134,7 @@ export function treeSaid({ tree }: Pick<State, 'tree'>, row: number): string {
 
 /** What follows a name: a link's target, or what is wrong. */
 function moreText(
-  path: TreeRow['node']['path'],
+  path: FileNode['path'],
   tree: Tree,
   facts: EntryFacts | undefined,
   theme: Theme,

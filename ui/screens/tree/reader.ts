@@ -37,7 +37,8 @@ export class TreeReader implements Reader<TreeRequest> {
       case 'read-object':
         return this.#readObject(request, isStale);
       case 'search':
-        return this.#search(request, isStale);
+        // Letters that come in a burst are a request each: only the last one is for anybody.
+        return isStale() ? undefined : this.#search(request, isStale);
     }
   }
 

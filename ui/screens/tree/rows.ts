@@ -2,12 +2,6 @@
 import type { ByteString } from '../../../src/base/bytes.ts';
 import type { FileNode } from '../../trees/file-tree.ts';
 
-export interface TreeRow {
-  readonly node: FileNode;
-  /** How deep it is drawn; 0 for what lies in the root folder, and for whatever was found. */
-  readonly depth: number;
-}
-
 /** What decides about the rows. */
 export interface Unfolded {
   readonly open: ReadonlySet<ByteString>;
@@ -17,8 +11,8 @@ export interface Unfolded {
 export const ROOT = '/' as ByteString;
 
 /** The rows below the root folder, in the order of names, folders among files. */
-export function rowsOf({ open, folders }: Unfolded): TreeRow[] {
-  const rows: TreeRow[] = [];
+export function rowsOf({ open, folders }: Unfolded): FileNode[] {
+  const rows: FileNode[] = [];
   // A stack, since a tree can be deeper than calls can.
   const stack = [{ nodes: folders.get(ROOT) ?? [], at: 0 }];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
@@ -27,7 +21,7 @@ export function rowsOf({ open, folders }: Unfolded): TreeRow[] {
       stack.pop();
       continue;
     }
-    rows.push({ node, depth: stack.length - 1 });
+    rows.push(node);
     if (node.kind === 'directory' && open.has(node.path))
       stack.push({ nodes: folders.get(node.path) ?? [], at: 0 });
   }
@@ -41,6 +35,9 @@ export function foldersAbove(path: ByteString): ByteString[] {
     above.push(path.slice(0, slash) as ByteString);
   return above;
 }
+
+/** How deep something lies: 0 in the root folder. */
+export const depthOf = (path: ByteString): number => foldersAbove(path).length - 1;
 
 /** The folder something lies in. */
 export function folderOf(path: ByteString): ByteString {

@@ -9,14 +9,14 @@ import { type Subject, subjectKey } from '../../models/subject.ts';
 import type { State } from '../../state.ts';
 import type { FileNode } from '../../trees/file-tree.ts';
 import type { ObjectFacts } from './object.ts';
-import { foldersAbove, ROOT, rowsOf, type TreeRow } from './rows.ts';
+import { foldersAbove, ROOT, rowsOf } from './rows.ts';
 
 /** What was searched in a tree, and what was found. */
 export interface Search {
   readonly text: string;
   /** Where the cursor was before. */
   readonly from: ByteString | undefined;
-  readonly rows: readonly TreeRow[];
+  readonly rows: readonly FileNode[];
   /** Entries looked at. */
   readonly passed: number;
   readonly isDone: boolean;
@@ -32,7 +32,7 @@ export interface Tree extends Scroll {
   /** By path: why a folder could not be read. */
   readonly broken: ReadonlyMap<ByteString, string>;
   /** The unfolded part as rows. */
-  readonly rows: readonly TreeRow[];
+  readonly rows: readonly FileNode[];
   /** By path: owner, mode and so on of what was on the screen. */
   readonly entries: ReadonlyMap<ByteString, EntryFacts>;
   /** Of one file: the one last selected. */
@@ -78,12 +78,12 @@ const KEPT_ENTRIES = 5000;
 const WINDOW_ROWS = 100;
 
 /** The rows of a tree that are shown. */
-export function treeRows({ search, rows }: Tree): readonly TreeRow[] {
+export function treeRows({ search, rows }: Tree): readonly FileNode[] {
   return search === undefined || search.text === '' ? rows : search.rows;
 }
 
 export function selectedNode(tree: Tree): FileNode | undefined {
-  return treeRows(tree)[tree.list.cursor]?.node;
+  return treeRows(tree)[tree.list.cursor];
 }
 
 export function treeRequests({ tree, sysroot }: State): TreeRequest[] {
@@ -97,7 +97,6 @@ export function treeRequests({ tree, sysroot }: State): TreeRequest[] {
     requests.push({ ...about, type: 'search', text: search.text });
   const nodes = treeRows(tree)
     .slice(list.offset, list.offset + WINDOW_ROWS)
-    .map(({ node }) => node)
     .filter(({ path }) => !entries.has(path));
   if (nodes.length > 0) requests.push({ ...about, type: 'read-entries', nodes });
   const path = selectedNode(tree)?.path;
@@ -126,7 +125,7 @@ export function openTree(subject: Subject): Tree {
 
 /** Forgets what was read of a tree, not what was unfolded. */
 export function treeAnew(tree: Tree): Tree {
-  const selected = treeRows(tree)[tree.list.cursor]?.node.path;
+  const selected = treeRows(tree)[tree.list.cursor]?.path;
   const { subject, open, search } = tree;
   const again = search === undefined || !search.isDone ? search : searchFor(search.text, search.from);
   return { ...openTree(subject), open, search: again, target: selected };
@@ -170,8 +169,10 @@ function treeAfter(tree: Tree, event: TreeEvent): Tree {
     case 'found': {
       const { search } = tree;
       if (search === undefined || search.text !== event.text || search.isDone) return tree;
-      const rows = event.nodes.map((node) => ({ node, depth: 0 }));
-      return { ...tree, search: { ...search, rows, passed: event.passed, isDone: event.isDone } };
+      return {
+        ...tree,
+        search: { ...search, rows: event.nodes, passed: event.passed, isDone: event.isDone },
+      };
     }
   }
 }
@@ -179,9 +180,9 @@ function treeAfter(tree: Tree, event: TreeEvent): Tree {
 /** The rows of what is unfolded now. The cursor goes to `target` as soon as that is among them, else it stays with its entry. */
 export function withRows(tree: Tree): Tree {
   const rows = rowsOf(tree);
-  const selected = tree.search === undefined ? tree.rows[tree.list.cursor]?.node.path : undefined;
+  const selected = tree.search === undefined ? tree.rows[tree.list.cursor]?.path : undefined;
   const wanted = tree.target ?? selected;
-  const found = wanted === undefined ? -1 : rows.findIndex(({ node }) => node.path === wanted);
+  const found = wanted === undefined ? -1 : rows.findIndex(({ path }) => path === wanted);
   const isReached = found !== -1 && wanted === tree.target;
   const cursor = found === -1 || tree.search !== undefined ? tree.list.cursor : found;
   return {

@@ -4,9 +4,9 @@
  */
 import { checksumOf, type DigestEngine, type Hasher, nativeEngine } from '../base/digest.ts';
 import { nobleEngine } from '../base/digest-noble.ts';
-import { errnoOf, FormatError, NotFoundError, PermissionError, SealtreeError } from '../base/errors.ts';
+import { errnoOf, NotFoundError, PermissionError, SealtreeError } from '../base/errors.ts';
 import { contentHeader } from '../formats/objects.ts';
-import type { ObjectName, Repository } from './repository.ts';
+import type { ContentInfo, ObjectName, Repository } from './repository.ts';
 
 /**
  * How closely to look: `metadata` reads no content; `deep` recomputes checksum (and of objects in an image the digest)
@@ -90,42 +90,51 @@ export class ObjectChecker {
   #checkContent(name: ObjectName): Checked | Promise<Checked> {
     const isSampled = this.#depth === 'paranoid' || this.#sample();
     const engines = isSampled ? [nativeEngine, nobleEngine] : [nativeEngine];
-    const info = this.#repository.content(name.checksum);
-    const header = contentHeader(info);
-    const isSmall = header.length + info.size <= MEMORY_BYTES;
-    return isSmall
-      ? this.#hashSmall(name, header, info.size, engines)
-      : this.#hashLarge(name, header, info.size, engines);
-  }
-
-  #hashSmall(name: ObjectName, header: Buffer, size: number, engines: Engines): Checked | Promise<Checked> {
     const memory = this.#memory;
-    memory.set(header);
-    let end = header.length;
-    const reading = this.#repository.readContent(name.checksum, (chunk) => {
-      if (end + chunk.length > MEMORY_BYTES) throw changed(name, size);
-      memory.set(chunk, end);
-      end += chunk.length;
+    let header: Buffer | undefined;
+    let hashers: ReadonlyMap<DigestEngine, Hasher> | undefined;
+    const loading = this.#repository.loadContent(name.checksum, {
+      wants: (info) => {
+        header = contentHeader(info);
+        return true;
+      },
+      room: ({ size }) => {
+        const start = (header as Buffer).length;
+        if (start + size <= memory.length) return memory.subarray(start, start + size);
+        hashers = startHashers(engines, header as Buffer);
+        return undefined;
+      },
+      sink: (chunk) => {
+        for (const hasher of hashers?.values() ?? []) hasher.update(chunk);
+      },
     });
-    const finish = (): Checked => {
-      const bytes = memory.subarray(0, end);
-      return { size, problem: mismatch(name, engines, (engine) => engine.sha256(bytes)) };
+    const finish = (info: ContentInfo): Checked => {
+      const started = hashers;
+      if (started !== undefined)
+        return {
+          size: info.size,
+          problem: mismatch(name, engines, (engine) => (started.get(engine) as Hasher).digest()),
+        };
+      // What is empty was not asked for.
+      const first = header ?? contentHeader(info);
+      if (first.length > memory.length)
+        return { size: 0, problem: mismatch(name, engines, (engine) => engine.sha256(first)) };
+      memory.set(first);
+      const bytes = memory.subarray(0, first.length + info.size);
+      return { size: info.size, problem: mismatch(name, engines, (engine) => engine.sha256(bytes)) };
     };
-    return reading === undefined ? finish() : reading.then(finish);
+    return loading instanceof Promise ? loading.then(finish) : finish(loading);
   }
+}
 
-  #hashLarge(name: ObjectName, header: Buffer, size: number, engines: Engines): Checked | Promise<Checked> {
-    const hashers = new Map(engines.map((engine) => [engine, engine.create()]));
-    for (const hasher of hashers.values()) hasher.update(header);
-    const reading = this.#repository.readContent(name.checksum, (chunk) => {
-      for (const hasher of hashers.values()) hasher.update(chunk);
-    });
-    const finish = (): Checked => ({
-      size,
-      problem: mismatch(name, engines, (engine) => (hashers.get(engine) as Hasher).digest()),
-    });
-    return reading === undefined ? finish() : reading.then(finish);
-  }
+function startHashers(engines: Engines, header: Buffer): ReadonlyMap<DigestEngine, Hasher> {
+  return new Map(
+    engines.map((engine) => {
+      const hasher = engine.create();
+      hasher.update(header);
+      return [engine, hasher];
+    }),
+  );
 }
 
 type Engines = readonly DigestEngine[];
@@ -153,9 +162,3 @@ function mismatch(
   }
   return undefined;
 }
-
-const changed = (name: ObjectName, size: number): FormatError =>
-  new FormatError(objectTitle(name), 'changed while it was read', {
-    got: `more than ${size} bytes`,
-    want: `${size}`,
-  });

@@ -61,6 +61,8 @@ class Verification {
   /** By type, all that were found or needed so far. */
   readonly #known = new Map<ObjectType, Set<Checksum>>([...HASHED].map((type) => [type, new Set()]));
   readonly #dirtreesWalked = new Set<Checksum>();
+  /** What is needed and found in a parent. */
+  readonly #inParents: ObjectName[] = [];
   #objectsRead = 0;
 
   constructor(repository: Repository, options: VerifyRepositoryOptions) {
@@ -92,7 +94,7 @@ class Verification {
     await this.#checkUnreachable();
     if (depth === 'metadata') await this.#lookAtContents();
     await hashing;
-    if (depth !== 'metadata') await checks.check(this.#inParents(listed));
+    if (depth !== 'metadata') await checks.check(this.#inParents);
     progress.end();
     const objects = [...this.#known.values()].reduce((sum, { size }) => sum + size, 0);
     return {
@@ -108,15 +110,6 @@ class Verification {
     return this.#known.get(type) as Set<Checksum>;
   }
 
-  /** What was needed and found, and is not among what this repository itself has. */
-  #inParents(listed: readonly ObjectName[]): ObjectName[] {
-    const own = new Set(listed.map(({ checksum, type }) => `${checksum}.${type}`));
-    const all = [...this.#known].flatMap(([type, checksums]) =>
-      [...checksums].map((checksum): ObjectName => ({ checksum, type })),
-    );
-    return all.filter(({ checksum, type }) => !own.has(`${checksum}.${type}`));
-  }
-
   #add(problem: RepositoryProblem): void {
     if (this.#reported.has(problem.where)) return;
     this.#reported.add(problem.where);
@@ -127,14 +120,13 @@ class Verification {
   #checkRefs(): number {
     const refs = this.#repository.listRefs();
     for (const { refspec, checksum } of refs) {
-      if (this.#repository.hasObject(checksum, 'commit')) this.#of('commit').add(checksum);
-      else
-        this.#add({
-          severity: 'error',
-          code: 'ref-dangling',
-          where: `ref ${refspec}`,
-          message: `names commit ${checksum}, which is missing`,
-        });
+      if (this.#need({ checksum, type: 'commit' }, [])) continue;
+      this.#add({
+        severity: 'error',
+        code: 'ref-dangling',
+        where: `ref ${refspec}`,
+        message: `names commit ${checksum}, which is missing`,
+      });
     }
     return refs.length;
   }
@@ -188,6 +180,7 @@ class Verification {
       return false;
     }
     known.add(name.checksum);
+    this.#inParents.push(name);
     return true;
   }
 

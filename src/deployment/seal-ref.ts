@@ -15,6 +15,7 @@ import {
 } from '../image/publish.ts';
 import { publishImage, refuseChanged, requireObjects } from '../image/seal-image.ts';
 import { recordSealedRef, refLeftovers, sealedRef } from '../image/sealed-refs.ts';
+import { readObjectInfo, writeObjectInfo } from '../repository/object-info.ts';
 import type { Repository } from '../repository/repository.ts';
 import { withPublishingLock } from './locks.ts';
 import type { SealOptions } from './seal.ts';
@@ -71,7 +72,8 @@ async function seal(
     for (const path of refLeftovers(repository.path, system)) system.unlink(path);
   }
   const commit = repository.resolve(ref);
-  const image = await buildImage(repository, commit, { verity: digests, progress });
+  const known = digests === 'yes' ? readObjectInfo(repository) : undefined;
+  const image = await buildImage(repository, commit, { verity: digests, known, progress });
   const plan = planPublication(
     {
       repositoryPath: repository.path,
@@ -99,6 +101,8 @@ async function seal(
   if (dryRun) return { ...common, action: isDone ? 'unchanged' : 'sealed' };
   const sealed = await publishImage(repository, image, plan, { digests, progress });
   recordSealedRef(repository.path, ref, { commit, digest: image.digest }, system);
+  const { table, rows, believed } = image.objects;
+  if (digests === 'yes' && table.count > believed) writeObjectInfo(repository, table, [rows]);
   progress.end();
   const { objects } = sealed;
   const isUnchanged = isDone && (objects.state !== 'enabled' || objects.enabledNow === 0);

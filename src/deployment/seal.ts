@@ -29,6 +29,8 @@ import {
   requireObjects,
 } from '../image/seal-image.ts';
 import { expectedObjects } from '../image/verify-objects.ts';
+import { ContentTable } from '../repository/content-table.ts';
+import { readObjectInfo, writeObjectInfo } from '../repository/object-info.ts';
 import { Repository } from '../repository/repository.ts';
 import type { Deployment } from './deployment.ts';
 import { readImageState } from './image-state.ts';
@@ -109,6 +111,10 @@ class SealRun {
   readonly #system: System;
   /** How many objects an image lists, where all of them were seen to have fs-verity. */
   readonly #protected = new Map<Digest, number>();
+  /** What is known of objects, how many were before this run, and those that it needed. */
+  #known: ContentTable | undefined;
+  #knownBefore = 0;
+  readonly #needed: Uint32Array[] = [];
 
   constructor(sysroot: Sysroot, options: SealOptions, system: System) {
     this.#sysroot = sysroot;
@@ -130,6 +136,7 @@ class SealRun {
     for (const group of byCommit.values()) {
       for (const result of await this.#sealCommit(group)) results.set(result.deployment, result);
     }
+    this.#keepKnown();
     this.#options.progress.end();
     return deployments.map((deployment) => results.get(deployment) as SealResult);
   }
@@ -219,10 +226,31 @@ class SealRun {
     }
   }
 
+  /** What earlier runs learnt, and this one for its other commits; who has images built again has objects read again. */
+  #knownObjects(): ContentTable | undefined {
+    if (this.#options.digests !== 'yes') return undefined;
+    if (this.#known === undefined) {
+      const read = this.#options.rebuild ? undefined : readObjectInfo(this.#repository);
+      this.#known = read ?? new ContentTable();
+      this.#knownBefore = this.#known.count;
+    }
+    return this.#known;
+  }
+
+  #keepKnown(): void {
+    if (this.#known === undefined || this.#known.count === this.#knownBefore || this.#options.dryRun) return;
+    writeObjectInfo(this.#repository, this.#known, this.#needed);
+  }
+
   async #build(deployments: readonly Deployment[]): Promise<SealResult[]> {
     const { digests, verity, dryRun, progress } = this.#options;
     const commit = (deployments[0] as Deployment).checksum;
-    const image = await buildImage(this.#repository, commit, { verity: digests, progress });
+    const image = await buildImage(this.#repository, commit, {
+      verity: digests,
+      known: this.#knownObjects(),
+      progress,
+    });
+    this.#needed.push(image.objects.rows);
     const plan = planPublication(
       {
         repositoryPath: this.#repository.path,

@@ -12,8 +12,8 @@ import { ImageTree, type NodeFields } from '../formats/erofs/tree.ts';
 import { writeImage } from '../formats/erofs/write.ts';
 import type { Dirmeta } from '../formats/objects.ts';
 import { verityDigest } from '../formats/verity.ts';
-import { CHECKSUM_BYTES, ContentTable } from '../repository/content-table.ts';
-import type { Repository } from '../repository/repository.ts';
+import { CHECKSUM_BYTES, ContentTable, Known } from '../repository/content-table.ts';
+import type { ContentInfo, Repository } from '../repository/repository.ts';
 import { treeSize } from '../repository/tree.ts';
 import type { VerityMode } from './digests.ts';
 import { learnObjects } from './object-threads.ts';
@@ -52,13 +52,16 @@ export class CommitObjects {
   readonly table: ContentTable;
   /** The commit's rows in the table. */
   readonly rows: Uint32Array;
+  /** Rows before this one were known before: their objects were not looked at. */
+  readonly believed: number;
   /** How many objects the image points to, and the bytes of them all. */
   readonly backingCount: number;
   readonly backingBytes: number;
 
-  constructor(table: ContentTable, rows: Uint32Array) {
+  constructor(table: ContentTable, rows: Uint32Array, believed: number) {
     this.table = table;
     this.rows = rows;
+    this.believed = believed;
     let count = 0;
     let bytes = 0;
     const { size } = table.columns;
@@ -79,6 +82,12 @@ export class CommitObjects {
       const sizeBytes = size[row] as number;
       if (sizeBytes > 0) yield { checksum: table.checksum(row), sizeBytes, digest: table.digest(row) };
     }
+  }
+
+  /** Metadata of an object that was not looked at; undefined where it was. */
+  believedInfo(checksum: Checksum): ContentInfo | undefined {
+    const row = this.table.row(checksum);
+    return row < this.believed ? this.table.info(row) : undefined;
   }
 
   /** The digest that the image lists for an object, 32 bytes; undefined where it lists none. */
@@ -104,7 +113,7 @@ export function refuseEndless(repository: Repository, commit: Checksum): void {
     });
 }
 
-/** Finds the content objects of a commit: their rows in `table`, by checksum, as they lie on the disk. */
+/** Finds the content objects of a commit: their rows in `table`, which gets those it lacks. */
 async function findObjects(
   repository: Repository,
   commit: Checksum,
@@ -113,22 +122,51 @@ async function findObjects(
 ): Promise<Uint32Array> {
   refuseEndless(repository, commit);
   progress.begin('reading the commit');
+  const before = table.count;
+  const isFound = new Uint8Array(before);
   const seen = new Set<Checksum>();
   const pending = [repository.commit(commit).rootTree];
   for (let tree = pending.pop(); tree !== undefined; tree = pending.pop()) {
     if (seen.has(tree)) continue;
     seen.add(tree);
     const { files, dirs } = repository.dirtree(tree);
-    for (const { checksum } of files) table.add(checksum);
+    for (const { checksum } of files) {
+      const row = table.add(checksum);
+      if (row < before) isFound[row] = 1;
+    }
     for (const dir of dirs) pending.push(dir.tree);
     progress.advance(files.length);
     await progress.breathe();
   }
-  const { checksums } = table.columns;
   const rows = Uint32Array.from({ length: table.count }, (_, row) => row);
-  return rows.sort(
-    (a, b) => (checksums[a * CHECKSUM_BYTES] as number) - (checksums[b * CHECKSUM_BYTES] as number),
-  );
+  return before === 0 ? rows : rows.filter((row) => row >= before || isFound[row] === 1);
+}
+
+/** What is known of an object that is not there any more is forgotten: learning of it again says what is wrong. */
+function forgetMissing(repository: Repository, table: ContentTable, rows: Uint32Array): void {
+  const isThere = new Uint8Array(table.count);
+  for (const { checksum, type } of repository.listObjects()) {
+    if (type !== 'file') continue;
+    const row = table.row(checksum);
+    if (row !== -1) isThere[row] = 1;
+  }
+  for (const row of rows) if (isThere[row] === 0) table.forget(row);
+}
+
+/** Of these rows those of which something is still to be learnt, folder by folder as objects lie on the disk. */
+function unknownRows({ columns }: ContentTable, rows: Uint32Array, mode: VerityMode): Uint32Array {
+  const { known, size, checksums } = columns;
+  const unknown = rows.filter((row) => {
+    const bits = known[row] as number;
+    return (bits & Known.info) === 0 || (mode !== 'no' && size[row] !== 0 && (bits & Known.digest) === 0);
+  });
+  const folder = (row: number): number => checksums[row * CHECKSUM_BYTES] as number;
+  const ends = new Uint32Array(256);
+  for (const row of unknown) ends[folder(row)]!++;
+  for (let i = 1; i < ends.length; i++) ends[i]! += ends[i - 1]!;
+  const sorted = new Uint32Array(unknown.length);
+  for (const row of unknown.toReversed()) sorted[--ends[folder(row)]!] = row;
+  return sorted;
 }
 
 /** Builds the image tree of a commit from its loaded objects. */
@@ -178,6 +216,14 @@ function fileFields(checksum: Checksum, table: ContentTable): NodeFields {
   return digest === undefined ? fields : { ...fields, digest };
 }
 
+export interface BuildOptions {
+  /** How object digests are found; `yes` by default. */
+  readonly verity?: VerityMode;
+  /** What earlier runs learnt of objects, to be believed and added to; nothing by default. */
+  readonly known?: ContentTable | undefined;
+  readonly progress: Progress;
+}
+
 /**
  * The image of a commit as bytes in memory, and its digest. Nothing is written.
  * @throws NotFoundError when an object is missing, FormatError when one is damaged.
@@ -185,16 +231,17 @@ function fileFields(checksum: Checksum, table: ContentTable): NodeFields {
 export async function buildImage(
   repository: Repository,
   commit: Checksum,
-  options: { readonly verity?: VerityMode; readonly progress: Progress; readonly threads?: number },
+  options: BuildOptions,
 ): Promise<BuiltImage> {
-  const { verity: mode = 'yes', progress, ...threads } = options;
-  const table = new ContentTable();
+  const { verity: mode = 'yes', progress, known: table = new ContentTable() } = options;
+  const believed = table.count;
   const rows = await findObjects(repository, commit, table, progress);
-  await learnObjects(repository, table, rows, { mode, progress, ...threads });
+  if (believed > 0) forgetMissing(repository, table, rows);
+  await learnObjects(repository, table, unknownRows(table, rows, mode), { mode, progress });
   const tree = await planTree(repository, commit, table, progress);
   progress.begin('writing the image');
   const { bytes, version } = writeImage(tree);
   await progress.breathe();
-  const objects = new CommitObjects(table, rows);
+  const objects = new CommitObjects(table, rows, believed);
   return { commit, bytes, version, digest: digestOf(verityDigest(bytes)), mode, objects };
 }

@@ -111,6 +111,7 @@ async function validateBuilt(
       commit: image.commit,
       verity: digests,
       digest: image.digest,
+      believedInfo: (checksum) => image.objects.believedInfo(checksum),
       objectDigest: (checksum) => image.objects.digest(checksum),
     },
     progress,

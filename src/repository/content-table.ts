@@ -46,6 +46,27 @@ export class ContentTable {
   /** Which of its digits say where a checksum belongs: by chance, so that nobody can prepare some that all meet. */
   readonly #digits = 2 * randomInt(CHECKSUM_BYTES - 4);
 
+  /**
+   * A table as it was.
+   * @param fill puts the columns in, of which there are more than `count` rows
+   */
+  static restore(
+    count: number,
+    xattrSets: readonly Xattrs[],
+    targets: Iterable<readonly [row: number, target: ByteString]>,
+    fill: (columns: ContentColumns) => void,
+  ): ContentTable {
+    const table = new ContentTable();
+    while (table.#capacity < count) table.#capacity *= 2;
+    table.columns = emptyColumns(table.#capacity);
+    fill(table.columns);
+    table.#count = count;
+    table.#index();
+    for (const set of xattrSets) table.xattrs.id(set);
+    for (const [row, target] of targets) table.targets.set(row, target);
+    return table;
+  }
+
   /** Rows. */
   get count(): number {
     return this.#count;
@@ -95,6 +116,12 @@ export class ContentTable {
     if (info.target !== '') this.targets.set(row, info.target);
   }
 
+  /** Nothing is known of the object any more. */
+  forget(row: number): void {
+    this.columns.known[row] = 0;
+    this.targets.delete(row);
+  }
+
   /** The fs-verity digest, 32 bytes that stay the table's; undefined where it is not known. */
   digest(row: number): Uint8Array | undefined {
     const { known, digests } = this.columns;
@@ -125,7 +152,11 @@ export class ContentTable {
     for (const name of Object.keys(columns) as (keyof ContentColumns)[])
       columns[name].set(this.columns[name]);
     this.columns = columns;
-    const { checksums } = columns;
+    this.#index();
+  }
+
+  #index(): void {
+    const { checksums } = this.columns;
     const slots = new Int32Array(2 * this.#capacity);
     const mask = slots.length - 1;
     for (let row = 0; row < this.#count; row++) {

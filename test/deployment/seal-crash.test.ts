@@ -22,8 +22,8 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
-  { name: 'the first seal', hasOldImages: false, steps: 71 },
-  { name: 'a seal over other images', hasOldImages: true, steps: 71 },
+  { name: 'the first seal', hasOldImages: false, steps: 74 },
+  { name: 'a seal over other images', hasOldImages: true, steps: 74 },
 ];
 
 for (const { name, hasOldImages, steps } of CASES) {
@@ -33,6 +33,8 @@ for (const { name, hasOldImages, steps } of CASES) {
     let old: Expected = new Map();
     let wanted: Expected;
     const calls: string[] = [];
+    /** The step from which on only what is known of objects is written. */
+    let cacheAt: number;
 
     /** The sysroot as before any seal, and a system on which its deployments are immutable. */
     const setUp = () => {
@@ -68,6 +70,7 @@ for (const { name, hasOldImages, steps } of CASES) {
       counted.steps.forEach(({ call }) => {
         calls.push(call);
       });
+      cacheAt = counted.steps.findIndex(({ subject }) => subject.endsWith('/.object-info-new'));
     });
     after(() => work.dispose());
 
@@ -91,7 +94,8 @@ for (const { name, hasOldImages, steps } of CASES) {
         const fault: Fault = { kind: 'fail', at, errno: 'ENOSPC' };
         const results = await sealAll(sysroot, 'require', faultSystem(state.system, fault));
         const failed = results.filter(({ error }) => error !== undefined);
-        assert.ok(failed.length > 0, `step ${at}`);
+        // What is kept of objects for the next run comes last, and is nothing that a seal could fail for.
+        assert.equal(failed.length > 0, at < cacheAt, `step ${at}`);
         for (const { error, action } of failed) {
           assert.equal(action, 'failed');
           assert.match(String(error?.message), /ENOSPC/);

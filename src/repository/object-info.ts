@@ -1,0 +1,183 @@
+/**
+ * What has been learnt of content objects, kept beside them in `REPO/extensions/sealtree/object-info`: with it the next
+ * image costs what changed. An object's checksum covers its metadata and its content, so what is known of one never gets
+ * old; an entry that is wrong nevertheless makes an image whose digest is not the commit's, or objects that the kernel
+ * refuses. It is a cache: whoever verifies does not ask it, and it may be removed at any time.
+ *
+ * The file is believed only if nobody but its owner, who is root or us, can read or write it, and if it is whole: its
+ * first 32 bytes are the SHA-256 of all others. Then follow {@link MAGIC}, the length of a header (32 bits), the header as
+ * JSON, and the columns of {@link ContentTable}, each from a multiple of 8 on; numbers are little-endian.
+ */
+import { endianness } from 'node:os';
+import { asBuffer, type ByteString, bytesEqual, roundUp } from '../base/bytes.ts';
+import { nativeEngine } from '../base/digest.ts';
+import { errnoOf, IoError } from '../base/errors.ts';
+import { isRegular } from '../base/mode.ts';
+import type { Xattrs } from '../base/xattrs.ts';
+import { CHECKSUM_BYTES, type ContentColumns, ContentTable, Known } from './content-table.ts';
+import type { Repository } from './repository.ts';
+
+/** With the version of all this. */
+const MAGIC = Buffer.from('sealtree object-info 1\n\0', 'latin1');
+const HASH_BYTES = 32;
+const HEADER_AT = HASH_BYTES + MAGIC.length + 4;
+const ALIGNMENT = 8;
+const FILE_MODE = 0o600;
+
+const FOLDER = 'extensions/sealtree';
+const NAME = 'object-info';
+
+/** Objects that are gone are looked for when they might be half of all. */
+const MOST_UNUSED = 0.5;
+
+interface Header {
+  /** Modes differ in what they keep of an object. */
+  readonly mode: string;
+  readonly count: number;
+  readonly xattrSets: readonly Xattrs[];
+  readonly targets: readonly (readonly [row: number, target: ByteString])[];
+}
+
+/** What earlier runs learnt; undefined where there is nothing that can be believed. */
+export function readObjectInfo(repository: Repository): ContentTable | undefined {
+  if (!isUsable(repository)) return undefined;
+  const path = `${repository.path}/${FOLDER}/${NAME}`;
+  const { system } = repository;
+  try {
+    const stats = system.lstatIfExists(path);
+    if (stats === undefined || !isRegular(stats.mode) || (stats.mode & 0o077) !== 0) return undefined;
+    if (stats.uid !== 0 && stats.uid !== process.geteuid?.()) return undefined;
+    return parse(system.readFile(path), repository.mode);
+  } catch (error) {
+    // Whatever is wrong with a cache: it is made again.
+    if (errnoOf(error) === undefined && !(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * Keeps what is known of objects for the next run, the caller holding the lock. What cannot be kept is no failure:
+ * the next run learns it again. Nothing is synced: a file that a crash has damaged is not believed.
+ * @param used lists of rows that were needed now; others stay while their objects exist
+ */
+export function writeObjectInfo(
+  repository: Repository,
+  table: ContentTable,
+  used: readonly Uint32Array[],
+): void {
+  if (!isUsable(repository)) return;
+  const { system } = repository;
+  const folder = `${repository.path}/${FOLDER}`;
+  const temporary = `${folder}/.${NAME}-new`;
+  try {
+    if (system.lstatIfExists(temporary) !== undefined) system.unlink(temporary);
+    const fd = system.create(temporary, FILE_MODE);
+    try {
+      system.write(fd, serialize(table, kept(repository, table, used), repository.mode));
+    } finally {
+      system.close(fd);
+    }
+    system.rename(temporary, `${folder}/${NAME}`);
+  } catch (error) {
+    if (!(error instanceof IoError)) throw error;
+  }
+}
+
+/** Who does not see all xattrs must not tell others what objects have. */
+function isUsable(repository: Repository): boolean {
+  return endianness() === 'LE' && (!repository.mayHideXattrs || process.geteuid?.() === 0);
+}
+
+/** The rows that are worth keeping. */
+function kept(repository: Repository, table: ContentTable, used: readonly Uint32Array[]): Uint32Array {
+  const isUsed = new Uint8Array(table.count);
+  let unused = table.count;
+  for (const rows of used) {
+    for (const row of rows) {
+      if (isUsed[row] === 0) unused--;
+      isUsed[row] = 1;
+    }
+  }
+  const mayBeGone = unused > table.count * MOST_UNUSED;
+  const { known } = table.columns;
+  return Uint32Array.from({ length: table.count }, (_, row) => row).filter(
+    (row) =>
+      ((known[row] as number) & Known.info) !== 0 &&
+      (isUsed[row] === 1 || !mayBeGone || repository.hasObject(table.checksum(row), 'file')),
+  );
+}
+
+/** Where each column begins, behind a header of that length, and where the file ends. */
+function layOut(
+  jsonLength: number,
+  count: number,
+): { readonly starts: readonly number[]; readonly end: number } {
+  let at = HEADER_AT + jsonLength;
+  const starts = COLUMNS.map(([, width]) => {
+    const start = roundUp(at, ALIGNMENT);
+    at = start + count * width;
+    return start;
+  });
+  return { starts, end: at };
+}
+
+function serialize(table: ContentTable, rows: Uint32Array, mode: string): Buffer {
+  const header: Header = {
+    mode,
+    count: rows.length,
+    xattrSets: table.xattrs.sets,
+    targets: Array.from(rows, (row, i) => [i, table.targets.get(row) ?? EMPTY] as const).filter(
+      ([, target]) => target !== '',
+    ),
+  };
+  // Byte strings have no characters beyond U+00FF.
+  const json = Buffer.from(JSON.stringify(header), 'latin1');
+  const { starts, end } = layOut(json.length, rows.length);
+  const file = Buffer.alloc(end);
+  MAGIC.copy(file, HASH_BYTES);
+  file.writeUInt32LE(json.length, HEADER_AT - 4);
+  json.copy(file, HEADER_AT);
+  COLUMNS.forEach(([name, width], c) => {
+    const start = starts[c] as number;
+    const column = asBuffer(bytesOf(table.columns[name]));
+    if (rows.length === table.count) column.copy(file, start, 0, rows.length * width);
+    else rows.forEach((row, i) => column.copy(file, start + i * width, row * width, (row + 1) * width));
+  });
+  nativeEngine.sha256(file.subarray(HASH_BYTES)).copy(file);
+  return file;
+}
+
+/** Undefined where it is not whole, of another version, or of a repository of another mode. */
+function parse(file: Buffer, mode: string): ContentTable | undefined {
+  if (file.length < HEADER_AT || !bytesEqual(file.subarray(HASH_BYTES, HASH_BYTES + MAGIC.length), MAGIC))
+    return undefined;
+  if (!bytesEqual(nativeEngine.sha256(file.subarray(HASH_BYTES)), file.subarray(0, HASH_BYTES)))
+    return undefined;
+  const jsonLength = file.readUInt32LE(HEADER_AT - 4);
+  const header = JSON.parse(file.toString('latin1', HEADER_AT, HEADER_AT + jsonLength)) as Header;
+  const { starts, end } = layOut(jsonLength, header.count);
+  if (header.mode !== mode || file.length !== end) return undefined;
+  return ContentTable.restore(header.count, header.xattrSets, header.targets, (columns) => {
+    COLUMNS.forEach(([name, width], c) => {
+      const start = starts[c] as number;
+      bytesOf(columns[name]).set(file.subarray(start, start + header.count * width));
+    });
+  });
+}
+
+/** In the order of the file: those of wide numbers first. */
+const COLUMNS: readonly (readonly [name: keyof ContentColumns, width: number])[] = [
+  ['size', 8],
+  ['mode', 4],
+  ['uid', 4],
+  ['gid', 4],
+  ['xattrs', 4],
+  ['checksums', CHECKSUM_BYTES],
+  ['digests', CHECKSUM_BYTES],
+  ['known', 1],
+];
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ContentColumns[keyof ContentColumns]): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+const EMPTY = '' as ByteString;

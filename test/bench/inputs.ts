@@ -18,6 +18,7 @@ const PROJECT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** Raised whenever what is made changes. */
 const RECIPE = '1';
 const STAMP = '.complete';
+const LONG_MS = 30 * 60_000;
 
 /** On the same file system as the inputs: images are links there, and peers write where we write. */
 export const WORK = join(FOLDER, 'work');
@@ -60,6 +61,18 @@ export function syntheticRepository(entries: number): string {
   return join(folder, 'repo');
 }
 
+/** The system of `first` as an EROFS image and as a squashfs one, with all content. */
+export function wholeImages(): { readonly erofs: string; readonly squashfs: string } {
+  const { checkouts } = debianInputs();
+  const folder = provide('whole-images', (path) => {
+    provideTools();
+    runHost(['mkfs.erofs', join(path, 'erofs'), checkouts.first], { timeoutMs: LONG_MS });
+    const squash = ['mksquashfs', checkouts.first, join(path, 'squashfs'), '-comp', 'lz4'];
+    runHost([...squash, '-quiet', '-no-progress'], { timeoutMs: LONG_MS });
+  });
+  return { erofs: join(folder, 'erofs'), squashfs: join(folder, 'squashfs') };
+}
+
 /** Runs `body` with {@link WORK} empty and for itself alone: another bench would change times and files. */
 export async function exclusively<T>(body: () => Promise<T>): Promise<T> {
   mkdirSync(FOLDER, { recursive: true });
@@ -97,8 +110,8 @@ function discard(path: string): void {
 }
 
 /** The Debian root, and what makes file systems of it. */
-export function provideTools(): void {
-  runHost([join(PROJECT, '.ci/oracles'), 'bench'], { timeoutMs: 30 * 60_000 });
+function provideTools(): void {
+  runHost([join(PROJECT, '.ci/oracles'), 'bench'], { timeoutMs: LONG_MS });
 }
 
 function makeDebian(folder: string): void {
@@ -107,7 +120,7 @@ function makeDebian(folder: string): void {
   const overlay = join(folder, 'overlay');
   const sysroot = join(folder, 'sysroot');
   const repository = `--repo=${join(sysroot, 'ostree/repo')}`;
-  runHost(['sh', '-euc', ADJUST, 'adjust', DEBIAN, tree], { timeoutMs: 10 * 60_000 });
+  runHost(['sh', '-euc', ADJUST, 'adjust', DEBIAN, tree], { timeoutMs: LONG_MS });
   mkdirSync(sysroot);
   runPeer('ostree', 'admin', 'init-fs', '--modern', sysroot);
   for (const setting of ['sysroot.bootloader none', 'core.fsync false'])
@@ -115,7 +128,7 @@ function makeDebian(folder: string): void {
   runPeer('ostree', 'admin', 'os-init', `--sysroot=${sysroot}`, 'debian');
   const commit = [repository, 'commit', '--timestamp=2026-01-01', '--no-bindings'];
   runPeer('ostree', ...commit, '--branch=first', `--tree=dir=${tree}`);
-  runHost(['sh', '-euc', CHANGE, 'change', tree, overlay], { timeoutMs: 10 * 60_000 });
+  runHost(['sh', '-euc', CHANGE, 'change', tree, overlay], { timeoutMs: LONG_MS });
   runPeer('ostree', ...commit, '--branch=second', '--tree=ref=first', `--tree=dir=${overlay}`);
   for (const ref of ['first', 'second']) {
     runPeer('ostree', repository, 'checkout', '--require-hardlinks', ref, join(folder, ref));

@@ -11,7 +11,7 @@ import { Random } from '../support/random.ts';
 import { mountsUnder } from '../support/sandbox.ts';
 import { type Contestant, hold } from './contest.ts';
 import { renewBlock } from './docs.ts';
-import { debianInputs, exclusively, provideTools, WORK } from './inputs.ts';
+import { debianInputs, exclusively, WORK, wholeImages } from './inputs.ts';
 import { describeMachine } from './machine.ts';
 import { type MountResults, renderMounts } from './mount-table.ts';
 import { build, runSealtree } from './program.ts';
@@ -55,6 +55,7 @@ function mountFile(type: string, image: string, point: string): void {
 
 function mountAll(): Way[] {
   const { repository, checkouts } = debianInputs();
+  const { erofs, squashfs } = wholeImages();
   const at = (name: string): string => join(WORK, name);
   const empty = at('empty');
   mkdirSync(empty);
@@ -69,19 +70,19 @@ function mountAll(): Way[] {
   mount('overlay', objects, 'composefs', at('composefs'));
   mount('erofs', 'ro,loop', at('image.cfs'), at('meta-loop'));
   mount('overlay', objectsOverLoop, 'composefs', at('composefs-loop'));
-  mountFile('erofs', at('full.erofs'), at('erofs'));
+  mountFile('erofs', erofs, at('erofs'));
   // overlayfs without a layer to write to wants two to read from.
   mount('overlay', `ro,lowerdir=${empty}:${at('erofs')}`, 'erofs', at('erofs-overlay'));
-  mount('squashfs', 'ro,loop', at('full.squashfs'), at('squashfs'));
+  mount('squashfs', 'ro,loop', squashfs, at('squashfs'));
   mount('overlay', `ro,lowerdir=${empty}:${at('squashfs')}`, 'squashfs', at('squashfs-overlay'));
-  const size = (name: string): number => statSync(at(name)).size;
+  const size = (path: string): number => statSync(path).size;
   return [
     { name: 'hard-link checkout', path: checkouts.first, imageBytes: undefined },
-    { name: 'composefs, file', path: at('composefs'), imageBytes: size('image.cfs') },
-    { name: 'composefs, loop', path: at('composefs-loop'), imageBytes: size('image.cfs') },
-    { name: 'erofs', path: at('erofs'), imageBytes: size('full.erofs') },
-    { name: 'erofs + overlay', path: at('erofs-overlay'), imageBytes: size('full.erofs') },
-    { name: 'squashfs + overlay', path: at('squashfs-overlay'), imageBytes: size('full.squashfs') },
+    { name: 'composefs, file', path: at('composefs'), imageBytes: size(at('image.cfs')) },
+    { name: 'composefs, loop', path: at('composefs-loop'), imageBytes: size(at('image.cfs')) },
+    { name: 'erofs', path: at('erofs'), imageBytes: size(erofs) },
+    { name: 'erofs + overlay', path: at('erofs-overlay'), imageBytes: size(erofs) },
+    { name: 'squashfs + overlay', path: at('squashfs-overlay'), imageBytes: size(squashfs) },
   ];
 }
 
@@ -109,7 +110,6 @@ const reason = missing(['sid']);
 if (reason !== undefined) throw new Error(reason);
 
 const results = await exclusively(async () => {
-  provideTools();
   await build(join(WORK, 'program'));
   try {
     const ways = mountAll();

@@ -8,6 +8,7 @@
  * under an old number, so that number is no evidence there.
  */
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { errnoOf } from './errors.ts';
 import type { SystemReads } from './system.ts';
@@ -46,10 +47,15 @@ export interface KernelEvidence {
   readonly verityFeature: boolean | undefined;
 }
 
-/** The running kernel. Quick: a few small files of /proc and /sys. */
+/** The running kernel. Quick: after the first time no more than a few small files of /proc and /sys. */
 export function kernelFacts(): KernelFacts {
-  return judgeKernel(readEvidence());
+  const evidence = readEvidence();
+  if (judged === undefined || !isDeepStrictEqual(judged.evidence, evidence))
+    judged = { evidence, facts: judgeKernel(evidence) };
+  return judged.facts;
 }
+
+let judged: { readonly evidence: KernelEvidence; readonly facts: KernelFacts } | undefined;
 
 /** Draws the conclusions. */
 export function judgeKernel(evidence: KernelEvidence): KernelFacts {
@@ -162,17 +168,20 @@ function smallBlocks(release: string, pageSize: number | undefined): Fact {
 
 function readEvidence(): KernelEvidence {
   const release = readText('/proc/sys/kernel/osrelease')?.trim() ?? '';
-  const folder = `/lib/modules/${release}`;
-  const builtin = readText(`${folder}/modules.builtin`);
-  const loadable = readText(`${folder}/modules.dep`);
-  return {
-    release,
-    filesystems: readText('/proc/filesystems'),
-    config: readConfig(release),
-    modules: loadable === undefined ? undefined : `${builtin ?? ''}\n${loadable}`,
-    verityFeature: readVerityFeature(),
-  };
+  if (built?.release !== release) {
+    const builtin = readText(`/lib/modules/${release}/modules.builtin`);
+    const loadable = readText(`/lib/modules/${release}/modules.dep`);
+    built = {
+      release,
+      config: readConfig(release),
+      modules: loadable === undefined ? undefined : `${builtin ?? ''}\n${loadable}`,
+    };
+  }
+  return { ...built, filesystems: readText('/proc/filesystems'), verityFeature: readVerityFeature() };
 }
+
+/** What stays as it is, and takes longer to read than all else that is looked at. */
+let built: Pick<KernelEvidence, 'release' | 'config' | 'modules'> | undefined;
 
 function readConfig(release: string): string | undefined {
   const packed = readBytes('/proc/config.gz');

@@ -18,6 +18,8 @@ export type Fault =
   | { readonly kind: 'fail'; readonly at: number; readonly errno: string }
   /** Step `at` and all later ones throw {@link PowerCut} and do nothing; of a write the first half is done. */
   | { readonly kind: 'power-cut'; readonly at: number }
+  /** Nothing goes wrong: `before` is called before each step. */
+  | { readonly kind: 'watch'; readonly before: (step: number) => void }
   /** Calls `stop` instead of step `at`: a real end of the process, say. */
   | { readonly kind: 'stop'; readonly at: number; readonly stop: () => void };
 
@@ -66,7 +68,8 @@ export function faultSystem(system: System, fault?: Fault, overrides: Partial<Sy
   const step = (call: keyof SystemWrites, args: readonly unknown[]): void => {
     const subject = args[0] as Path | number;
     const number = steps.push({ call, subject: typeof subject === 'number' ? 'fd' : subject.toString() }) - 1;
-    if (fault === undefined || number < fault.at) return;
+    if (fault?.kind === 'watch') fault.before(number);
+    if (fault === undefined || fault.kind === 'watch' || number < fault.at) return;
     if (fault.kind === 'power-cut') {
       if (number === fault.at && call === 'write')
         halfWrite(target, args[0] as number, args[1] as Uint8Array);

@@ -38,8 +38,13 @@ export interface ExtendedInitramfs {
 
 /** Packs an archive as an addition. The same bytes for the same archive, with one version of zlib. */
 export function packAddition(archive: Uint8Array): Buffer {
-  return gzip(archive, ADDITION_NAME);
+  if (lastPacked?.archive.equals(archive) !== true)
+    lastPacked = { archive: asBuffer(archive), packed: gzip(archive, ADDITION_NAME) };
+  return lastPacked.packed;
 }
+
+/** Each initramfs of a machine mostly gets the same addition, and a plan is made again once the locks are held. */
+let lastPacked: { readonly archive: Buffer; readonly packed: Buffer } | undefined;
 
 /** The pieces of the extended file, one after the other; what is large is not copied. */
 export function extendInitramfs(original: Uint8Array, addition: Uint8Array): Buffer[] {

@@ -108,12 +108,10 @@ export class StagingFolder {
     });
   }
 
-  /** Of one transaction there may be several of these, one after the other, with the same folder. */
   #isMissing(name: string): boolean {
     return (
       !this.#staged.has(name) &&
-      this.#system.lstatIfExists(objectPath(this.target.repositoryPath, name)) === undefined &&
-      this.#system.lstatIfExists(join(this.target.folder, name)) === undefined
+      this.#system.lstatIfExists(objectPath(this.target.repositoryPath, name)) === undefined
     );
   }
 

@@ -150,6 +150,33 @@ describe('a tar archive', () => {
     assert.deepEqual([files['/a'], files['/b'], files['/c']], [content, content, content]);
   });
 
+  it('is read in memory that does not grow with it, by threads that write as it comes', async () => {
+    using work = new Sandbox();
+    initRepository(work.join('repo'), 'bare-user-only', linuxSystem);
+    using writer = await RepositoryWriter.open(Repository.open(work.join('repo'), linuxSystem), {
+      fsync: false,
+    });
+    await using batches = new BatchWriter(writer, { threads: 2 });
+    const small = tarOf([{ name: 'small', data: Buffer.alloc(1 << 20, 'small') }], { end: false });
+    const large = tarOf([{ name: 'large', data: Buffer.alloc(24 << 20, 'large') }], { end: false });
+    let most = 0;
+    async function* archive(): AsyncGenerator<Uint8Array> {
+      for (let i = 0; i < 8; i++)
+        for (const member of [...Array.from({ length: 12 }, () => small), large])
+          for (let at = 0; at < member.length; at += 1 << 18) {
+            yield member.subarray(at, at + (1 << 18));
+            most = Math.max(most, process.memoryUsage().arrayBuffers);
+          }
+      yield Buffer.alloc(1024);
+    }
+    const before = process.memoryUsage().arrayBuffers;
+    const limits = { entries: 1000, bytes: 1 << 30 };
+    const { bytes } = await importTar(archive(), batches, { ...OPTIONS, limits });
+    assert.equal(bytes, 8 * 36 * (1 << 20));
+    // Three pieces of 2 MiB for each thread, what is being filled, and what the collector has not seen yet.
+    assert(most - before < 40 << 20, `${(most - before) >> 20} MiB of 288`);
+  });
+
   it('may be compressed, in any number of members or frames', async () => {
     const bytes = tarOf([ROOT, { name: 'f', data: 'x'.repeat(5000) }]);
     const [a, b] = [bytes.subarray(0, 700), bytes.subarray(700)];

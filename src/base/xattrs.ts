@@ -8,11 +8,19 @@ export type Xattrs = readonly Xattr[];
 
 export const NO_XATTRS: Xattrs = [];
 
-/** Sorts by name; of equal names the last one given wins. */
+/** Sorts by name; of equal names the last one given wins. What is sorted already may be given back as it is. */
 export function sortedXattrs(list: Iterable<Xattr>): Xattrs {
+  if (Array.isArray(list) && isSorted(list)) return list;
   const byName = new Map<ByteString, Xattr>();
   for (const xattr of list) byName.set(xattr[0], xattr);
   return [...byName.values()].sort((a, b) => (a[0] < b[0] ? -1 : 1));
+}
+
+function isSorted(list: Xattrs): boolean {
+  for (let i = 1; i < list.length; i++) {
+    if (list[i - 1]![0] >= list[i]![0]) return false;
+  }
+  return true;
 }
 
 export function xattrsEqual(a: Xattrs, b: Xattrs): boolean {

@@ -2,7 +2,7 @@
  * composefs-dump(5), written: what `composefs-info dump` prints of an image, byte for byte, except for the
  * garbage that libcomposefs up to 1.0.8 appends to some payloads. Reading is in {@link ./dump-parse.ts}.
  */
-import { type ByteString, bytesToString } from '../../base/bytes.ts';
+import { asBuffer, type ByteString, bytesToString } from '../../base/bytes.ts';
 import type { Xattr, Xattrs } from '../../base/xattrs.ts';
 import { Overlay } from './layout.ts';
 import type { ErofsImage, WalkedEntry } from './read.ts';
@@ -31,12 +31,10 @@ export function* formatDump(
 
 function* formatImage(image: ErofsImage, only: ReadonlySet<ByteString> | undefined): Generator<ByteString> {
   for (const { path, inode, linkOf } of only === undefined ? image.walk() : walkOnly(image, only)) {
-    const node = image.node(inode);
-    yield formatLine(
-      path,
-      { ...node, xattrs: storedOrder(image.rawXattrs(inode), node.xattrs ?? []) },
-      linkOf,
-    );
+    const stored = image.rawXattrs(inode);
+    const node = image.node(inode, stored);
+    if (node.xattrs !== undefined) node.xattrs = storedOrder(stored, node.xattrs);
+    yield formatLine(path, node, linkOf);
   }
 }
 
@@ -107,7 +105,7 @@ function formatLine(path: ByteString, node: NodeFields, linkOf: ByteString | und
   line += ` ${nlink} ${uid} ${gid} ${rdev} ${mtimeSec}.${mtimeNsec}`;
   line += ` ${escapeOptional(linkOf ?? node.payload)}`;
   line += ` ${escapeOptional(content === undefined ? undefined : bytesToString(content))}`;
-  line += ` ${digest === undefined ? '-' : Buffer.from(digest).toString('hex')}`;
+  line += ` ${digest === undefined ? '-' : asBuffer(digest).toString('hex')}`;
   return `${line}${formatXattrs(xattrs)}\n` as ByteString;
 }
 
@@ -129,9 +127,11 @@ const ESCAPES: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
 
 const escapeCharacter = (c: string): string => ESCAPES[c.charCodeAt(0)]!;
 
+const PLAIN = /^[\x21-\x5b\x5d-\x7e]*$/;
+
 /** Escapes a path, payload or content. */
 function escapeBytes(text: string): string {
-  return text.replace(/[^\x21-\x5b\x5d-\x7e]/g, escapeCharacter);
+  return PLAIN.test(text) ? text : text.replace(/[^\x21-\x5b\x5d-\x7e]/g, escapeCharacter);
 }
 
 /** A path for a person, as `composefs-info ls` writes it: {@link escapeBytes}, but spaces stay. */

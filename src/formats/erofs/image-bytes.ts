@@ -28,7 +28,8 @@ export class ImageBytes {
 
   /** Asserts that bytes nobody uses are zero, as another version of the format might use them. */
   needZeros(offset: number, ranges: Ranges, what: string): void {
-    for (const [from, to] of ranges) {
+    for (let range = 0; range < ranges.length; range++) {
+      const [from, to] = ranges[range]!;
       for (let i = offset + from; i < offset + to; i++) {
         if (this.bytes[i] !== 0) throw this.error(what, i, this.bytes[i], 0);
       }

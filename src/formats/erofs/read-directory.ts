@@ -33,10 +33,15 @@ export const MODE_OF_TYPE: ReadonlyMap<number, number> = new Map([
 ]);
 
 /**
- * The entries of a directory in stored order, `.` and `..` among them. Names are checked to be names, sorted
- * and unique; `.` to be there and to mean the directory.
+ * The entries of a directory in stored order. Names are checked to be names, sorted and unique; `.` and `..` to be
+ * there, and the first to mean the directory.
+ * @param parent what `..` must mean; then neither is among the entries
  */
-export function* readDirectory(image: ImageBytes, directory: Inode): Generator<DirectoryEntry, void> {
+export function* readDirectory(
+  image: ImageBytes,
+  directory: Inode,
+  parent: number | undefined,
+): Generator<DirectoryEntry, void> {
   if (!isDirectory(directory.mode))
     throw image.error(`inode ${directory.nid} is not a directory`, directory.offset);
   let last = '' as ByteString;
@@ -56,6 +61,11 @@ export function* readDirectory(image: ImageBytes, directory: Inode): Generator<D
         dots++;
         if (entry.type !== FileType.directory || (entry.name === '.' && entry.nid !== directory.nid))
           throw image.error(`bad "${entry.name}" of directory ${directory.nid}`, at, entry.nid);
+        if (parent !== undefined) {
+          if (entry.name === '..' && entry.nid !== parent)
+            throw image.error('".." is not the parent', directory.offset, entry.nid, parent);
+          continue;
+        }
       }
       yield entry;
     }

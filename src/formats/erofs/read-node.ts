@@ -1,7 +1,7 @@
 /** What an inode stands for in the tree: the reverse of what the writer does for overlayfs. */
-import { type ByteString, bytesToString, displayBytes } from '../../base/bytes.ts';
+import { type ByteString, bytesToString, displayBytes, stringToBytes } from '../../base/bytes.ts';
 import { isRegular, isSymlink, S_IFCHR, S_IFMT } from '../../base/mode.ts';
-import { sortedXattrs, type Xattr } from '../../base/xattrs.ts';
+import { sortedXattrs, type Xattr, type Xattrs } from '../../base/xattrs.ts';
 import { BLOCK_SIZE, DataLayout, Limit, METACOPY_HEAD, METACOPY_SIZE, Overlay } from './layout.ts';
 import type { ErofsImage } from './read.ts';
 import type { Inode } from './read-inode.ts';
@@ -19,7 +19,7 @@ const DROPPED: ReadonlySet<string> = new Set([
  * unescaped, whiteouts restored. Of a whiteout's parent the opaque marks stay (writing sets them again). A
  * char device 0:0 among the inodes is one of the root's own whiteouts.
  */
-export function readNode(image: ErofsImage, inode: Inode): NodeFields {
+export function readNode(image: ErofsImage, inode: Inode, stored: Xattrs): NodeFields {
   const { mode, size } = inode;
   const backed = inode.dataLayout === DataLayout.chunkBased;
   const fields: NodeFields = {
@@ -35,7 +35,6 @@ export function readNode(image: ErofsImage, inode: Inode): NodeFields {
   if (isSymlink(mode)) fields.payload = readTarget(image, inode);
   else if (isRegular(mode) && !backed && size > 0) fields.content = readContent(image, inode);
 
-  const stored = image.xattrs(inode);
   if (stored.length === 0) return fields;
   const xattrs: Xattr[] = [];
   for (const [name, value] of stored) {
@@ -87,14 +86,15 @@ function backingPath(image: ErofsImage, inode: Inode, value: ByteString): ByteSt
   return value.slice(1) as ByteString;
 }
 
+const HEAD = bytesToString(Uint8Array.from(METACOPY_HEAD));
+
 function readMetacopy(image: ErofsImage, inode: Inode, value: ByteString, fields: NodeFields): void {
   if (value === '') return;
-  const bytes = Buffer.from(value, 'latin1');
-  if (bytes.length !== METACOPY_SIZE || METACOPY_HEAD.some((byte, i) => bytes[i] !== byte))
+  if (value.length !== METACOPY_SIZE || !value.startsWith(HEAD))
     throw image.error(
       `metacopy without a SHA-256 digest (inode ${inode.nid})`,
       inode.offset,
-      bytes.toString('hex'),
+      stringToBytes(value).toString('hex'),
     );
-  fields.digest = bytes.subarray(METACOPY_HEAD.length);
+  fields.digest = stringToBytes(value.slice(HEAD.length) as ByteString);
 }

@@ -27,6 +27,8 @@ export class XattrReader {
   /** By id: so that many inodes that share a long value cost no more than their ids. */
   readonly #shared = new Map<number, Xattr>();
   readonly #filterBits = new Map<ByteString, number>();
+  /** Whole names by the index of their prefix and what follows it. */
+  readonly #names = new Map<number, Map<ByteString, ByteString>>();
 
   constructor(image: ImageBytes, sharedStart: number) {
     this.#image = image;
@@ -58,7 +60,7 @@ export class XattrReader {
       unshared.push(entry.xattr);
       at += entry.size;
     }
-    this.#checkNames(start, [...unshared, ...shared]);
+    this.#checkNames(start, shared.length === 0 ? unshared : [...unshared, ...shared]);
     return { unshared, shared };
   }
 
@@ -88,27 +90,39 @@ export class XattrReader {
         `ends at 0x${(at + size).toString(16)}`,
         `0x${end.toString(16)}`,
       );
-    const prefix = PREFIXES.get(nameIndex);
-    if (prefix === undefined) throw this.#image.error('unknown prefix of an xattr name', at, nameIndex);
-    const name = (prefix + bytesToString(bytes, nameStart, valueStart)) as ByteString;
-    // One spelling per name, or a name could be there twice.
-    if (name === '' || name.includes('\0') || splitName(name).index !== nameIndex)
-      throw this.#image.error('bad xattr name', at, displayBytes(name));
+    const name = this.#name(at, nameIndex, bytesToString(bytes, nameStart, valueStart));
     for (let i = valueEnd; i < at + size; i++) {
       if (bytes[i] !== 0) throw this.#image.error('padding of an xattr entry', i, bytes[i], 0);
     }
     return { xattr: [name, bytesToString(bytes, valueStart, valueEnd)], size };
   }
 
+  /** The name of the entry at `at`; an image has few different ones. */
+  #name(at: number, index: number, suffix: ByteString): ByteString {
+    let names = this.#names.get(index);
+    if (names === undefined) {
+      names = new Map();
+      this.#names.set(index, names);
+    }
+    let name = names.get(suffix);
+    if (name === undefined) {
+      const prefix = PREFIXES.get(index);
+      if (prefix === undefined) throw this.#image.error('unknown prefix of an xattr name', at, index);
+      name = (prefix + suffix) as ByteString;
+      // One spelling per name, or a name could be there twice.
+      if (name === '' || name.includes('\0') || splitName(name).index !== index)
+        throw this.#image.error('bad xattr name', at, displayBytes(name));
+      names.set(suffix, name);
+    }
+    return name;
+  }
+
   /** Names must be unique, and the filter, which the kernel believes, must be theirs. */
   #checkNames(start: number, xattrs: readonly Xattr[]): void {
     let filter = -1;
-    const seen = new Set<ByteString>();
-    for (const [name] of xattrs) {
-      if (seen.has(name)) throw this.#image.error('xattr is there twice', start, displayBytes(name));
-      seen.add(name);
-      filter &= ~(1 << this.#filterBit(name));
-    }
+    for (const [name] of xattrs) filter &= ~(1 << this.#filterBit(name));
+    const twice = firstTwice(xattrs);
+    if (twice !== undefined) throw this.#image.error('xattr is there twice', start, displayBytes(twice));
     const got = this.#bytes.readUInt32LE(start + XattrArea.filter);
     if (got !== filter >>> 0)
       throw this.#image.error('xattr name filter', start, hex(got), hex(filter >>> 0));
@@ -122,4 +136,19 @@ export class XattrReader {
     }
     return bit;
   }
+}
+
+/** Up to so many names each is compared with each: that is cheaper than a Set. */
+const FEW = 8;
+
+function firstTwice(xattrs: readonly Xattr[]): ByteString | undefined {
+  if (xattrs.length > FEW) {
+    const seen = new Set<ByteString>();
+    return xattrs.find(([name]) => seen.size === seen.add(name).size)?.[0];
+  }
+  for (let i = 1; i < xattrs.length; i++) {
+    const name = xattrs[i]![0];
+    for (let j = 0; j < i; j++) if (xattrs[j]![0] === name) return name;
+  }
+  return undefined;
 }

@@ -84,17 +84,12 @@ export class ErofsImage {
    * and unique; `.` to be there and to mean the directory.
    */
   entries(directory: Inode): Generator<DirectoryEntry, void> {
-    return readDirectory(this.#image, directory);
+    return readDirectory(this.#image, directory, undefined);
   }
 
   /** The entries without `.` and `..`, of which the latter is checked to be `parent`. */
-  *children(directory: Inode, parent: Inode): Generator<DirectoryEntry, void> {
-    for (const entry of this.entries(directory)) {
-      if (entry.name === '.') continue;
-      if (entry.name !== '..') yield entry;
-      else if (entry.nid !== parent.nid)
-        throw this.error('".." is not the parent', directory.offset, entry.nid, parent.nid);
-    }
+  children(directory: Inode, parent: Inode): Generator<DirectoryEntry, void> {
+    return readDirectory(this.#image, directory, parent.nid);
   }
 
   /** The inode of an entry, which must be of the type that the entry says. */
@@ -119,27 +114,28 @@ export class ErofsImage {
   /** All xattrs as stored, by name: overlayfs' own and escaped ones as they are. */
   xattrs(inode: Inode): Xattrs {
     if (inode.xattrSize === 0) return NO_XATTRS;
-    const { unshared, shared } = this.rawXattrs(inode);
-    return sortedXattrs([...unshared, ...shared]);
+    return inOrder(this.rawXattrs(inode));
   }
 
   /** The data of a directory, a symlink or a file with its content in the image; may share memory with it. */
   data(inode: Inode): Buffer {
     if (inode.dataLayout === DataLayout.chunkBased)
       throw this.error(`the data of inode ${inode.nid} is in a backing file`, inode.offset);
-    const blocks = this.bytes.subarray(inode.dataStart, inode.dataStart + inode.dataSize);
-    const tail = this.bytes.subarray(inode.tailStart, inode.tailStart + inode.tailSize);
-    if (inode.tailSize === 0) return blocks;
-    return inode.dataSize === 0 ? tail : Buffer.concat([blocks, tail]);
+    const { dataStart, dataSize, tailStart, tailSize } = inode;
+    if (dataSize === 0) return this.bytes.subarray(tailStart, tailStart + tailSize);
+    const blocks = this.bytes.subarray(dataStart, dataStart + dataSize);
+    if (tailSize === 0) return blocks;
+    return Buffer.concat([blocks, this.bytes.subarray(tailStart, tailStart + tailSize)]);
   }
 
   /**
    * The node the image was made from: overlayfs' xattrs turned back into payload and digest, escaped ones
    * unescaped, whiteouts restored. Of a whiteout's parent the opaque marks stay (writing sets them again). A
    * char device 0:0 among the inodes is one of the root's own whiteouts.
+   * @param stored the inode's {@link rawXattrs}, where they are at hand
    */
-  node(inode: Inode): NodeFields {
-    return readNode(this, inode);
+  node(inode: Inode, stored?: StoredXattrs): NodeFields {
+    return readNode(this, inode, stored === undefined ? this.xattrs(inode) : inOrder(stored));
   }
 
   /**
@@ -242,4 +238,10 @@ export class ErofsImage {
     }
     return linked;
   }
+}
+
+/** Unshared and shared ones together, by name. */
+function inOrder({ unshared, shared }: StoredXattrs): Xattrs {
+  if (shared.length === 0) return sortedXattrs(unshared);
+  return sortedXattrs(unshared.length === 0 ? shared : [...unshared, ...shared]);
 }

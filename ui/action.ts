@@ -41,7 +41,7 @@ export interface Action {
 
 /** Every list and its details. */
 export const LISTS: readonly Mode[] = [...VIEWS, 'details'];
-export const ALL: readonly Mode[] = [...LISTS, 'search', 'find', 'palette', 'commands'];
+export const ALL: readonly Mode[] = [...LISTS, 'search', 'find', 'ref', 'palette', 'commands'];
 /** Those that one goes on from: a plan is accepted or left, and help is closed. */
 export const BROWSED: readonly Mode[] = LISTS.filter((mode) => mode !== 'proposal' && mode !== 'help');
 

@@ -22,6 +22,7 @@ import { DIFF_ACTIONS } from './screens/diff/actions.ts';
 import { helpActions } from './screens/help/actions.ts';
 import { HISTORY_ACTIONS } from './screens/history/actions.ts';
 import { IMAGE_ACTIONS } from './screens/images/actions.ts';
+import { IMPORT_ACTIONS } from './screens/imports/actions.ts';
 import { JOB_ACTIONS, leave, leaveNow } from './screens/jobs/actions.ts';
 import { OBJECTS_ACTIONS } from './screens/objects/actions.ts';
 import { objectsLeft } from './screens/objects/state.ts';
@@ -123,6 +124,7 @@ export const ACTIONS: readonly Action[] = [
   ...PROPOSAL_ACTIONS,
   ...DEPLOYMENT_ACTIONS,
   ...COMMIT_ACTIONS,
+  ...IMPORT_ACTIONS,
   ...IMAGE_ACTIONS,
   ...BOOT_ACTIONS,
   ...HISTORY_ACTIONS,

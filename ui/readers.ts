@@ -13,6 +13,7 @@ import { CommitsReader } from './screens/commits/reader.ts';
 import { DiffReader } from './screens/diff/reader.ts';
 import { HistoryReader } from './screens/history/reader.ts';
 import { ImagesReader } from './screens/images/reader.ts';
+import { ImportsReader } from './screens/imports/reader.ts';
 import { ObjectsReader } from './screens/objects/reader.ts';
 import { SharingReader } from './screens/sharing/reader.ts';
 import { TreeReader } from './screens/tree/reader.ts';
@@ -74,6 +75,7 @@ export class Readers {
       boot: new BootReader(source),
       history: new HistoryReader(source),
       sharing: new SharingReader(source),
+      imports: new ImportsReader(source),
       commits: new CommitsReader(source),
       tree: this.tree,
       diff: new DiffReader(source),

@@ -15,6 +15,7 @@ import type { Diff, DiffEvent, DiffRequest } from './screens/diff/state.ts';
 import { type Help, NO_HELP } from './screens/help/state.ts';
 import { type History, type HistoryEvent, type HistoryRequest, NO_HISTORY } from './screens/history/state.ts';
 import { type Images, type ImagesEvent, type ImagesRequest, NO_IMAGES } from './screens/images/state.ts';
+import { type Imports, type ImportsEvent, type ImportsRequest, NO_IMPORTS } from './screens/imports/state.ts';
 import { type Jobs, type JobsEffect, type JobsEvent, NO_JOBS } from './screens/jobs/state.ts';
 import type { Objects, ObjectsEvent, ObjectsRequest } from './screens/objects/state.ts';
 import type { Proposal, ProposalEffect, ProposalEvent } from './screens/proposal/state.ts';
@@ -27,20 +28,30 @@ export type Screen = keyof typeof SCREEN_KEYS;
 export const SCREENS = Object.keys(SCREEN_KEYS) as Screen[];
 
 /** Lists with details beside or below them; those after the screens are opened from one. */
-export type View = Screen | 'tree' | 'diff' | 'objects' | 'history' | 'proposal' | 'jobs' | 'help';
+export type View =
+  | Screen
+  | 'tree'
+  | 'diff'
+  | 'objects'
+  | 'history'
+  | 'imports'
+  | 'proposal'
+  | 'jobs'
+  | 'help';
 export const VIEWS: readonly View[] = [
   ...SCREENS,
   'tree',
   'diff',
   'objects',
   'history',
+  'imports',
   'proposal',
   'jobs',
   'help',
 ];
 
 /** What takes the keys: the topmost of a stack. */
-export type Mode = View | 'details' | 'search' | 'find' | 'palette' | 'commands';
+export type Mode = View | 'details' | 'search' | 'find' | 'ref' | 'palette' | 'commands';
 
 /** What one goes away from and comes back to when another screen is opened. */
 export interface Desk {
@@ -93,6 +104,7 @@ export interface State extends Scroll, Desk {
   readonly history: History;
   readonly imageFiles: Images;
   readonly sharing: Sharing;
+  readonly imports: Imports;
   readonly jobs: Jobs;
   /** A change that is looked at before it is made. */
   readonly proposal: Proposal | undefined;
@@ -134,6 +146,7 @@ export function initialState(sysrootPath: string, size: Size, nowMs: number, rep
     history: NO_HISTORY,
     imageFiles: NO_IMAGES,
     sharing: NO_SHARING,
+    imports: NO_IMPORTS,
     jobs: NO_JOBS,
     proposal: undefined,
     planCount: 0,
@@ -205,6 +218,7 @@ export type Event =
   | BootEvent
   | HistoryEvent
   | SharingEvent
+  | ImportsEvent
   | JobsEvent
   | ProposalEvent
   | { readonly type: 'orphans-read'; readonly images: readonly StoredImage[] }
@@ -219,6 +233,7 @@ export type Request =
   | BootRequest
   | HistoryRequest
   | SharingRequest
+  | ImportsRequest
   | CommitsRequest
   | TreeRequest
   | DiffRequest

@@ -14,6 +14,8 @@ import { itemsOf } from './screens/deployments/items.ts';
 import { onDiff } from './screens/diff/state.ts';
 import { onHistoryChange } from './screens/history/state.ts';
 import { onImages } from './screens/images/state.ts';
+import { typeRef } from './screens/imports/actions.ts';
+import { onImports } from './screens/imports/state.ts';
 import { onJobs } from './screens/jobs/state.ts';
 import { onObjects } from './screens/objects/state.ts';
 import { onProposal, typeProposal } from './screens/proposal/state.ts';
@@ -91,6 +93,9 @@ function react(state: State, event: Event): Step {
     case 'sharing-read':
     case 'sharing-failed':
       return only({ ...state, sharing: answered(state.sharing, event) });
+    case 'imports-read':
+    case 'imports-failed':
+      return only({ ...state, imports: onImports(state.imports, event) });
     case 'job-told':
     case 'job-ended':
       return onJobs(state, event);
@@ -138,6 +143,7 @@ function pressed(state: State, key: string): Step {
   }
   const character = key === 'space' ? ' ' : key;
   if ([...character].length !== 1) return only(state);
+  if (modeOf(state) === 'ref') return typeRef(state, (ref) => ref + character);
   if (modeOf(state) === 'search') return typeSearch(state, (text) => text + character);
   return modeOf(state) === 'find' ? typeFind(state, (text) => text + character) : only(state);
 }

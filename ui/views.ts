@@ -7,6 +7,7 @@ import { diffView } from './screens/diff/view.ts';
 import { helpView } from './screens/help/view.ts';
 import { historyView } from './screens/history/view.ts';
 import { imagesView } from './screens/images/view.ts';
+import { importsView } from './screens/imports/view.ts';
 import { jobsView } from './screens/jobs/view.ts';
 import { objectsView } from './screens/objects/view.ts';
 import { proposalView } from './screens/proposal/view.ts';
@@ -25,6 +26,7 @@ export const VIEW_MODELS: Readonly<Record<View, ViewModel>> = {
   objects: objectsView,
   tree: treeView,
   diff: diffView,
+  imports: importsView,
   proposal: proposalView,
   jobs: jobsView,
   help: helpView,

@@ -86,6 +86,16 @@ export class Layout {
     );
   }
 
+  /** What its images are called, each by one name; none of them where they have no names. */
+  async tags(): Promise<string[]> {
+    const names = this.isOci
+      ? parseIndex(await this.#document('index.json'), this.#where('index.json')).map(namesOf)
+      : parseDockerManifest(await this.#document('manifest.json'), this.#where('manifest.json')).map(
+          ({ tags }) => tags,
+        );
+    return [...new Set(names.flatMap(([first]) => first ?? []))];
+  }
+
   /** A JSON blob, whole and verified. */
   async json({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): Promise<Buffer> {
     const path = blobPath(digest);

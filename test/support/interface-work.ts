@@ -299,6 +299,54 @@ export const sealRefOutcome = (action: 'sealed' | 'unchanged' | 'unsealed', ref 
     ],
   });
 
+/** A folder with archives and an OCI layout, in write mode. */
+export const IMPORTS: Event[] = [
+  ...HISTORY,
+  ...keys('W', 'i'),
+  {
+    type: 'imports-read',
+    reading: 0,
+    path: '/srv/images',
+    rows: [
+      { kind: 'folder', name: '..', path: '/srv' },
+      { kind: 'folder', name: 'old', path: '/srv/images/old' },
+      { kind: 'broken', name: 'torn', path: '/srv/images/torn', message: 'index.json: not JSON' },
+      { kind: 'image', name: 'apps', path: '/srv/images/apps', tag: 'web' },
+      { kind: 'image', name: 'apps', path: '/srv/images/apps', tag: 'docker.io/library/db:13' },
+      {
+        kind: 'archive',
+        name: 'rootfs 1.tar.zst',
+        path: '/srv/images/rootfs 1.tar.zst',
+        sizeBytes: 84_000_000,
+      },
+    ],
+  },
+];
+
+/** What the imports answer, as a plan or as what was done. */
+export const IMPORTED_TAR: Outcome = outcomeOf({
+  schema: 'sealtree/import-tar/v1',
+  checksum: 'e5'.repeat(32),
+  parent: null,
+  ref: 'import/rootfs-1',
+  entries: 61_004,
+  bytes: 1_310_000_000,
+  skipped: [],
+});
+
+export const IMPORTED_OCI: Outcome = outcomeOf({
+  schema: 'sealtree/import-oci/v1',
+  checksum: 'e6'.repeat(32),
+  ref: 'import/web',
+  manifestDigest: `sha256:${'ab'.repeat(32)}`,
+  platform: 'linux/amd64',
+  layers: [
+    { diffId: `sha256:${'c1'.repeat(32)}`, known: true },
+    { diffId: `sha256:${'c2'.repeat(32)}`, known: false },
+  ],
+  skipped: [],
+});
+
 /** Commits in write mode, the first of which has a ref that is sealed. */
 export const SEALED_REF: Event[] = [...HISTORY, { type: 'commit-read', facts: FACTS }, ...keys('W')];
 

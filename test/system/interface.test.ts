@@ -7,10 +7,14 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { buildProgram } from '../../contrib/build.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { initRepository } from '../../src/repository/init.ts';
+import { LayoutMaker } from '../support/oci-layout.ts';
 import { describeSystem, runHost } from '../support/oracle.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { PROJECT } from '../support/sealtree.ts';
 import { makeSmallSysroot } from '../support/small-sysroot.ts';
+import { tarOf } from '../support/tar.ts';
 
 const DEADLINE_MS = 20_000;
 
@@ -160,6 +164,49 @@ describeSystem('the interface in a terminal', [], () => {
       tmux('capture-pane', '-pJ', '-S', '-200', '-t', 'test'),
       /verify all deployments: [^\n]*1 error/,
     );
+  });
+
+  it('imports images into a repository, seals a ref, and says what they share', async () => {
+    const layer = (name: string) => tarOf([{ name, data: `${name} `.repeat(2000) }]);
+    const layout = new LayoutMaker(join(sandbox.mkdir('offers'), 'apps'));
+    layout.addImage({ tag: 'web', layers: [layer('base')] });
+    layout.addImage({ tag: 'db', layers: [layer('base'), layer('more')] });
+    initRepository(sandbox.join('images'), 'bare-user', linuxSystem);
+    type('clear; cd offers; $PROGRAM --repo ../images', 'Enter');
+    await until(/has no refs[\s\S]*imports an archive/);
+    type('i', 'W');
+    await until(/image +apps:web/);
+    for (const tag of ['web', 'db']) {
+      type('j');
+      await until(new RegExp(`▸image +apps:${tag}`));
+      type('Enter');
+      await until(new RegExp(`ref: import/${tag}`));
+      type('Enter');
+      await until(/One commit more[\s\S]*y do it/);
+      type('y');
+      await until(new RegExp(`import/${tag} is commit [0-9a-f]{12}: `));
+      type('q');
+      await until(/kind +size +name/);
+    }
+    type('q');
+    await until(/▸○.*\[import\/db\]/);
+    type('s');
+    await until(/1 ref to seal[\s\S]*y do it/);
+    type('y');
+    await until(/import\/db sealed, image [0-9a-f]{12}/);
+    type('q', '4');
+    await until(/▸[0-9a-f]{12} .*ref import\/db/);
+    type('u');
+    await until(/1 ref to unseal[\s\S]*y do it/);
+    type('y');
+    await until(/import\/db unsealed/);
+    type('q');
+    await until(/no deployment or ref/);
+    type('5', 'c');
+    await until(/by content[\s\S]*import\/db +[\d.]+ kB[\s\S]*import\/web +[\d.]+ kB/);
+    type('q');
+    await expectShell(0);
+    type('cd ..', 'Enter');
   });
 
   it('that is closed with its terminal leaves no lock behind', async () => {

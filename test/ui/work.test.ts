@@ -18,6 +18,9 @@ import {
   BOOT,
   DIGITS,
   failedOutcome,
+  IMPORTED_OCI,
+  IMPORTED_TAR,
+  IMPORTS,
   INSTALLED,
   outcomeOf,
   PLANNED,
@@ -71,6 +74,12 @@ const SCREENS: readonly (readonly [name: string, events: readonly Event[]])[] = 
   ['plan-reading', [...INSTALLED, ...keys('W', 's')]],
   ['plan', [...PLANNED, ...keys('j', ...DIGITS.slice(0, 3))]],
   ['plan-refused', REFUSED],
+  ['imports', [...IMPORTS, ...keys('j', 'j', 'j')]],
+  ['imports-archive', [...IMPORTS, ...keys('G', 'tab')]],
+  ['imports-ref', [...IMPORTS, ...keys('j', 'j', 'j', 'enter')]],
+  ['imports-none', keys('2', 'i')],
+  ['plan-import-tar', [...IMPORTS, ...keys('G', 'enter', 'enter'), planRead(IMPORTED_TAR)]],
+  ['plan-import-oci', [...IMPORTS, ...keys('j', 'j', 'j', 'enter', 'enter'), planRead(IMPORTED_OCI)]],
   ['plan-seal-ref', [...SEALED_REF, ...keys('s'), planRead(sealRefOutcome('sealed'))]],
   ['plan-unseal-ref', [...SEALED_REF, ...keys('u'), planRead(sealRefOutcome('unsealed'))]],
   ['palette', [...INSTALLED, ...keys(':', 's', 'e')]],
@@ -131,6 +140,8 @@ describe('changes', () => {
         'gc',
         'seal-ref',
         'unseal-ref',
+        'import',
+        'import-image',
         'seal-image-ref',
         'unseal-image-ref',
         'boot-install',
@@ -198,6 +209,41 @@ describe('changes', () => {
     } as Step);
     assert.deepEqual(state.jobs.all[0]?.result, ['demo/server sealed, image 9b3e9b3e9b3e']);
     assert.deepEqual([effects[0], state.sharing.isStale, state.commits.facts], ['reopen', true, undefined]);
+  });
+
+  it('of a folder are imports under the ref that was typed', () => {
+    const made = (outcome: Outcome, ...names: string[]) =>
+      running(stateAfter(SIZE, ...IMPORTS, ...keys(...names), planRead(outcome), ...keys('y')));
+    assert.deepEqual(made(IMPORTED_TAR, 'G', 'enter', 'enter'), [
+      'import tar --ref import/rootfs-1 --parent /srv/images/rootfs 1.tar.zst --yes',
+    ]);
+    assert.deepEqual(made(IMPORTED_OCI, 'G', 'o', 'ctrl-u', ...'app/x', 'backspace', 'y', 'enter'), [
+      'import oci --ref app/y --parent /srv/images/rootfs 1.tar.zst --yes',
+    ]);
+    assert.deepEqual(made(IMPORTED_OCI, 'j', 'j', 'j', 'j', 'enter', 'enter'), [
+      'import oci --ref import/db-13 --parent /srv/images/apps:docker.io/library/db:13 --yes',
+    ]);
+    for (const names of [
+      ['j', 'j', 'j', 'enter', 'esc'],
+      ['G', 'enter', 'ctrl-u', 'enter'],
+      ['j', 'j', 'enter'],
+    ])
+      assert.deepEqual(made(IMPORTED_OCI, ...names), [], names.join(' '));
+    const readOnly = stateAfter(SIZE, ...IMPORTS, ...keys('W', 'G', 'enter'));
+    assert.match(readOnly.notice ?? '', /^read-only/);
+    const end: Event = { type: 'job-ended', id: 1, outcome: IMPORTED_OCI, tookMs: 900 };
+    const done = stateAfter(
+      SIZE,
+      ...IMPORTS,
+      ...keys('j', 'j', 'j', 'enter', 'enter'),
+      planRead(IMPORTED_OCI),
+      ...keys('y'),
+      end,
+    );
+    assert.deepEqual(done.jobs.all[0]?.result, [
+      'import/web is commit e6e6e6e6e6e6: 2 layers, 1 of them known before',
+    ]);
+    assert.equal(done.commits.reading, 1);
   });
 
   it('that are refused or left are not made', () => {

@@ -75,7 +75,8 @@ function trailOf(state: State): string[] {
 export function footerLine(state: State, theme: Theme): string {
   const { glyphs, tone } = theme;
   // A line that is being typed stays visible.
-  const typed = state.notice === undefined || modeOf(state) === 'find' ? typedText(state, theme) : '';
+  const typed =
+    state.notice === undefined || ['find', 'ref'].includes(modeOf(state)) ? typedText(state, theme) : '';
   const room = state.size.columns - 1 - widthOf(stripped(typed));
   if (state.notice === undefined) return `${typed}${keysLine(state, room, theme)}`;
   return `${typed} ${tone.warning(truncate(`${glyphs.warning} ${messageText(state.notice)}`, room, glyphs.ellipsis))}`;
@@ -88,6 +89,8 @@ function typedText(state: State, theme: Theme): string {
       return typedLine('/', state.tree?.search?.text ?? '', state, theme);
     case 'find':
       return typedLine('/', state.find?.text ?? '', state, theme);
+    case 'ref':
+      return typedLine('ref: ', state.imports.asked?.ref ?? '', state, theme);
     case 'palette':
       return typedLine(':', state.palette.text, state, theme);
     case 'proposal':

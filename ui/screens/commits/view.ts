@@ -59,6 +59,7 @@ function noCommitsLines(state: State, width: number, theme: Theme): string[] {
       [`ostree commit --repo=${repository} --branch=REF FOLDER`, 'makes one'],
     ],
     [
+      ['i', 'imports an archive or a container image'],
       ['R', 'reads again'],
       ['1', 'shows the deployments'],
     ],

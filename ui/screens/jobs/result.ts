@@ -42,6 +42,26 @@ export interface SealRefDocument {
   }[];
 }
 
+/** `sealtree import tar --json`. */
+export interface ImportTarDocument {
+  readonly checksum: string;
+  readonly parent: string | null;
+  readonly ref: string | null;
+  readonly entries: number;
+  readonly bytes: number;
+  readonly skipped: readonly unknown[];
+}
+
+/** `sealtree import oci --json`. */
+export interface ImportOciDocument {
+  readonly checksum: string;
+  readonly ref: string | null;
+  readonly manifestDigest: string | null;
+  readonly platform: string;
+  readonly layers: readonly { readonly diffId: string; readonly known: boolean }[];
+  readonly skipped: readonly unknown[];
+}
+
 /** `sealtree gc --json`. */
 export interface GcDocument {
   readonly removed: readonly {
@@ -94,6 +114,14 @@ export function resultOf(kind: JobKind, outcome: Outcome): Result | undefined {
     case 'unseal-ref': {
       const document = documentOf<SealRefDocument>(outcome, 'seal');
       return document && sealRefResult(document);
+    }
+    case 'import-tar': {
+      const document = documentOf<ImportTarDocument>(outcome, 'import-tar');
+      return document && importTarResult(document);
+    }
+    case 'import-oci': {
+      const document = documentOf<ImportOciDocument>(outcome, 'import-oci');
+      return document && importOciResult(document);
     }
     case 'gc': {
       const document = documentOf<GcDocument>(outcome, 'gc');
@@ -165,6 +193,17 @@ function sealRefResult({ refs }: SealRefDocument): Result {
     ({ ref, action, imageDigest }) => `${ref} ${SEALED_REF[action]}, image ${imageDigest.slice(0, 12)}`,
   );
   return { isGood: true, lines };
+}
+
+function importTarResult({ ref, checksum, entries, bytes }: ImportTarDocument): Result {
+  const what = `${entries} ${entries === 1 ? 'entry' : 'entries'}, ${prettyBytes(bytes)}`;
+  return { isGood: true, lines: [`${ref} is commit ${checksum.slice(0, 12)}: ${what}`] };
+}
+
+function importOciResult({ ref, checksum, layers }: ImportOciDocument): Result {
+  const known = layers.filter((layer) => layer.known).length;
+  const what = `${counted(layers.length, 'layer')}, ${known} of them known before`;
+  return { isGood: true, lines: [`${ref} is commit ${checksum.slice(0, 12)}: ${what}`] };
 }
 
 function gcResult({ removed, kept, freedBytes }: GcDocument): Result {

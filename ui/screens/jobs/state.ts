@@ -6,6 +6,7 @@ import { remembered } from '../../models/remembered.ts';
 import { type Watched, watched } from '../../models/stage.ts';
 import { errorOf, isInterrupted, type Outcome, type RunError, type Told } from '../../program.ts';
 import { lastingModes, type State, type Step } from '../../state.ts';
+import { commitsAnew } from '../commits/state.ts';
 import { imagesAnew } from '../images/state.ts';
 import { resultOf } from './result.ts';
 
@@ -14,6 +15,8 @@ export type JobKind =
   | 'seal'
   | 'seal-ref'
   | 'unseal-ref'
+  | 'import-tar'
+  | 'import-oci'
   | 'verify'
   | 'gc'
   | 'pin'
@@ -27,6 +30,8 @@ const CHANGING: ReadonlySet<JobKind> = new Set([
   'seal',
   'seal-ref',
   'unseal-ref',
+  'import-tar',
+  'import-oci',
   'gc',
   'pin',
   'boot-install',
@@ -169,6 +174,7 @@ export function onJobs(state: State, event: JobsEvent): Step {
         return { state: next, effects: ['quit'] };
       const job = ended.all.find(({ id }) => id === event.id);
       const isChanged = job !== undefined && CHANGING.has(job.kind);
+      if (isChanged && job.kind.startsWith('import-')) return readAgain(commitsAnew(next));
       return isChanged ? readAgain(next) : { state: next, effects: [] };
     }
   }

@@ -5,6 +5,8 @@ import { documentOf, type Outcome } from '../../program.ts';
 import { counted } from '../../view.ts';
 import {
   type GcDocument,
+  type ImportOciDocument,
+  type ImportTarDocument,
   type PinDocument,
   type SealDocument,
   type SealRefDocument,
@@ -45,6 +47,14 @@ export function planOf(kind: JobKind, outcome: Outcome): Plan | undefined {
     case 'unseal-ref': {
       const document = documentOf<SealRefDocument>(outcome, 'seal');
       return document && sealRefPlan(document);
+    }
+    case 'import-tar': {
+      const document = documentOf<ImportTarDocument>(outcome, 'import-tar');
+      return document && importTarPlan(document);
+    }
+    case 'import-oci': {
+      const document = documentOf<ImportOciDocument>(outcome, 'import-oci');
+      return document && importOciPlan(document);
     }
     case 'gc': {
       const document = documentOf<GcDocument>(outcome, 'gc');
@@ -124,6 +134,50 @@ function sealRefPlan({ refs }: SealRefDocument): Plan {
       : `${counted(count, 'ref')} to ${verb}. Nothing that boots is changed by it.`;
   return { rows, summary, isPossible: count > 0, words: [] };
 }
+
+function importTarPlan({ ref, parent, entries, bytes }: ImportTarDocument): Plan {
+  const step: PlanRow = {
+    kind: 'step',
+    text: `make a commit of ${entries} ${entries === 1 ? 'entry' : 'entries'}, ${prettyBytes(bytes)}`,
+    notes: [
+      'All of the archive was read: it holds nothing that is refused.',
+      `The ref ${ref} will name it.`,
+      parent === null
+        ? 'It has no parent: it is the first commit of the ref.'
+        : `Its parent is ${parent}, which the ref names now.`,
+    ],
+    diff: [],
+  };
+  return importPlan([step]);
+}
+
+function importOciPlan({ ref, manifestDigest, platform, layers }: ImportOciDocument): Plan {
+  const unpack = layers.map(({ diffId, known }): PlanRow => {
+    // As much of it as is usual, and its algorithm.
+    const text = `layer ${diffId.slice(0, 19)}`;
+    return known
+      ? { kind: 'untouched', text, why: 'It came with an image before, and is not unpacked again.' }
+      : { kind: 'step', text: `unpack ${text}`, notes: [diffId, 'Its digests are right.'], diff: [] };
+  });
+  const commit: PlanRow = {
+    kind: 'step',
+    text: 'lay them over one another, and make a commit of that',
+    notes: [
+      `The ref ${ref} will name it; what it names now, if anything, is the parent.`,
+      `platform ${platform}`,
+      ...(manifestDigest === null ? [] : [`manifest ${manifestDigest}`]),
+    ],
+    diff: [],
+  };
+  return importPlan([...unpack, commit]);
+}
+
+const importPlan = (rows: readonly PlanRow[]): Plan => ({
+  rows,
+  summary: 'One commit more. Nothing that boots is changed by it.',
+  isPossible: true,
+  words: [],
+});
 
 function gcPlan({ removed, kept, records, temporary, foreign, freedBytes }: GcDocument): Plan {
   const remove = (text: string, notes: readonly string[]): PlanRow => ({

@@ -1,6 +1,7 @@
 /** Joins store, keys and terminal to the screen. */
-import { Box, useApp, useInput } from 'ink';
+import { Box, Static, Text, useApp, useInput } from 'ink';
 import { useEffect, useSyncExternalStore } from 'react';
+import type { Aloud } from './aloud.ts';
 import type { Terminal } from './effects.ts';
 import { keysOf } from './keys.ts';
 import { footerLine, headerLine, tabsLine } from './models/frame.ts';
@@ -17,18 +18,32 @@ export interface AppProps {
   readonly store: Store;
   readonly dispatch: (event: Event) => void;
   readonly theme: Theme;
+  /** Where the screen is read aloud: what is said instead of it. */
+  readonly aloud?: Aloud | undefined;
   /** Called once there is a terminal for effects to work on. */
   readonly onTerminal: (terminal: Terminal) => void;
 }
 
-export function App({ store, dispatch, theme, onTerminal }: AppProps) {
-  const state = useSyncExternalStore(store.subscribe, store.state);
+export function App({ store, dispatch, theme, aloud, onTerminal }: AppProps) {
   const { exit, suspendTerminal } = useApp();
   useEffect(() => onTerminal({ exit, suspend: suspendTerminal }), [onTerminal, exit, suspendTerminal]);
   useInput((input, key) => {
     for (const name of keysOf(input, key)) dispatch({ type: 'key', key: name });
   });
-  return <Frame state={state} theme={theme} />;
+  return aloud === undefined ? <Seen store={store} theme={theme} /> : <Heard aloud={aloud} />;
+}
+
+function Seen({ store, theme }: Pick<AppProps, 'store' | 'theme'>) {
+  return <Frame state={useSyncExternalStore(store.subscribe, store.state)} theme={theme} />;
+}
+
+/** Lines that stay: a screen reader reads each of them once. */
+function Heard({ aloud }: { readonly aloud: Aloud }) {
+  const lines = useSyncExternalStore(aloud.subscribe, aloud.lines);
+  return (
+    // ink writes what is new in the list, and nothing again.
+    <Static items={[...lines]}>{(line, place) => <Text key={place}>{line}</Text>}</Static>
+  );
 }
 
 /** The whole screen of a state. Never higher than the terminal: ink would have to clear it for every frame. */

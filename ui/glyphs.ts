@@ -1,4 +1,4 @@
-/** The few signs that are not letters, in Unicode and in ASCII. Each is one column wide. */
+/** The few signs that are not letters, in Unicode and in ASCII, each one column wide; and in words. */
 
 export interface Glyphs {
   readonly isAscii: boolean;
@@ -81,6 +81,33 @@ export const ASCII_GLYPHS: Glyphs = {
   running: '>',
   filled: '#',
   empty: '.',
+};
+
+/** Words, for those who hear what is shown. What only looks like something is nothing. */
+export const READER_GLYPHS: Glyphs = {
+  isAscii: true,
+  good: '',
+  warning: 'warning:',
+  bad: 'error:',
+  unknown: 'unknown:',
+  none: '',
+  busy: '',
+  cursor: '',
+  marked: 'marked',
+  booted: 'booted',
+  next: 'to',
+  ellipsis: '...',
+  rule: '',
+  divider: '',
+  separator: ',',
+  up: '',
+  down: '',
+  folded: 'folded',
+  unfolded: 'unfolded',
+  deeper: ',',
+  running: 'running',
+  filled: '',
+  empty: '',
 };
 
 /** What the terminal of this environment can show: a locale without UTF-8 and the kernel's console get ASCII. */

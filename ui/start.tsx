@@ -2,6 +2,7 @@
 import { render } from 'ink';
 import { runOnTerminal } from '../src/base/process.ts';
 import type { System } from '../src/base/system.ts';
+import { Aloud } from './aloud.ts';
 import { App } from './app.tsx';
 import { Effects, type Page, type Terminal } from './effects.ts';
 import { glyphsFor } from './glyphs.ts';
@@ -18,6 +19,8 @@ export interface StartOptions {
   readonly system: System;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly hasColor: boolean;
+  /** For screen readers: plain lines that follow each other instead of a screen. */
+  readonly readsAloud?: boolean;
   readonly stdin?: NodeJS.ReadStream;
   readonly stdout?: NodeJS.WriteStream;
   /** Milliseconds since 1970. */
@@ -46,7 +49,16 @@ const thisProgram = (): string[] => [process.execPath, ...process.execArgv, proc
  * back before that, and work that was under way has come to a point where nothing is half done.
  */
 export async function start(options: StartOptions): Promise<string[]> {
-  const { sysrootPath, repositoryPath, system, env, hasColor, now = Date.now, page = pagerOf(env) } = options;
+  const {
+    sysrootPath,
+    repositoryPath,
+    system,
+    env,
+    hasColor,
+    readsAloud = false,
+    now = Date.now,
+    page = pagerOf(env),
+  } = options;
   const { stdin = process.stdin, stdout = process.stdout, program = thisProgram(), signal } = options;
   const sizeOf = () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 });
   let terminal: Terminal | undefined;
@@ -75,8 +87,10 @@ export async function start(options: StartOptions): Promise<string[]> {
   // Before ink's own listener, so that it draws the new size at once.
   stdout.on('resize', resize);
   const ticking = setInterval(() => dispatch({ type: 'tick', nowMs: now() }), TICK_MS);
+  const aloud = readsAloud ? new Aloud(store) : undefined;
   const app = render(
     <App
+      aloud={aloud}
       store={store}
       dispatch={dispatch}
       theme={makeTheme(hasColor, glyphsFor(env))}
@@ -87,8 +101,9 @@ export async function start(options: StartOptions): Promise<string[]> {
     {
       stdin,
       stdout,
-      alternateScreen: true,
-      incrementalRendering: true,
+      alternateScreen: !readsAloud,
+      incrementalRendering: !readsAloud,
+      isScreenReaderEnabled: readsAloud,
       // A terminal of a CI job is one all the same.
       interactive: true,
       exitOnCtrlC: false,
@@ -102,6 +117,7 @@ export async function start(options: StartOptions): Promise<string[]> {
   try {
     await app.waitUntilExit();
   } finally {
+    aloud?.stop();
     effects.stop();
     clearInterval(ticking);
     stdout.off('resize', resize);

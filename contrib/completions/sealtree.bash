@@ -288,6 +288,7 @@ _sealtree_options() {
     sharing) printf '%s ' --content ;;
     gc) printf '%s ' --lock-timeout ;;
     config_show) printf '%s ' --root ;;
+    ui) printf '%s ' --screen-reader ;;
     hook) printf '%s ' --sysroot --lock-timeout ;;
     mkcomposefs) printf '%s ' --digest-store --use-epoch --skip-devices --skip-xattrs --user-xattrs --print-digest --print-digest-only --from-file --min-version --max-version --threads ;;
     composefs_info) printf '%s ' --basedir --filter ;;

@@ -229,6 +229,7 @@ complete -c sealtree -n '__fish_seen_subcommand_from config; and not __fish_seen
 complete -c sealtree -n '__fish_seen_subcommand_from config; and __fish_seen_subcommand_from show' -l root -r -F -d 'the tree to look in (default: /)'
 
 complete -c sealtree -n '__fish_use_subcommand' -a ui -d 'Open the interface'
+complete -c sealtree -n '__fish_seen_subcommand_from ui' -l screen-reader -d 'for screen readers: plain lines instead of a screen'
 
 complete -c sealtree -n '__fish_use_subcommand' -a hook -d 'Seal what is new and keep the boot up to date with it, quietly; for units and package hooks'
 complete -c sealtree -n '__fish_seen_subcommand_from hook' -l sysroot -r -F -d 'the system to seal (default: $OSTREE_SYSROOT or /)'

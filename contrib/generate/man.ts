@@ -138,6 +138,7 @@ const ENVIRONMENT: readonly (readonly [name: string, means: string])[] = [
   ['OSTREE_SYSROOT', 'The system to work on where --sysroot is not given.'],
   ['NO_COLOR', 'Not empty: no colours, whatever --color says.'],
   ['FORCE_COLOR, CLICOLOR_FORCE', 'Not empty: colours also where the output is no terminal.'],
+  ['SEALTREE_SCREEN_READER', 'Not empty: the interface writes plain lines, for screen readers.'],
 ];
 
 const FILES: readonly (readonly [name: string, means: string])[] = [

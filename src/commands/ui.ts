@@ -9,14 +9,16 @@ export const command: CommandModule = {
   name: 'ui',
   summary: 'Open the interface',
   details: [
-    'Shows the deployments of the system with their images, what is wrong and what to run; the commits of its repository; the images, with the objects they need; the files of each of these, and what differs between any two. On a terminal this is also what sealtree does without a command; elsewhere that prints the status. It only reads until W asks for write mode; then deployments can be sealed and pinned, unused images removed and the boot changed, each after a look at the plan and a key that confirms it. What it does are the commands of sealtree, and it shows them. The ? key lists the keys. Files are shown with $PAGER.',
+    'Shows the deployments of the system with their images, what is wrong and what to run; the commits of its repository; the images, with the objects they need; the files of each of these, and what differs between any two. On a terminal this is also what sealtree does without a command; elsewhere that prints the status. It only reads until W asks for write mode; then deployments can be sealed and pinned, unused images removed and the boot changed, each after a look at the plan and a key that confirms it. What it does are the commands of sealtree, and it shows them. The ? key lists the keys. Files are shown with $PAGER. With --screen-reader, or where SEALTREE_SCREEN_READER is set in the environment, it writes plain lines that follow each other: the selected row as a sentence, progress in words.',
   ],
   examples: [
     ['ui --sysroot /mnt', 'another system'],
     ['ui --repo PATH', 'a repository without a system'],
   ],
   define(command, run) {
-    command.action(run(openInterface));
+    command
+      .option('--screen-reader', 'for screen readers: plain lines instead of a screen')
+      .action(run((context, options: InterfaceOptions) => openInterface(context, options)));
   },
 };
 
@@ -24,8 +26,19 @@ export const command: CommandModule = {
 export const hasTerminal = ({ stdout, env }: Pick<Context, 'stdout' | 'env'>): boolean =>
   stdout.isTerminal && process.stdin.isTTY === true && env.TERM !== 'dumb';
 
-/** Opens it on the sysroot or repository that the options name; returns when the person leaves it. */
-export async function openInterface(context: Context): Promise<number> {
+interface InterfaceOptions {
+  readonly screenReader?: boolean;
+}
+
+/** Whether a person has set, for good, that what is shown is read to them; ink's name for it counts too. */
+const isReadAloud = (env: Context['env']): boolean =>
+  (env.SEALTREE_SCREEN_READER ?? '') !== '' || env.INK_SCREEN_READER === 'true';
+
+/** Opens it on the sysroot or repository that the global options name; returns when the person leaves it. */
+export async function openInterface(
+  context: Context,
+  { screenReader = false }: InterfaceOptions = {},
+): Promise<number> {
   const { options, system, env, stdout } = context;
   if (!stdout.isTerminal || !process.stdin.isTTY)
     throw new UsageError('the interface needs a terminal', { hint: 'sealtree status prints what it shows' });
@@ -37,6 +50,7 @@ export async function openInterface(context: Context): Promise<number> {
     system,
     env,
     hasColor: wantsColor(options.color, env, stdout),
+    readsAloud: screenReader || isReadAloud(env),
     signal: context.signal,
   });
   for (const line of summary) context.print(line);

@@ -26,11 +26,19 @@ export interface StartOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly page?: Page;
+  /** Runs the program itself, on the terminal that the interface has given back. */
+  readonly handOver?: HandOver;
   /** What starts the program itself: its interpreter and its file. */
   readonly program?: readonly string[];
   /** Aborted by whoever ends the interface from outside. */
   readonly signal?: AbortSignal;
 }
+
+/** Starts a program of these words with more of them, and waits for its end. */
+export type HandOver = (program: readonly string[], words: readonly string[]) => Promise<void>;
+
+const handOverTerminal: HandOver = ([name = '', ...first], words) =>
+  runOnTerminal(name, [...first, ...words]);
 
 /** What the environment names, else the usual one. */
 function pagerOf(env: StartOptions['env']): Page {
@@ -60,6 +68,7 @@ export async function start(options: StartOptions): Promise<string[]> {
     page = pagerOf(env),
   } = options;
   const { stdin = process.stdin, stdout = process.stdout, program = thisProgram(), signal } = options;
+  const { handOver = handOverTerminal } = options;
   const sizeOf = () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 });
   let terminal: Terminal | undefined;
   const effects = new Effects({
@@ -126,6 +135,12 @@ export async function start(options: StartOptions): Promise<string[]> {
       stdout.write('Waiting until what is under way has stopped where nothing is half done.\n');
     await effects.jobsEnded();
     stdout.off('error', ignore);
+  }
+  const { handsOver } = store.state();
+  if (handsOver !== undefined) {
+    // Keys are no longer for this process.
+    stdin.pause();
+    await handOver(program, handsOver);
   }
   return summaryOf(store.state());
 }

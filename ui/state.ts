@@ -120,6 +120,8 @@ export interface State extends Scroll, Desk {
   readonly find: Find | undefined;
   /** What the next one is compared with. */
   readonly marked: Subject | undefined;
+  /** Words of the command that gets the terminal once the interface has ended. */
+  readonly handsOver: readonly string[] | undefined;
   /** What became of the last key, where the screen does not show it; until the next one. */
   readonly notice: string | undefined;
 }
@@ -155,6 +157,7 @@ export function initialState(sysrootPath: string, size: Size, nowMs: number, rep
     help: NO_HELP,
     find: undefined,
     marked: undefined,
+    handsOver: undefined,
     notice: undefined,
   };
 }

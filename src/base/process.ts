@@ -190,12 +190,14 @@ export function follow(program: string, args: readonly string[], onLine: (line: 
 }
 
 /**
- * Runs a program that has the terminal for itself, such as a pager, with `input` on its standard input. Its exit code
- * tells nothing; what cannot be started is a {@link NotFoundError} or an {@link OperationError}.
+ * Runs a program that has the terminal for itself, such as a pager, with `input` on its standard input; without, its keys
+ * are the program's too. Its exit code tells nothing; what cannot be started is a {@link NotFoundError} or an {@link OperationError}.
  */
-export function runOnTerminal(program: string, args: readonly string[], input: Uint8Array): Promise<void> {
+export function runOnTerminal(program: string, args: readonly string[], input?: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'inherit', 'inherit'] });
+    const child = spawn(program, args, {
+      stdio: [input === undefined ? 'inherit' : 'pipe', 'inherit', 'inherit'],
+    });
     // Ctrl-C is meant for the program; the kernel sends it to both.
     const ignore = (): void => undefined;
     process.on('SIGINT', ignore);

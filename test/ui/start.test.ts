@@ -175,6 +175,21 @@ describe('interface', () => {
     await ended;
   });
 
+  it('offers the demonstration where there is nothing, and hands the terminal over to it', async (t) => {
+    const handed: (readonly string[])[] = [];
+    const { screen, ended } = open(t, 40, 15, sandbox.join('nowhere'), undefined, {
+      handOver: async (_program, words) => {
+        assert(!screen.isAlternate && !screen.isRaw);
+        handed.push(words);
+      },
+    });
+    await screen.until(/is not an ostree/);
+    await screen.until(/D makes a demo in \.\/demo/);
+    screen.type('D');
+    await ended;
+    assert.deepEqual(handed, [['demo']]);
+  });
+
   it('ends with what went wrong, the terminal given back', async (t) => {
     const broken = Object.create(linuxSystem, {
       stat: {

@@ -13,6 +13,8 @@ export interface Failure {
   readonly advice: readonly string[];
   /** Command lines to try, each with what it does. */
   readonly commands: readonly (readonly [line: string, does: string])[];
+  /** Whether there is nothing here at all, so that something to try things on would help. */
+  readonly offersDemo?: boolean;
 }
 
 /** What a failed reading of the sysroot means for the person. Bugs are not for here. */
@@ -32,6 +34,7 @@ export function failureOf(error: SealtreeError, sysrootPath: string): Failure {
         ['sealtree --sysroot PATH', 'another system, such as one mounted at /mnt'],
         ['sealtree demo', 'makes a small system to try things on'],
       ],
+      offersDemo: true,
     };
   return { message: error.message, advice: error.hint === undefined ? [] : [error.hint], commands: [] };
 }
@@ -56,6 +59,7 @@ export function repositoryFailure(
         ['sealtree --repo PATH', 'any repository, such as one of a build'],
         ['sealtree demo', 'makes a small system to try things on'],
       ],
+      offersDemo: true,
     };
   return { message: error.message, advice: error.hint === undefined ? [] : [error.hint], commands: [] };
 }
@@ -105,9 +109,12 @@ function commandLines(commands: Failure['commands'], width: number, { bold, dim 
   ]);
 }
 
+/** Fits on the smallest screen. */
+const DEMO_DOES = 'makes a demo in ./demo, opens it';
+
 /** The failure as lines for the middle of the screen. */
 export function failureLines(
-  { message, advice, commands }: Failure,
+  { message, advice, commands, offersDemo = false }: Failure,
   width: number,
   theme: Theme,
   quits = 'quits',
@@ -119,9 +126,12 @@ export function failureLines(
     '',
     ...advice.flatMap((sentence) => wrap(messageText(sentence), width - 2).map((line) => `  ${line}`)),
     ...(advice.length === 0 ? [] : ['']),
-    ...commandLines(commands, width, theme),
+    // Before the commands, which may not fit on a small screen.
+    ...(offersDemo ? [`  ${bold('D')} ${dim(DEMO_DOES)}`] : []),
     `  ${bold('R')} ${dim('reads again')}`,
     `  ${bold('q')} ${dim(quits)}`,
+    ...(commands.length === 0 ? [] : ['']),
+    ...commandLines(commands, width, theme),
   ];
 }
 

@@ -2,7 +2,7 @@
 import { type Action, only } from '../../action.ts';
 import { shortName } from '../../models/deployment.ts';
 import { displayText } from '../../models/text.ts';
-import { type State, type Step, selectedItem, viewOf } from '../../state.ts';
+import { SCREENS, type State, type Step, selectedItem, viewOf } from '../../state.ts';
 import { startJob } from '../jobs/state.ts';
 import { propose } from '../proposal/state.ts';
 
@@ -88,7 +88,23 @@ function whyNotSealed(state: State): string | undefined {
   return obstacle?.message ?? needsTarget(state);
 }
 
+/** Makes something to look at, where there is nothing, and goes on with it. */
+const openDemo = (state: State): Step => ({ state: { ...state, handsOver: ['demo'] }, effects: ['quit'] });
+
+const lacksAll = ({ failure, commits }: State): boolean =>
+  failure?.offersDemo === true || commits.failure?.offersDemo === true;
+
 export const DEPLOYMENT_ACTIONS: readonly Action[] = [
+  {
+    id: 'demo',
+    keys: ['D'],
+    title: 'demo',
+    modes: SCREENS,
+    when: lacksAll,
+    command: () => ['demo'],
+    run: openDemo,
+    footer: 5,
+  },
   {
     id: 'seal',
     keys: ['s'],

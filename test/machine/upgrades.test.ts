@@ -1,51 +1,72 @@
 /**
- * A machine that was sealed once and is upgraded by ostree alone: whatever way a deployment comes, the next boot is
+ * Machines that were sealed once and are upgraded by ostree alone: whatever way a deployment comes, the next boot is
  * sealed to its image, or says that it is not and is mended by then; and all of it goes without sealtree.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { after, it } from 'node:test';
-import { deployMachine, Machine, type MachineBoot, STATEROOT } from '../support/machine.ts';
-import { writeFiles } from '../support/machine-tree.ts';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import {
+  BRANCH,
+  deployMachine,
+  deployTree,
+  Machine,
+  type MachineBoot,
+  type MachineSettings,
+  STATEROOT,
+} from '../support/machine.ts';
+import { type MachineTree, makeMachineTree, writeFiles } from '../support/machine-tree.ts';
 import { describeSystem, runHost } from '../support/oracle.ts';
 import type { OstreeSysroot } from '../support/ostree-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
 const VERSION = '/usr/share/machine/version';
 
-/** Commits of the same system that differ in one file. */
-const VERSIONS = ['b', 'c', 'd', 'e'] as const;
-
 /** Whoever copied the program to a machine put it somewhere; it is not in anybody's way there. */
 const BROUGHT = '/var/opt/sealtree';
 
-async function machineWithUpgrades(work: Sandbox): Promise<OstreeSysroot> {
-  const sysroot = await deployMachine(work, {
-    generator: 'dracut',
-    prepare: (tree) =>
-      writeFiles(tree, {
-        [VERSION]: 'a\n',
-        'etc/sealtree/sealtree.conf': '[boot]\npolicy = prefer\ninitramfs = append\n',
-      }),
-  });
-  for (const version of VERSIONS) {
-    const path = join(work.join(`upgrade-${version}`), VERSION);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, `${version}\n`);
-    sysroot.repo('commit', [
-      ...[
-        `--branch=debian/${version}`,
-        '--tree=ref=debian/trixie',
-        `--tree=dir=${work.join(`upgrade-${version}`)}`,
-      ],
-    ]);
+/** Version a of the system. */
+const TREE = {
+  generator: 'dracut',
+  prepare: (tree) =>
+    writeFiles(tree, {
+      [VERSION]: 'a\n',
+      'etc/sealtree/sealtree.conf': '[boot]\npolicy = prefer\ninitramfs = append\n',
+    }),
+} satisfies MachineTree;
+
+/**
+ * Commits later versions, each from the one before: they differ in one file, and the first also has another initramfs,
+ * so that ostree gives it and those after it another folder in /boot.
+ */
+function commitVersions(sysroot: OstreeSysroot, work: Sandbox, versions: readonly string[]): void {
+  const [deployment = ''] = sysroot.deployments();
+  const [kernel = ''] = readdirSync(join(deployment, 'usr/lib/modules'));
+  const initramfs = join('usr/lib/modules', kernel, 'initramfs.img');
+  let before = BRANCH;
+  for (const version of versions) {
+    const tree = work.mkdir(`version-${version}`);
+    writeFiles(tree, { [VERSION]: `${version}\n` });
+    if (before === BRANCH) {
+      mkdirSync(dirname(join(tree, initramfs)), { recursive: true });
+      // What the kernel skips between archives.
+      writeFileSync(
+        join(tree, initramfs),
+        Buffer.concat([readFileSync(join(deployment, initramfs)), Buffer.alloc(512)]),
+      );
+    }
+    const branch = `debian/${version}`;
+    sysroot.repo('commit', [`--branch=${branch}`, `--tree=ref=${before}`, `--tree=dir=${tree}`]);
+    before = branch;
   }
-  const state = join(sysroot.path, 'ostree/deploy', STATEROOT, 'var/lib/sealtree');
-  const brought = join(sysroot.path, 'ostree/deploy', STATEROOT, BROUGHT.slice(1));
+}
+
+/** Has the program lie where somebody brought it, instead of where `boot install` puts it. */
+function bringProgram({ path }: OstreeSysroot): void {
+  const installed = join(path, 'ostree/deploy', STATEROOT, 'var/lib/sealtree');
+  const brought = join(path, 'ostree/deploy', STATEROOT, BROUGHT);
   mkdirSync(dirname(brought), { recursive: true });
-  runHost(['sh', '-euc', 'mv "$0"/app-* "$1"; rm -r "$0"', state, brought]);
-  return sysroot;
+  runHost(['sh', '-euc', 'mv "$0"/app-* "$1"; rm -r "$0"', installed, brought]);
 }
 
 const SURVEY = `
@@ -58,34 +79,66 @@ step sealed cat /run/sealtree/sealed
 step unsealed cat /run/sealtree/unsealed
 step booted systemctl show --property=Result,ExecMainStatus,ConditionResult sealtree-booted.service
 step complete systemctl start boot-complete.target
-settled() { # until nothing is under way that the units do
-  sleep 3
-  while [ "$(systemctl show --property=ActiveState --value sealtree-deploy.service)" = activating ]; do sleep 1; done
+`;
+
+/**
+ * `wait_until COMMAND…`: asks again and again, for five minutes at most. `sealed_by_units REF`: that deployment of the
+ * commit is written down as sealed, and whatever did it has ended.
+ */
+const WAIT = `
+wait_until() {
+  read -r now _ </proc/uptime
+  deadline=$((\${now%.*} + 300))
+  until "$@"; do
+    read -r now _ </proc/uptime
+    [ "\${now%.*}" -lt "$deadline" ] || return 1
+    sleep 1
+  done
 }
-settled
+is_written_down() { grep -q "^${STATEROOT}/$1\\." /sysroot/ostree/repo/extensions/sealtree/boot/values; }
+is_idle() {
+  case $(systemctl show --property=ActiveState --value sealtree-deploy.service) in
+    active | activating | deactivating) return 1 ;;
+  esac
+}
+sealed_by_units() { wait_until is_written_down "$(ostree rev-parse "$1")" && wait_until is_idle; }
 `;
 
 const JOURNAL = `
-step journal journalctl --boot --no-pager --output=cat --unit=sealtree-deploy.service --unit=sealtree-deploy.path
+step journal journalctl --boot --no-pager --output=cat --unit=sealtree-deploy.service
 `;
+
+/** The end of a boot whose power is cut: what was not written is lost. */
+const CUT_POWER = `
+step end true
+echo b >/proc/sysrq-trigger
+sleep 60
+`;
+
+const tailOf = (boot: MachineBoot): string => boot.console.slice(-4000);
 
 function assertDone(boot: MachineBoot, steps: readonly string[]): void {
   for (const name of steps) {
     const { status, stdout, stderr } = boot.step(name);
-    assert.equal(status, 0, `${name}: exit ${status}\n${stdout}${stderr}\n${boot.console.slice(-3000)}`);
+    const journal = boot.steps.get('journal')?.stdout ?? '';
+    assert.equal(status, 0, `${name}: exit ${status}\n${stdout}${stderr}${journal}${tailOf(boot)}`);
   }
 }
 
-/** Runs from the image that its boot entry pins, all units content. */
+/** All units are content. */
+function assertUp(boot: MachineBoot): void {
+  assert.equal(boot.step('failed').stdout, '', tailOf(boot));
+  assert.equal(boot.step('running').stdout, 'running\n', tailOf(boot));
+}
+
+/** Runs from the image that its boot entry pins. */
 function assertSealed(boot: MachineBoot, machine: Machine, version: string): void {
-  const about = boot.console.slice(-3000);
-  assert.equal(boot.step('unsealed').stdout, '', about);
-  assert.equal(boot.step('failed').stdout, '', about);
-  assert.equal(boot.step('running').stdout, 'running\n');
+  assert.equal(boot.step('unsealed').stdout, '', tailOf(boot));
+  assertUp(boot);
   assert.equal(boot.step('version').stdout, `${version}\n`);
   assert.match(boot.step('root').stdout, /^overlay .*verity=require/);
   assert.match(boot.step('booted').stdout, /Result=success\nExecMainStatus=0\nConditionResult=yes/);
-  assert.equal(boot.step('complete').status, 0);
+  assertDone(boot, ['complete']);
   const [, commit = '', serial = ''] =
     /^\* \S+ ([0-9a-f]{64})\.(\d+)$/m.exec(boot.step('status').stdout) ?? [];
   const image = machine.fsVerityDigest(`/ostree/deploy/${STATEROOT}/deploy/${commit}.${serial}/.ostree.cfs`);
@@ -93,112 +146,227 @@ function assertSealed(boot: MachineBoot, machine: Machine, version: string): voi
   assert(boot.entry.options.includes(`sealtree.pin=${commit.slice(0, 12)}:${image}`), boot.entry.options);
 }
 
-describeSystem('upgrades', ['trixie', 'guest', 'machine'], () => {
+/** Boots, asks what there is to ask, and does the job. */
+async function run(t: TestContext, machine: Machine, job: string): Promise<MachineBoot> {
+  const boot = await machine.boot(SURVEY + WAIT + job);
+  t.diagnostic(`${boot.seconds.toFixed(0)} s`);
+  return boot;
+}
+
+describeSystem('upgrades', ['trixie', 'sid', 'guest', 'machine', 'machine-sid'], () => {
   const work = new Sandbox();
   after(() => work.dispose());
+  /** Of trixie. */
+  const tree = work.join('tree');
+  before(() => makeMachineTree(tree, TREE));
 
-  it('leave a machine sealed, by whatever way they come', async (t) => {
-    using own = new Sandbox();
-    const machine = Machine.of(await machineWithUpgrades(own), work.join('machine'));
-    const boot = async (job: string): Promise<MachineBoot> => {
-      const booted = await machine.boot(SURVEY + job);
-      t.diagnostic(`${booted.seconds.toFixed(0)} s`);
-      return booted;
-    };
+  const deploy = async (own: Sandbox, settings: MachineSettings = {}): Promise<OstreeSysroot> => {
+    const sysroot = await deployTree(own, tree, settings);
+    commitVersions(sysroot, own, ['b', 'c', 'd']);
+    return sysroot;
+  };
 
-    await t.test('install', async () => {
-      const program = `${BROUGHT}/node ${BROUGHT}/dist/sealtree.js`;
-      const booted = await boot(`
-        step seal ${program} seal --all
-        step install ${program} boot install --yes
-        step gone rm -r ${BROUGHT}
-        step active systemctl is-active sealtree-deploy.path sealtree-finalized.service sealtree-verify.timer
-        step check sealtree boot check --no-rehearsal`);
-      assertDone(booted, ['seal', 'install', 'gone', 'active', 'check']);
-      assert.match(booted.step('install').stdout, /copy this program to \/var\/lib\/sealtree\/app/);
+  // All at once: they differ in length, and so no processor waits for the longest.
+  describe('leave a machine sealed', { concurrency: 3 }, () => {
+    it('that are written at once', async (t) => {
+      using own = new Sandbox();
+      const sysroot = await deploy(own);
+      bringProgram(sysroot);
+      const machine = Machine.of(sysroot, own.join('machine'));
+
+      await t.test('install, with the program brought along', async (t) => {
+        const program = `${BROUGHT}/node ${BROUGHT}/dist/sealtree.js`;
+        const boot = await run(
+          t,
+          machine,
+          `step seal ${program} seal --all
+          step install ${program} boot install --yes
+          step gone rm -r ${BROUGHT}
+          step active systemctl is-active sealtree-deploy.path sealtree-finalized.service sealtree-verify.timer
+          step check sealtree boot check --no-rehearsal`,
+        );
+        assertDone(boot, ['seal', 'install', 'gone', 'active', 'check']);
+        assert.match(boot.step('install').stdout, /copy this program to \/var\/lib\/sealtree\/app/);
+      });
+
+      await t.test('two in a row', async (t) => {
+        const boot = await run(
+          t,
+          machine,
+          `step b ostree admin deploy debian/b
+          step c ostree admin deploy debian/c
+          step wait sealed_by_units debian/c
+          ${JOURNAL}`,
+        );
+        assertSealed(boot, machine, 'a');
+        assertDone(boot, ['b', 'c', 'wait']);
+        assert.match(boot.step('journal').stdout, /sealed as [0-9a-f]{64}/);
+      });
+
+      await t.test('and one that nobody waits for', async (t) => {
+        const boot = await run(t, machine, 'step deploy ostree admin deploy debian/d');
+        assertSealed(boot, machine, 'c');
+        assertDone(boot, ['deploy']);
+      });
+
+      await t.test('which is then made up for', async (t) => {
+        const boot = await run(
+          t,
+          machine,
+          `step wait sealed_by_units debian/d
+          ${JOURNAL}
+          step mended sealtree status
+          step verify systemctl start sealtree-verify.service
+          step found sealtree status
+          step rollback ostree admin set-default 1`,
+        );
+        assert.equal(boot.step('version').stdout, 'd\n');
+        const isSealed = boot.step('sealed').status === 0;
+        t.diagnostic(`the first boot of what was not waited for: ${isSealed ? 'sealed' : 'plain'}`);
+        if (isSealed) assertSealed(boot, machine, 'd');
+        else {
+          assert.match(boot.step('booted').stdout, /Result=exit-code/);
+          assert.notEqual(boot.step('complete').status, 0, 'the boot is not blessed');
+          assert.match(boot.step('mended').stdout, /^NOT SEALED: /);
+        }
+        assertDone(boot, ['wait', 'verify', 'rollback']);
+        assert.match(boot.step('found').stdout, /^Last check: .*objects read and hashed: 0 errors/m);
+      });
+
+      await t.test('and a rollback', async (t) => {
+        const boot = await run(t, machine, 'step forward ostree admin set-default 1');
+        assertSealed(boot, machine, 'c');
+        assertDone(boot, ['forward']);
+      });
+
+      await t.test('to and fro', async (t) => {
+        assertSealed(await run(t, machine, ''), machine, 'd');
+      });
     });
 
-    await t.test('two in a row, as they are written at once', async () => {
-      const booted = await boot(`
-        step b ostree admin deploy debian/b
-        step c ostree admin deploy debian/c
-        settled
-        ${JOURNAL}`);
-      assertSealed(booted, machine, 'a');
-      assertDone(booted, ['b', 'c']);
-      assert.match(booted.step('journal').stdout, /sealed as [0-9a-f]{64}/);
+    it('that are staged, on a machine with a /boot of its own', async (t) => {
+      using own = new Sandbox();
+      const hasOwnBoot = true;
+      const sysroot = await deploy(own, { hasOwnBoot, isReadOnly: true });
+      const machine = Machine.of(sysroot, own.join('machine'), { hasOwnBoot });
+
+      await t.test('install', async (t) => {
+        const boot = await run(
+          t,
+          machine,
+          `step seal sealtree seal --all
+          step install sealtree boot install --yes
+          step boot findmnt --noheadings --raw --output FSTYPE,LABEL /boot
+          step check sealtree boot check`,
+        );
+        assertDone(boot, ['seal', 'install', 'check']);
+        assert.equal(boot.step('boot').stdout, 'ext4 boot\n');
+        assert.match(boot.entry.linux, /^\/ostree\//);
+      });
+
+      await t.test('staged', async (t) => {
+        const boot = await run(
+          t,
+          machine,
+          `step stage ostree admin deploy --stage debian/b
+          step wait sealed_by_units debian/b
+          ${JOURNAL}`,
+        );
+        assertSealed(boot, machine, 'a');
+        assertDone(boot, ['stage', 'wait']);
+        assert.match(boot.step('journal').stdout, /the boot is up to date/);
+      });
+
+      await t.test('staged, and the power is cut while that is finalized', async (t) => {
+        const boot = await run(
+          t,
+          machine,
+          `step stage ostree admin deploy --stage debian/c
+          step wait sealed_by_units debian/c
+          ${JOURNAL}
+          # To be cut when the new boot entries have just become those that boot.
+          for other in /boot/loader.0 /boot/loader.1; do [ /boot/loader -ef $other ] || break; done
+          ostree admin finalize-staged &
+          until [ /boot/loader -ef $other ]; do :; done
+          ${CUT_POWER}`,
+        );
+        assertSealed(boot, machine, 'b');
+        assertDone(boot, ['stage', 'wait']);
+      });
+
+      await t.test('and taken back when the program is gone', async (t) => {
+        const boot = await run(
+          t,
+          machine,
+          `step gone sh -euc 'rm -r /var/lib/sealtree/app /var/lib/sealtree/app-*'
+          step quick systemctl start sealtree-deploy.service
+          step remove sh -euc 'mount -o remount,rw /sysroot; sh /sysroot/ostree/repo/extensions/sealtree/boot/remove.sh'
+          step units sh -c 'find /etc/systemd /sysroot/ostree/deploy/*/deploy/*/etc/systemd -name "sealtree-*"'
+          step stopped systemctl is-active sealtree-deploy.path sealtree-finalized.service sealtree-verify.timer`,
+        );
+        const version = boot.step('version').stdout.trim();
+        t.diagnostic(`after the power cut: ${version}`);
+        assert(['b', 'c'].includes(version), version);
+        assertSealed(boot, machine, version);
+        assertDone(boot, ['gone', 'quick', 'remove']);
+        assert(boot.step('quick').seconds < 5, 'units do nothing, quickly');
+        assert.equal(boot.step('units').stdout, '');
+        assert.doesNotMatch(boot.step('stopped').stdout, /^active$/m);
+      });
+
+      await t.test('to boot plain again', async (t) => {
+        const boot = await run(t, machine, '');
+        assertUp(boot);
+        assert.match(boot.step('root').stdout, /^ext4 /);
+        assert.doesNotMatch(boot.entry.options, /sealtree/);
+      });
     });
 
-    await t.test('staged', async () => {
-      const booted = await boot(`
-        step stage ostree admin deploy --stage debian/b
-        settled
-        ${JOURNAL}`);
-      assertSealed(booted, machine, 'c');
-      assertDone(booted, ['stage']);
-      assert.match(booted.step('journal').stdout, /the boot is up to date/);
-    });
+    it('where ostree mounts images by itself', async (t) => {
+      using own = new Sandbox();
+      const sysroot = await deployMachine(own, { ...TREE, release: 'sid' });
+      commitVersions(sysroot, own, ['b']);
+      const machine = Machine.of(sysroot, own.join('machine'));
+      /** It has mounted the image, and the judge found it to be the pinned one. */
+      const assertByOstree = (boot: MachineBoot, version: string): void => {
+        assertSealed(boot, machine, version);
+        assert.match(boot.console, /sealtree: ostree mounted the root from its own composefs image/);
+        assert.match(boot.step('prepare').stdout, /^Finished .*Have ostree mount the pinned image/m);
+        assertDone(boot, ['write']);
+      };
+      const ask = `
+        step prepare journalctl --boot --no-pager --output=cat --unit=sealtree-prepare.service
+        step write touch /etc/written /var/written`;
 
-    await t.test('staged, and the power is cut while that is finalized', async () => {
-      const booted = await boot(`
-        step stage ostree admin deploy --stage debian/d
-        settled
-        ${JOURNAL}
-        step end true
-        (sleep 2; echo b >/proc/sysrq-trigger) &
-        ostree admin finalize-staged
-        sleep 60`);
-      assertSealed(booted, machine, 'b');
-      assertDone(booted, ['stage']);
-    });
+      await t.test('install', async (t) => {
+        const boot = await run(
+          t,
+          machine,
+          `step ostree ostree --version
+          step seal sealtree seal --all
+          step install sealtree boot install --yes
+          step check sealtree boot check`,
+        );
+        assert.match(boot.step('ostree').stdout, /- composefs$/m);
+        assertDone(boot, ['seal', 'install', 'check']);
+      });
 
-    await t.test('and nobody waits for the seal', async () => {
-      const booted = await boot(`${JOURNAL}
-        step deploy ostree admin deploy debian/e`);
-      const version = booted.step('version').stdout.trim();
-      assert(['b', 'd'].includes(version), version);
-      assertSealed(booted, machine, version);
-      assertDone(booted, ['deploy']);
-    });
+      await t.test('staged', async (t) => {
+        const boot = await run(
+          t,
+          machine,
+          `${ask}
+          step stage ostree admin deploy --stage debian/b
+          step wait sealed_by_units debian/b
+          ${JOURNAL}`,
+        );
+        assertByOstree(boot, 'a');
+        assertDone(boot, ['stage', 'wait']);
+      });
 
-    let wasPlain = false;
-    await t.test('which is then made up for', async () => {
-      const booted = await boot(`${JOURNAL}
-        step mended sealtree status
-        step verify systemctl start sealtree-verify.service
-        step found sealtree status`);
-      assert.equal(booted.step('version').stdout, 'e\n');
-      wasPlain = booted.step('unsealed').stdout !== '' || booted.step('sealed').status !== 0;
-      t.diagnostic(`the first boot of what was not waited for: ${wasPlain ? 'plain' : 'sealed'}`);
-      if (wasPlain) {
-        assert.match(booted.step('booted').stdout, /Result=exit-code/);
-        assert.notEqual(booted.step('complete').status, 0, 'the boot is not blessed');
-        assert.match(booted.step('mended').stdout, /^NOT SEALED: /);
-      } else assertSealed(booted, machine, 'e');
-      assertDone(booted, ['verify']);
-      assert.match(booted.step('found').stdout, /^Last check: .*objects read and hashed: 0 errors/m);
-    });
-
-    await t.test('and taken back when the program is gone', async () => {
-      const booted = await boot(`
-        step gone sh -euc 'rm -r /var/lib/sealtree/app /var/lib/sealtree/app-*'
-        step quick systemctl start sealtree-deploy.service
-        step remove sh /sysroot/ostree/repo/extensions/sealtree/boot/remove.sh
-        step units sh -c 'find /etc/systemd /sysroot/ostree/deploy/*/deploy/*/etc/systemd -name "sealtree-*"'
-        step stopped systemctl is-active sealtree-deploy.path sealtree-finalized.service sealtree-verify.timer`);
-      assertSealed(booted, machine, 'e');
-      assertDone(booted, ['gone', 'quick', 'remove']);
-      assert(booted.step('quick').seconds < 5, 'units do nothing, quickly');
-      assert.equal(booted.step('units').stdout, '');
-      assert.doesNotMatch(booted.step('stopped').stdout, /^active$/m);
-    });
-
-    await t.test('to boot plain again', async () => {
-      const booted = await boot('');
-      assert.equal(booted.step('failed').stdout, '');
-      assert.equal(booted.step('running').stdout, 'running\n');
-      assert.match(booted.step('root').stdout, /^ext4 /);
-      assert.doesNotMatch(booted.entry.options, /sealtree/);
+      await t.test('and booted', async (t) => {
+        assertByOstree(await run(t, machine, ask), 'b');
+      });
     });
   });
 });

@@ -1,13 +1,14 @@
 /**
- * The operating system of whole test machines, as an image builder would make it: Debian trixie with its own ostree
- * 2025.2, systemd and an initramfs, as a folder that ostree can commit and deploy. `.ci/oracles` has unpacked and
- * configured its packages.
+ * The operating system of whole test machines, as an image builder would make it: Debian with its own ostree (trixie:
+ * 2025.2, sid: 2026.4, with composefs), systemd and an initramfs, as a folder that ostree can commit and deploy.
+ * `.ci/oracles` has unpacked and configured its packages.
  */
 import {
   appendFileSync,
   copyFileSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -16,8 +17,13 @@ import { dirname, join } from 'node:path';
 import { ORACLES, runHost } from './oracle.ts';
 import { DEFINE_STEP } from './steps.ts';
 
-/** Debian's packages, configured; none of the layout that ostree wants. */
-export const MACHINE_ROOT = join(ORACLES, 'machine');
+/** Debian's packages, configured, by release; none of the layout that ostree wants. */
+const MACHINE_ROOTS = { trixie: join(ORACLES, 'machine'), sid: join(ORACLES, 'machine-sid') } as const;
+
+/** What a machine is made of. */
+export type Release = keyof typeof MACHINE_ROOTS;
+
+export const MACHINE_ROOT = MACHINE_ROOTS.trixie;
 
 /** What makes the initramfs. Neither takes in more than this machine needs, for speed. */
 export type Generator =
@@ -27,6 +33,8 @@ export type Generator =
   | 'initramfs-tools';
 
 export interface MachineTree {
+  /** Default trixie. */
+  readonly release?: Release;
   readonly generator: Generator;
   /** Kernel modules that the initramfs must not have. Only for dracut; initramfs-tools takes none unasked. */
   readonly without?: readonly string[];
@@ -35,38 +43,78 @@ export interface MachineTree {
 }
 
 /** As `uname -r` prints it in a machine. */
-export function machineKernelRelease(): string {
-  const [release, ...others] = readdirSync(join(MACHINE_ROOT, 'usr/lib/modules'));
+export function machineKernelRelease(of: Release = 'trixie'): string {
+  const root = MACHINE_ROOTS[of];
+  const [release, ...others] = readdirSync(join(root, 'usr/lib/modules'));
   if (release === undefined || others.length > 0)
-    throw new Error(`${MACHINE_ROOT} has no kernel, or more than one: run .ci/oracles`);
+    throw new Error(`${root} has no kernel, or more than one: run .ci/oracles`);
   return release;
 }
 
 /** Makes the folder `tree`, which must not exist. */
 export function makeMachineTree(tree: string, options: MachineTree): void {
-  runHost(['cp', '--archive', '--one-file-system', MACHINE_ROOT, tree]);
+  runHost(['cp', '--archive', '--one-file-system', MACHINE_ROOTS[options.release ?? 'trixie'], tree]);
+  thinOut(tree, machineKernelRelease(options.release));
   configure(tree);
   options.prepare?.(tree);
   makeInitramfs(tree, options);
   layOut(tree);
 }
 
+/** Many files that no machine here uses: each costs time when it is sealed under emulation. */
+const UNUSED = [
+  'usr/lib/x86_64-linux-gnu/gconv',
+  'usr/lib/x86_64-linux-gnu/perl-base',
+  'usr/share/bash-completion',
+  'usr/share/lintian',
+  'usr/share/perl5',
+  'usr/share/zoneinfo',
+];
+
+/** Takes away the kernel modules that no machine here uses: those for hardware that it has not. */
+function thinOut(tree: string, release: string): void {
+  const script = `
+    cd "$1/usr/lib/modules/$2/kernel"
+    rm -r net
+    find drivers -mindepth 1 -maxdepth 1 ! -name block ! -name virtio -exec rm -r {} +
+    depmod --basedir "$1" "$2"`;
+  runHost(['sh', '-euc', script, 'thin', tree, release]);
+}
+
 /** What only costs time under emulation, or asks the network. */
 const MASKED = [
   'apt-daily-upgrade.timer',
   'apt-daily.timer',
+  'dev-hugepages.mount',
+  'dev-mqueue.mount',
   'dpkg-db-backup.timer',
   'e2scrub_all.timer',
   'e2scrub_reap.service',
   'fstrim.timer',
   'getty@tty1.service',
+  'kmod-static-nodes.service',
   'ldconfig.service',
   'proc-sys-fs-binfmt_misc.automount',
   'serial-getty@ttyS0.service',
+  'sys-fs-fuse-connections.mount',
+  'sys-kernel-config.mount',
+  'sys-kernel-debug.mount',
+  'sys-kernel-tracing.mount',
+  'systemd-hostnamed.socket',
   'systemd-hwdb-update.service',
   'systemd-journal-catalog-update.service',
   'systemd-logind.service',
+  'systemd-modules-load.service',
+  'systemd-tmpfiles-setup-dev-early.service',
+  'systemd-user-sessions.service',
 ];
+
+/** What asks whether there are units to be made, at each start and reload, and finds none here. */
+const MASKED_GENERATORS = ['debug', 'getty', 'hibernate-resume', 'rc-local', 'run', 'ssh', 'sysv', 'tpm2'];
+
+/** Has udev look at the disks, and at no more of the hardware that was there before it. */
+const COLDPLUG = `ExecStart=-udevadm trigger --type=devices --action=add --subsystem-match=virtio --subsystem-match=block
+`;
 
 /** Runs what the test asks for, once everything is up, and powers off. */
 const JOB_UNIT = `[Unit]
@@ -99,11 +147,18 @@ function configure(tree: string): void {
   writeFileSync(join(units, 'machine-job.service'), JOB_UNIT);
   symlinkSync('../machine-job.service', join(units, 'multi-user.target.wants/machine-job.service'));
   writeFileSync(join(tree, 'usr/lib/machine-job'), JOB, { mode: 0o755 });
-  for (const unit of MASKED) {
-    const path = join(tree, 'etc/systemd/system', unit);
+  const masked = [
+    ...MASKED.map((unit) => `system/${unit}`),
+    ...MASKED_GENERATORS.map((name) => `system-generators/systemd-${name}-generator`),
+  ];
+  for (const name of masked) {
+    const path = join(tree, 'etc/systemd', name);
+    mkdirSync(dirname(path), { recursive: true });
     rmSync(path, { force: true });
     symlinkSync('/dev/null', path);
   }
+  const coldplug = join(units, 'systemd-udev-trigger.service');
+  writeFileSync(coldplug, readFileSync(coldplug, 'utf8').replace(/^ExecStart=.*/ms, COLDPLUG));
   const target = join(units, 'default.target');
   rmSync(target);
   symlinkSync('multi-user.target', target);
@@ -113,8 +168,8 @@ function configure(tree: string): void {
   writeFileSync(join(tree, 'etc/fstab'), 'LABEL=root / ext4 errors=remount-ro 0 1\n');
 }
 
-function makeInitramfs(tree: string, { generator, without = [] }: MachineTree): void {
-  const release = machineKernelRelease();
+function makeInitramfs(tree: string, { release: of, generator, without = [] }: MachineTree): void {
+  const release = machineKernelRelease(of);
   const modules = join(tree, 'usr/lib/modules', release);
   copyFileSync(join(tree, `boot/vmlinuz-${release}`), join(modules, 'vmlinuz'));
   const path = `/usr/lib/modules/${release}/initramfs.img`;
@@ -158,15 +213,6 @@ d /var/usrlocal 0755 root root -
 d /run/media 0755 root root -
 `;
 
-/** Many files that no machine here uses: each costs time when it is sealed under emulation. */
-const UNUSED = [
-  'usr/lib/x86_64-linux-gnu/gconv',
-  'usr/lib/x86_64-linux-gnu/perl-base',
-  'usr/share/bash-completion',
-  'usr/share/perl5',
-  'usr/share/zoneinfo',
-];
-
 /** Moves everything to where ostree has it. */
 function layOut(tree: string): void {
   const empty = (name: string) => {
@@ -177,7 +223,7 @@ function layOut(tree: string): void {
     rmSync(join(tree, name), { recursive: true, force: true });
     symlinkSync(target, join(tree, name));
   };
-  for (const name of UNUSED) rmSync(join(tree, name), { recursive: true });
+  for (const name of UNUSED) rmSync(join(tree, name), { recursive: true, force: true });
   for (const name of ['boot', 'dev', 'proc', 'run', 'sys', 'tmp', 'var']) empty(name);
   runHost(['chmod', '1777', join(tree, 'tmp')]);
   for (const name of readdirSync(tree))

@@ -3,7 +3,7 @@
  * as by a loader that reads boot entries: kernel, initramfs files and command line of the first entry, as they are in
  * its /boot.
  */
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildProgram } from '../../contrib/build.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
@@ -17,8 +17,9 @@ import { Sandbox } from './sandbox.ts';
 import { PROJECT } from './sealtree.ts';
 import { readSteps, type Step } from './steps.ts';
 
-/** The stateroot of every machine. */
+/** The stateroot of every machine, and the branch that it is deployed from. */
 export const STATEROOT = 'debian';
+export const BRANCH = 'debian/machine';
 
 /** `ro` as on Debian; for its own tools to find the disk, and to end what cannot boot; the rest for speed. */
 const KARGS = [
@@ -31,29 +32,52 @@ const KARGS = [
   'systemd.show_status=0',
 ];
 
-export interface MachineSysroot extends MachineTree {
+/** GRUB's menu where it reads the boot entries itself. */
+const grubMenu = (entries: string): string =>
+  `set timeout=0\nsearch --label --set=root root\nblscfg --path ${entries}\n`;
+
+/** What ostree and the administrator decide of a machine. */
+export interface MachineSettings {
   /** ostree's `sysroot.readonly`; default no, as is ostree's. */
   readonly isReadOnly?: boolean;
+  /** Whether /boot is a file system of its own, on a second disk; default no. */
+  readonly hasOwnBoot?: boolean;
 }
 
-/** GRUB's menu where it reads the boot entries itself. */
-const GRUB_MENU = 'set timeout=0\nsearch --label --set=root root\nblscfg --path /boot/loader/entries\n';
+export interface MachineSysroot extends MachineTree, MachineSettings {}
 
 /** Deploys a tree made for the purpose into a new sysroot in the sandbox. The program is in its /var. */
 export async function deployMachine(work: Sandbox, options: MachineSysroot): Promise<OstreeSysroot> {
   const tree = work.join('tree');
   makeMachineTree(tree, options);
-  const sysroot = new OstreeSysroot(oracle('trixie'), work, [STATEROOT]);
-  const script = `
-    ostree --repo="$repo" config set sysroot.bootprefix true
-    ostree --repo="$repo" config set sysroot.readonly "$1"
-    ostree --repo="$repo" commit --branch=debian/trixie --tree=dir="$2"
-    shift 2
-    ostree admin deploy --sysroot="$sysroot" --os=${STATEROOT} "$@" debian/trixie`;
-  const kargs = KARGS.map((karg) => `--karg=${karg}`);
-  sysroot.script(script, [String(options.isReadOnly ?? false), tree, ...kargs]);
+  const sysroot = await deployTree(work, tree, options);
   runHost(['rm', '-rf', tree]);
-  writeFiles(sysroot.path, { 'boot/grub/grub.cfg': GRUB_MENU });
+  return sysroot;
+}
+
+/** The same with a tree that is there, by the ostree of its release. */
+export async function deployTree(
+  work: Sandbox,
+  tree: string,
+  {
+    release = 'trixie',
+    isReadOnly = false,
+    hasOwnBoot = false,
+  }: MachineSettings & Pick<MachineTree, 'release'>,
+): Promise<OstreeSysroot> {
+  const sysroot = new OstreeSysroot(oracle(release), work, [STATEROOT]);
+  const script = `
+    ostree --repo="$repo" config set sysroot.bootprefix "$1"
+    ostree --repo="$repo" config set sysroot.readonly "$2"
+    ostree --repo="$repo" commit --branch=${BRANCH} --tree=dir="$3"
+    shift 3
+    ostree admin deploy --sysroot="$sysroot" --os=${STATEROOT} "$@" ${BRANCH}`;
+  const kargs = KARGS.map((karg) => `--karg=${karg}`);
+  sysroot.script(script, [String(!hasOwnBoot), String(isReadOnly), tree, ...kargs]);
+  const [deployment = ''] = sysroot.deployments();
+  if (hasOwnBoot) appendFileSync(join(deployment, 'etc/fstab'), 'LABEL=boot /boot ext4 defaults 0 2\n');
+  const entries = hasOwnBoot ? '/loader/entries' : '/boot/loader/entries';
+  writeFiles(sysroot.path, { 'boot/grub/grub.cfg': grubMenu(entries) });
   await installProgram(join(sysroot.path, 'ostree/deploy', STATEROOT, 'var/lib/sealtree/app'));
   return sysroot;
 }
@@ -83,6 +107,7 @@ export interface MachineBoot {
   readonly console: string;
   /** From QEMU's start to its end. */
   readonly seconds: number;
+  readonly steps: ReadonlyMap<string, Step>;
   /** Fails the test when the job made no such step. */
   step(name: string): Step;
 }
@@ -90,29 +115,41 @@ export interface MachineBoot {
 export class Machine {
   /** A raw disk image: one ext4 file system labelled `root`, without partitions. */
   readonly disk: string;
+  /** The same, labelled `boot`, of a machine whose /boot is not a folder of its root file system. */
+  readonly #bootDisk: string | undefined;
   readonly #folder: string;
   #boots = 0;
 
-  constructor(folder: string) {
+  constructor(folder: string, { hasOwnBoot = false } = {}) {
     mkdirSync(folder, { recursive: true });
     this.#folder = folder;
     this.disk = join(folder, 'disk');
+    this.#bootDisk = hasOwnBoot ? join(folder, 'boot') : undefined;
   }
 
-  /** Makes a machine of a sysroot; its file system cannot have fs-verity yet. */
-  static of(sysroot: OstreeSysroot, folder: string): Machine {
-    const machine = new Machine(folder);
-    runHost(['truncate', '--size=3G', machine.disk]);
-    const quick = ['-q', '-F', '-E', 'lazy_itable_init=1,lazy_journal_init=1'];
-    const shape = ['-t', 'ext4', '-b', '4096', '-L', 'root', '-O', '^verity', '-d', sysroot.path];
-    runHost(['mke2fs', ...quick, ...shape, machine.disk]);
+  /** Makes a machine of a sysroot, which is not used any more; its file systems cannot have fs-verity yet. */
+  static of(
+    sysroot: OstreeSysroot,
+    folder: string,
+    options: Pick<MachineSettings, 'hasOwnBoot'> = {},
+  ): Machine {
+    const machine = new Machine(folder, options);
+    if (machine.#bootDisk !== undefined) {
+      const boot = join(sysroot.path, 'boot');
+      makeFileSystem(machine.#bootDisk, '512M', 'boot', boot);
+      runHost(['rm', '-r', boot]);
+      mkdirSync(boot);
+    }
+    makeFileSystem(machine.disk, '3G', 'root', sysroot.path);
     return machine;
   }
 
   /** A second machine with the same content. */
   copy(folder: string): Machine {
-    const machine = new Machine(folder);
+    const machine = new Machine(folder, { hasOwnBoot: this.#bootDisk !== undefined });
     runHost(['cp', '--sparse=always', this.disk, machine.disk]);
+    if (this.#bootDisk !== undefined && machine.#bootDisk !== undefined)
+      runHost(['cp', '--sparse=always', this.#bootDisk, machine.#bootDisk]);
     return machine;
   }
 
@@ -129,7 +166,10 @@ export class Machine {
    * @throws Error with the end of the console's log, when the machine did not reach the end of the job in time
    */
   async boot(job: string, timeoutMs = 720_000): Promise<MachineBoot> {
-    const boot = copyBoot(this.disk, join(this.#folder, 'out'));
+    const boot =
+      this.#bootDisk === undefined
+        ? copyBoot(this.disk, join(this.#folder, 'out'))
+        : copyFolder(this.#bootDisk, '/', join(this.#folder, 'out'));
     const [entry] = readMenu(boot);
     if (entry === undefined) throw new Error(`${this.disk} has no boot entry`);
     const folder = join(this.#folder, String(this.#boots++));
@@ -142,7 +182,7 @@ export class Machine {
       kernel: join(boot, entry.linux),
       initramfs,
       commandLine: entry.options,
-      disks: [this.disk],
+      disks: this.#bootDisk === undefined ? [this.disk] : [this.disk, this.#bootDisk],
       inputs: { job: jobPath },
       timeoutMs,
     });
@@ -153,7 +193,13 @@ export class Machine {
     if (failure !== undefined) fail(failure);
     const steps = readSteps(report);
     if (!steps.has('end')) fail('powered off before its job was done');
-    return { entry, console, seconds, step: (name) => steps.get(name) ?? fail(`made no step ${name}`) };
+    return {
+      entry,
+      console,
+      seconds,
+      steps,
+      step: (name) => steps.get(name) ?? fail(`made no step ${name}`),
+    };
   }
 
   /** Whether the file system was taken down, so that the next mount has nothing to recover. */
@@ -170,10 +216,22 @@ export class Machine {
  * journal is replayed: it is what a loader sees. Nor does it look at bitmaps (-c).
  */
 export function copyBoot(disk: string, out: string): string {
+  return join(copyFolder(disk, '/boot', out), 'boot');
+}
+
+/** The same with any folder; returns `out`, where it is by its own name. */
+function copyFolder(disk: string, folder: string, out: string): string {
   runHost(['rm', '-rf', out]);
   mkdirSync(out);
-  runHost(['debugfs', '-c', '-R', `rdump /boot ${out}`, disk]);
-  return join(out, 'boot');
+  runHost(['debugfs', '-c', '-R', `rdump ${folder} ${out}`, disk]);
+  return out;
+}
+
+function makeFileSystem(disk: string, size: string, label: string, content: string): void {
+  runHost(['truncate', `--size=${size}`, disk]);
+  const quick = ['-q', '-F', '-E', 'lazy_itable_init=1,lazy_journal_init=1'];
+  const shape = ['-t', 'ext4', '-b', '4096', '-L', label, '-O', '^verity', '-d', content];
+  runHost(['mke2fs', ...quick, ...shape, disk]);
 }
 
 /** As many lines of the console as a panic's trace has, and what led to it. */

@@ -155,7 +155,7 @@ export function oracle(suite: Root): Oracle {
 }
 
 /** What a test may need of `.ci/oracles`: a suite's root, or what virtual machines boot (an amd64 kernel). */
-export type Needed = Root | 'guest' | 'machine' | 'loaders' | 'blscfg';
+export type Needed = Root | 'guest' | 'machine' | 'machine-sid' | 'loaders' | 'blscfg';
 
 /** Why system tests that need these roots cannot run here; undefined when they can. */
 export function missing(needed: readonly Needed[]): string | undefined {

@@ -60,10 +60,6 @@ function mountAll(): Way[] {
   const empty = at('empty');
   mkdirSync(empty);
   runSealtree('image', 'create', '--repo', repository, 'first', '--output', at('image.cfs'), '--quiet');
-  runHost(['mkfs.erofs', at('full.erofs'), checkouts.first], { timeoutMs: 600_000 });
-  runHost(['mksquashfs', checkouts.first, at('full.squashfs'), '-quiet', '-no-progress'], {
-    timeoutMs: 900_000,
-  });
   const objects = `ro,metacopy=on,redirect_dir=on,lowerdir=${at('meta')}::${join(repository, 'objects')}`;
   const objectsOverLoop = objects.replace(at('meta'), at('meta-loop'));
   mountFile('erofs', at('image.cfs'), at('meta'));

@@ -1,7 +1,7 @@
 /** `sealtree import oci`: a container image becomes a commit. */
 import { ExitCode, UsageError } from '../base/errors.ts';
 import { importImage } from '../container/import.ts';
-import { Layout } from '../container/layout.ts';
+import { fits, Layout } from '../container/layout.ts';
 import { formatPlatform } from '../formats/oci.ts';
 import type { Context } from './context.ts';
 import {
@@ -35,6 +35,7 @@ export async function importOci(context: Context, spec: string, options: OciOpti
   const image = await importImage(await Layout.open(path, context.system, progress), repository, {
     tag,
     platform,
+    requirePlatform: options.platform !== undefined,
     limits,
     ref: options.ref,
     parent: options.parent && options.ref !== undefined ? refNow(repository, options.ref) : undefined,
@@ -67,6 +68,11 @@ export async function importOci(context: Context, spec: string, options: OciOpti
   }
   context.print(commit);
   warnSkipped(context, skipped);
+  if (!fits(config.platform, platform))
+    context.say(
+      'warning',
+      `the image is for ${formatPlatform(config.platform)}, this machine is ${formatPlatform(platform)}`,
+    );
   const known = layers.filter(({ isKnown }) => isKnown).length;
   const count = `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}, ${known} of them known`;
   context.say('info', dryRun ? `${count}; nothing was written` : `${count}`);

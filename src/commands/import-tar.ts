@@ -3,6 +3,7 @@ import prettyBytes from 'pretty-bytes';
 import { displayBytes } from '../base/bytes.ts';
 import { ExitCode, UsageError } from '../base/errors.ts';
 import { fileStream } from '../base/file-chunks.ts';
+import { shellWord } from '../base/shell.ts';
 import { BatchWriter } from '../repository/batch-writer.ts';
 import { decompressed } from '../repository/decompress.ts';
 import { importTar } from '../repository/import-tar.ts';
@@ -42,6 +43,10 @@ export async function importTarFile(context: Context, file: string, options: Tar
   if (options.ref !== undefined) writer.checkRef(options.ref);
   progress.begin('reading the archive');
   const isStdin = file === '-';
+  if (!isStdin && context.system.stat(context.path(file)).isDirectory())
+    throw new UsageError(`${file} is a folder`, {
+      hint: `sealtree import dir ${shellWord(file)} imports it`,
+    });
   const source = isStdin ? process.stdin : fileStream(context.path(file), context.system);
   const where = isStdin ? 'standard input' : file;
   await using batches = new BatchWriter(writer);

@@ -4,7 +4,7 @@
  */
 import { type ByteString, displayBytes, textToBytes } from '../base/bytes.ts';
 import { type Checksum, digestOf, type Hasher, hashed, nativeEngine } from '../base/digest.ts';
-import { FormatError } from '../base/errors.ts';
+import { FormatError, NotFoundError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
 import type { Variant } from '../formats/gvariant.ts';
@@ -12,6 +12,7 @@ import type { VariantMap } from '../formats/objects.ts';
 import {
   type BlobDigest,
   type Descriptor,
+  formatPlatform,
   type ImageConfig,
   type Platform,
   parseConfig,
@@ -26,12 +27,14 @@ import { RepositoryWriter } from '../repository/write.ts';
 import { writeCommit } from '../repository/write-commit.ts';
 import { ImageKey } from './keys.ts';
 import { applyLayer } from './layers.ts';
-import type { Layout } from './layout.ts';
+import { fits, type Layout } from './layout.ts';
 import { objectsIn, recordedLayer, recordLayer } from './records.ts';
 
 export interface ImageRequest {
   readonly tag: string | undefined;
   readonly platform: Platform;
+  /** Refuse an image that says of itself that it is for another platform, even where it is the only one. */
+  readonly requirePlatform?: boolean;
   /** The ref that names the commit. */
   readonly ref: string | undefined;
   readonly parent: Checksum | undefined;
@@ -89,6 +92,12 @@ export async function importImage(
   request: ImageRequest,
 ): Promise<ImportedImage> {
   const source = layout.isOci ? await ociImage(layout, request) : await dockerImage(layout, request);
+  const { platform } = source.config;
+  if (request.requirePlatform && !fits(platform, request.platform))
+    throw new NotFoundError(
+      `${layout.path}: the image is for ${formatPlatform(platform)}, not for ${formatPlatform(request.platform)}`,
+      { hint: 'skopeo copy --override-os OS --override-arch ARCHITECTURE fetches that for another platform' },
+    );
   using writer = await RepositoryWriter.open(repository, { lockTimeoutMs: request.lockTimeoutMs });
   await using batches = new BatchWriter(writer);
   if (request.ref !== undefined) writer.checkRef(request.ref);

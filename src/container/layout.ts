@@ -198,7 +198,8 @@ const namesOf = ({ annotations }: Descriptor): string[] =>
 /** Whether a name, such as `docker.io/library/debian:13`, is meant by it or by its last part, `13`. */
 const isTag = (name: string, tag: string): boolean => name === tag || name.endsWith(`:${tag}`);
 
-const fits = (offered: Platform, wanted: Platform): boolean =>
+/** Whether what an image says it is for is what was asked for. */
+export const fits = (offered: Platform, wanted: Platform): boolean =>
   offered.os === wanted.os &&
   offered.architecture === wanted.architecture &&
   (wanted.variant === undefined || offered.variant === undefined || offered.variant === wanted.variant);

@@ -226,7 +226,7 @@ export class TarTap {
       return block;
     }
     if (this.#zeroBlocks > 0) throw this.#error('there is something after the end of the archive', offset);
-    if (checksumOf(block) !== octal(block, 'checksum', this.#here()))
+    if (checksumOf(block) !== Number.parseInt(/^ *([0-7]+) *$/.exec(text(block, 'checksum'))?.[1] ?? '', 8))
       throw this.#error('header with a wrong checksum, or no tar archive at all', offset);
     const flag = text(block, 'type');
     const size = octal(block, 'size', this.#here());

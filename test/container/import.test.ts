@@ -306,6 +306,17 @@ describe('of several images', () => {
     await assert.rejects(n('arm'), NotFoundError);
   });
 
+  it('the only one is refused for another platform where one is asked for, and else taken', async () => {
+    using bench = new Bench();
+    bench.layout.add(bench.layout.manifest({ layers, architecture: 'arm64' }), 'one');
+    const platform = { os: 'linux', architecture: 'amd64', variant: undefined };
+    const { config } = await bench.import({ platform });
+    assert.equal(config.platform.architecture, 'arm64');
+    await assert.rejects(bench.import({ platform, requirePlatform: true }), /is for linux\/arm64, not for/);
+    const own = { os: 'linux', architecture: 'arm64', variant: undefined };
+    await bench.import({ platform: own, requirePlatform: true });
+  });
+
   it('one is found in a docker-archive, and in a layout that is an archive', async () => {
     using bench = new Bench();
     const archive = bench.work.write(

@@ -116,6 +116,7 @@ describe('an archive is refused', () => {
     const bytes = tarOf([{ name: 'f' }]);
     bytes[0] = 0x67;
     refuses(bytes, /wrong checksum/);
+    refuses(Buffer.alloc(1024, 'some other file '), /no tar archive at all/);
     refuses(tarOf([{ name: 'f', patch: { 124: '1x345670000\0' } }]), /not a number in a header/);
   });
 

@@ -3,7 +3,7 @@
  * Specification shows them: whose they are, which deployment they boot, and what their seal pin is worth.
  */
 import { basename, join } from 'node:path';
-import { type ByteString, bytesToText } from '../base/bytes.ts';
+import { type ByteString, bytesToText, displayBytes, isText } from '../base/bytes.ts';
 import { FormatError, isMissing, SealtreeError } from '../base/errors.ts';
 import type { SystemReads } from '../base/system.ts';
 import type { Deployment } from '../deployment/deployment.ts';
@@ -74,16 +74,43 @@ export function readBootEntries(sysroot: Sysroot, system: SystemReads): EntrySta
   const folder = entriesFolder(sysroot);
   const entries = list(folder, system)
     .sort()
-    .map((name) => readEntry(join(folder, name), sysroot, system));
+    .map((name) =>
+      isText(name)
+        ? readEntry(join(folder, bytesToText(name)), sysroot, system)
+        : unnamedEntry(join(folder, displayBytes(name))),
+    );
   return entries.sort(inMenuOrder);
 }
 
-function list(folder: string, system: SystemReads): string[] {
+/** No name that ostree or a loader knows: nothing is read of it. */
+const unnamedEntry = (path: string): EntryState => ({
+  path,
+  name: basename(path),
+  bytes: Buffer.alloc(0),
+  entry: undefined,
+  blsName: undefined,
+  isBad: false,
+  owner: 'foreign',
+  deployment: undefined,
+  options: '' as ByteString,
+  linux: undefined,
+  initrds: [],
+  pin: 'none',
+  sealPin: undefined,
+  expectedPin: undefined,
+  problems: [
+    {
+      severity: 'warning',
+      code: 'entry-name',
+      where: path,
+      message: 'its name is not UTF-8: no loader reads it, and it is left alone',
+    },
+  ],
+});
+
+function list(folder: string, system: SystemReads): ByteString[] {
   try {
-    return system
-      .readdir(folder)
-      .filter((name) => name !== '.' && name !== '..')
-      .map(bytesToText);
+    return system.readdir(folder).filter((name) => name !== '.' && name !== '..');
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;

@@ -94,7 +94,7 @@ export function writeDemoLoader(path: string, system: System): void {
   makeFolders(folder, system);
   const fd = system.create(join(folder, 'grub.cfg'), 0o644);
   try {
-    system.write(fd, Buffer.from('set timeout=5\ninsmod blscfg\nblscfg\n'));
+    system.write(fd, Buffer.from('set timeout=5\ninsmod blscfg\nblscfg --path /boot/loader/entries\n'));
   } finally {
     system.close(fd);
   }

@@ -56,6 +56,27 @@ describe('boot entries', () => {
   const folder = () => join(path, 'boot/loader.1/entries');
   beforeEach(() => layOutTextSysroot('2026.4', path));
 
+  it('with a name that is no text are a warning, and hide no other', () => {
+    const before = names(read());
+    writeFileSync(
+      Buffer.concat([Buffer.from(`${folder()}/rescue-`), Buffer.from([0xff]), Buffer.from('.conf')]),
+      'title Rescue\n',
+    );
+    const entries = read();
+    const [named] = entries.filter(({ problems }) => problems.length > 0);
+    assert.deepEqual(
+      [named?.owner, named?.name, named?.problems.map(({ severity, code }) => `${severity} ${code}`)],
+      ['foreign', 'rescue-\\xff.conf', ['warning entry-name']],
+    );
+    assert.deepEqual(names(entries.filter((one) => one !== named)), before);
+    assert.deepEqual(
+      sysroot()
+        .problems.map(({ severity }) => severity)
+        .filter((one) => one === 'error'),
+      [],
+    );
+  });
+
   it('have the order of the Boot Loader Specification, foreign ones among them', () => {
     writeFileSync(join(folder(), 'memtest.conf'), 'title Memtest\nsort-key memtest\nefi /memtest.efi\n');
     writeFileSync(join(folder(), 'zz.conf'), 'title Other\nlinux /k\n');

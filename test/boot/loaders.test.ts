@@ -253,6 +253,20 @@ describe('GRUB with blscfg', () => {
     assert.equal(detect().backEnd.name, 'grub2');
   });
 
+  it('is said to find no entry where it looks in another folder', () => {
+    layOutTextSysroot('2026.4', path);
+    const codesOf = (menu: string): string[] => {
+      write('boot/grub/grub.cfg', menu);
+      return codes(detect());
+    };
+    assert.deepEqual(codesOf('insmod blscfg\nblscfg\n'), ['blscfg-path']);
+    assert.deepEqual(codesOf('# blscfg --path /x\nif true; then\n  blscfg\nfi\n'), ['blscfg-path']);
+    assert.deepEqual(codesOf('blscfg --path /boot/loader/entries\n'), []);
+    assert.deepEqual(codesOf('set blsdir=/boot/loader/entries\nblscfg\n'), []);
+    mkdirSync(join(path, 'loader/entries'), { recursive: true });
+    assert.deepEqual(codesOf('blscfg\n'), []);
+  });
+
   it('is not believed where a comment or a marker speaks of it', () => {
     layOutTextSysroot('2026.4', path);
     write('boot/grub2/grub.cfg', '# blscfg; blscfg\ninsmod blscfg\nset x=blscfg\n');

@@ -11,6 +11,8 @@ export interface GrubMenu {
   readonly entries: readonly MenuEntry[];
   /** Whether the command `blscfg` is called. */
   readonly callsBlscfg: boolean;
+  /** Whether it is told where the entries are: by an option, or by a variable that it goes by. */
+  readonly tellsBlsPath: boolean;
 }
 
 /** @throws FormatError for a menu entry that does not end: GRUB reads none of such a file */
@@ -18,9 +20,11 @@ export function parseGrubMenu(bytes: Uint8Array, where: string): GrubMenu {
   const lines = menuLines(bytes, where);
   const entries: MenuEntry[] = [];
   let callsBlscfg = false;
+  let tellsBlsPath = false;
   for (let i = 0; i < lines.length; i++) {
     const line = withoutBlanks(lines[i] ?? '');
     if (!line.startsWith('#') && line.split(/[;&|{]/).some(isBlscfg)) callsBlscfg = true;
+    if (tellsPath(line)) tellsBlsPath = true;
     if (!/^menuentry\s/.test(line)) continue;
     const start = i;
     let body = parsedBody(line);
@@ -34,10 +38,15 @@ export function parseGrubMenu(bytes: Uint8Array, where: string): GrubMenu {
     }
     entries.push(body);
   }
-  return { entries, callsBlscfg };
+  return { entries, callsBlscfg, tellsBlsPath };
 }
 
 const isBlscfg = (command: string): boolean => /^blscfg(?:\s|$)/.test(command.trim());
+
+/** `blscfg --path` of GRUB 2.14; `blsdir` and the device in `boot` of Fedora's. */
+const tellsPath = (line: ByteString): boolean =>
+  !line.startsWith('#') &&
+  ((/\bblscfg\s/.test(line) && /\s(?:-p|--path)\b/.test(line)) || /\bblsdir=|--set[= ]boot\b/.test(line));
 
 const parsedBody = (line: string): MenuEntry => ({
   title: firstWord(withoutBlanks(line.slice('menuentry'.length))),

@@ -21,6 +21,7 @@ const PROGRAM_FOLDERS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 interface GrubFile extends Menu {
   readonly callsBlscfg: boolean;
+  readonly tellsBlsPath: boolean;
 }
 
 /** Undefined when GRUB is not there, or has no way to a deployment. */
@@ -45,7 +46,8 @@ export function findGrub(
     ...supportNotes(sysroot, system),
   ];
   const common = { name: 'grub', evidence, problems } as const;
-  if (byBlscfg.length > 0 && generated.length === 0)
+  if (byBlscfg.length > 0 && generated.length === 0) {
+    problems.push(...lostEntries(byBlscfg, sysroot, system));
     return {
       ...common,
       readsEntries: 'bls',
@@ -55,6 +57,7 @@ export function findGrub(
       command: undefined,
       ways: ['overlay', 'append', 'module'],
     };
+  }
   if (generated.length === 0 && !isUnknown)
     problems.push(
       loaderProblem(
@@ -71,11 +74,23 @@ export function findGrub(
     ...common,
     readsEntries: generated.length === 0 && !isOurs ? 'none' : 'generated',
     initrds: 'first',
-    menus: generated.map(({ callsBlscfg: _, ...menu }) => menu),
+    menus: generated.map(({ callsBlscfg: _, tellsBlsPath: __, ...menu }) => menu),
     regenerate: isRead ? regenerate : undefined,
     command: isRead ? undefined : mkconfigCommand(sysroot, generated[0], root, system),
     ways: generated.length === 0 ? [] : ['append', 'module'],
   };
+}
+
+/** GRUB's own `blscfg` looks for /loader/entries on its root: that is not where they are when /boot is a folder of it. */
+function lostEntries(menus: readonly GrubFile[], { path }: Sysroot, system: SystemReads): Finding[] {
+  const boot = join(path, 'boot');
+  const isFolder = exists(boot, system) && system.stat(boot).dev === system.stat(path).dev;
+  if (!isFolder || exists(join(path, 'loader/entries'), system)) return [];
+  const message =
+    'blscfg looks for /loader/entries on the root of GRUB, where /boot is a folder: GRUB finds no entry; call it with --path /boot/loader/entries';
+  return menus
+    .filter(({ tellsBlsPath }) => !tellsBlsPath)
+    .map((menu) => loaderProblem('warning', 'blscfg-path', menu.path, message));
 }
 
 const hasDeployments = ({ entries }: Menu): boolean =>

@@ -189,6 +189,16 @@ export class Repository {
     return dirtree;
   }
 
+  /** {@link dirtree}, which is not kept: for walks over more than would be. @throws NotFoundError, FormatError */
+  passingDirtree(checksum: Checksum): Dirtree {
+    return (
+      this.#dirtrees.get(checksum) ??
+      this.#objects.readHashed(checksum, 'dirtree', parseDirtree) ??
+      this.parent?.passingDirtree(checksum) ??
+      missing(this, checksum, 'dirtree')
+    );
+  }
+
   /** @throws NotFoundError, FormatError */
   dirmeta(checksum: Checksum): Dirmeta {
     const cached = this.#dirmetas.get(checksum);

@@ -2,6 +2,9 @@
 
 const WORDS = 8;
 
+/** The length of a column that has become too short: twice as long would be too much memory for nothing. */
+export const grownLength = (length: number): number => Math.ceil(1.5 * length);
+
 export class DigestTable {
   /** The values, one after the other. */
   #words = new Int32Array(1024 * WORDS);
@@ -26,7 +29,7 @@ export class DigestTable {
     const known = this.#slots[slot] as number;
     if (known !== 0) return known - 1;
     if (WORDS * this.#count === this.#words.length) {
-      const words = new Int32Array(2 * this.#words.length);
+      const words = new Int32Array(WORDS * grownLength(this.#count));
       words.set(this.#words);
       this.#words = words;
     }

@@ -2,24 +2,18 @@
 import type { Checksum } from '../../base/digest.ts';
 import { isRegular } from '../../base/mode.ts';
 import type { ObjectType, Repository } from '../../repository/repository.ts';
-import { DigestTable } from './digest-table.ts';
+import { DigestTable, grownLength } from './digest-table.ts';
 import { diskFile } from './disk-file.ts';
 import type { Shares } from './shares.ts';
 
 /** In the place of a file's number: there is no such object. */
 const MISSING = -1;
-/** In the place of a size: metadata, or a symlink. */
-const NO_CONTENT = -1;
-/** In the place of a size: a content object whose size its file does not tell. */
-const NO_SIZE = -2;
-
 export class ObjectTable {
   readonly #table = new DigestTable();
   readonly #repository: Repository;
   readonly #shares: Shares;
   /** By the number of the object, that of its file. */
   #file = new Int32Array(1024);
-  #size = new Float64Array(1024);
   #isContent = new Uint8Array(1024);
 
   constructor(repository: Repository, shares: Shares) {
@@ -71,12 +65,17 @@ export class ObjectTable {
     return this.#shares.setOf(this.#file[number] as number);
   }
 
-  /** Bytes of content; undefined for a symlink. @throws NotFoundError, FormatError where the object itself is asked */
+  /**
+   * Bytes of content, asked anew; undefined for a symlink, as far as its file tells.
+   * @throws NotFoundError, FormatError where the object itself is asked
+   */
   contentSize(number: number): number | undefined {
-    const size = this.#size[number] as number;
-    if (size !== NO_SIZE) return size === NO_CONTENT ? undefined : size;
-    const info = this.#repository.content(this.checksum(number));
-    return isRegular(info.mode) ? info.size : undefined;
+    const checksum = this.checksum(number);
+    const { mode, size } =
+      this.#repository.mode === 'archive'
+        ? this.#repository.content(checksum)
+        : (this.#lstat('file', checksum) ?? this.#repository.content(checksum));
+    return isRegular(mode) ? size : undefined;
   }
 
   #lstat(type: ObjectType, checksum: Checksum): ReturnType<Repository['system']['lstatIfExists']> {
@@ -89,22 +88,14 @@ export class ObjectTable {
     const isContent = stats !== undefined && type === 'file';
     this.#file[number] = stats === undefined ? MISSING : this.#shares.add(diskFile(stats));
     this.#isContent[number] = isContent ? 1 : 0;
-    if (!isContent || !isRegular(stats.mode)) this.#size[number] = NO_CONTENT;
-    else this.#size[number] = this.#repository.mode === 'archive' ? NO_SIZE : stats.size;
   }
 
   #grow(): void {
-    const length = 2 * this.#file.length;
-    const [file, size, isContent] = [
-      new Int32Array(length),
-      new Float64Array(length),
-      new Uint8Array(length),
-    ];
+    const length = grownLength(this.#file.length);
+    const [file, isContent] = [new Int32Array(length), new Uint8Array(length)];
     file.set(this.#file);
-    size.set(this.#size);
     isContent.set(this.#isContent);
     this.#file = file;
-    this.#size = size;
     this.#isContent = isContent;
   }
 }

@@ -3,6 +3,8 @@
  * hold it, whoever that is. In columns, so that millions of files fit into memory. Pure.
  */
 
+import { grownLength } from './digest-table.ts';
+
 /** A file, a folder or a link as the disk has it. */
 export interface DiskFile {
   /** Device and number tell inodes apart. */
@@ -32,7 +34,9 @@ export class Shares {
   /** Open addressing over the inodes: number + 1, or 0. At most half full. */
   #slots = new Int32Array(2048);
   #ino = new Float64Array(1024);
-  #dev = new Float64Array(1024);
+  /** Places in {@link #devices}. */
+  #dev = new Uint8Array(1024);
+  readonly #devices: number[] = [];
   #bytes = new Float64Array(1024);
   #set = new Int32Array(1024);
   /** Sets are made by one holder more: here is the set before and that holder. The first set has none. */
@@ -107,7 +111,8 @@ export class Shares {
     return holders.reverse();
   }
 
-  #numberOf({ dev, ino, bytes }: DiskFile): number {
+  #numberOf({ dev: device, ino, bytes }: DiskFile): number {
+    const dev = this.#deviceOf(device);
     const mask = this.#slots.length - 1;
     let slot = slotOf(dev, ino) & mask;
     for (; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
@@ -124,19 +129,27 @@ export class Shares {
     return number;
   }
 
+  /** Files lie on few file systems: those of the repository, of its parents, and of images that are named. */
+  #deviceOf(device: number): number {
+    const known = this.#devices.indexOf(device);
+    return known === -1 ? this.#devices.push(device) - 1 : known;
+  }
+
   #growColumns(): void {
-    const length = 2 * this.#ino.length;
+    const length = grownLength(this.#ino.length);
     const grown = (column: Float64Array): Float64Array<ArrayBuffer> => {
       const larger = new Float64Array(length);
       larger.set(column);
       return larger;
     };
     this.#ino = grown(this.#ino);
-    this.#dev = grown(this.#dev);
     this.#bytes = grown(this.#bytes);
     const set = new Int32Array(length);
     set.set(this.#set);
     this.#set = set;
+    const dev = new Uint8Array(length);
+    dev.set(this.#dev);
+    this.#dev = dev;
   }
 
   #growSlots(): void {

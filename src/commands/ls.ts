@@ -1,6 +1,7 @@
 /** `sealtree ls REV [PATH…]`: files of a commit. */
 import { type ByteString, textToBytes } from '../base/bytes.ts';
 import { ExitCode } from '../base/errors.ts';
+import { readObjectInfo } from '../repository/object-info.ts';
 import type { Repository } from '../repository/repository.ts';
 import { children, lookup, rootOf, type TreeNode, walk } from '../repository/tree.ts';
 import type { CommandModule } from './command.ts';
@@ -53,6 +54,9 @@ async function ls(
     lookup(repository, root, textToBytes(path)),
   );
   const nodes = listed(repository, tops, options);
+  // For a single folder, looking at its files costs less than reading what is known of all.
+  const known = options.recursive ? readObjectInfo(repository) : undefined;
+  if (known !== undefined) repository.believe(known);
   if (context.options.json) {
     context.printJsonList(
       'ls',

@@ -6,7 +6,7 @@
 import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type ByteString, displayBytes } from '../base/bytes.ts';
-import { errnoOf, FormatError, OperationError } from '../base/errors.ts';
+import { errnoOf, FormatError, OperationError, SealtreeError } from '../base/errors.ts';
 import { makeFolder, makeFolders } from '../base/folders.ts';
 import { run } from '../base/process.ts';
 import type { Progress } from '../base/progress.ts';
@@ -40,6 +40,7 @@ import {
   expectContent,
   findLeftovers,
   removeLeftovers,
+  removeQuietly,
   renameDurably,
   renameForLoader,
   replaceEntry,
@@ -250,18 +251,30 @@ class Transaction {
     renameDurably(writeLike(path, after, system), path, system);
   }
 
-  async #generateMenu({ regenerate, commandLines }: StepOf<'menu'>): Promise<void> {
+  async #generateMenu(step: StepOf<'menu'>): Promise<void> {
+    const temporary = join(dirname(step.regenerate.output), temporaryName());
+    try {
+      await this.#generateInto(temporary, step);
+      renameForLoader(temporary, step.regenerate.output, this.#system);
+    } catch (error) {
+      // grub-mkconfig writes aside, too, and leaves that where it fails.
+      if (errnoOf(error) !== undefined || error instanceof SealtreeError)
+        for (const path of [temporary, `${temporary}.new`]) removeQuietly(path, this.#system);
+      throw error;
+    }
+  }
+
+  async #generateInto(path: string, { regenerate, commandLines }: StepOf<'menu'>): Promise<void> {
     const [program = '', ...args] = regenerate.argv;
-    const temporary = join(dirname(regenerate.output), temporaryName());
-    await run(program, [...args, temporary], {
+    await run(program, [...args, path], {
       env: regenerate.env,
       timeoutMs: 300_000,
       ...(this.#progress.signal === undefined ? {} : { signal: this.#progress.signal }),
     });
-    const fd = this.#system.openRead(temporary, { noFollow: true });
+    const fd = this.#system.openRead(path, { noFollow: true });
     try {
       // The script that asks ostree ends well, too, where it finds that there is nothing for it to do.
-      const lacking = lackingIn(this.#system.readFile(temporary), commandLines, program);
+      const lacking = lackingIn(this.#system.readFile(path), commandLines, program);
       if (lacking !== undefined)
         throw new OperationError(
           'menu',
@@ -271,7 +284,6 @@ class Transaction {
     } finally {
       this.#system.close(fd);
     }
-    renameForLoader(temporary, regenerate.output, this.#system);
   }
 
   /**

@@ -304,6 +304,8 @@ done >"$2"
     const programs = [
       'false',
       'touch',
+      // As grub-mkconfig fails.
+      generator('half', 'echo half >"$2.new"; exit 1; true'),
       generator('foreign', `echo "menuentry 'Another system' {\n linux /k root=/dev/sdb\n}"`),
       generator('one-short', `(${all}) | sed '1,3d'`),
       generator('without-pin', `(${all}) | sed '2s/ sealtree.pin=[^ ]*//'`),
@@ -335,6 +337,7 @@ done >"$2"
       });
       await assert.rejects(change(sysroot, 'install', sysroot.system, { adapt }), SealtreeError, program);
       assert.equal(readFileSync(output, 'utf8'), 'the menu', program);
+      assert.deepEqual(readdirSync(dirname(output)).sort(), ['entries', 'grub.cfg'], program);
       const { initramfs } = await readState(sysroot, sysroot.system);
       assert.ok(
         initramfs.every(({ content }) => content === 'original'),

@@ -44,7 +44,7 @@ export async function mount(
       objectsVerified: verity,
     });
   } else if (!context.options.quiet) {
-    context.print(describe(mounted));
+    context.print(describe(mounted, request.recorded !== undefined));
   }
   return ExitCode.ok;
 }
@@ -85,6 +85,7 @@ async function mountRequest(
     ...common,
     image: sealed.path,
     objects: [sealed.objects],
+    recorded: sealed.digest,
     ...(requires ? { digest: sealed.digest } : {}),
   };
 }
@@ -110,10 +111,12 @@ async function sealedImage(context: Context, rev: string) {
 }
 
 /** Says what is protected, and what is not. */
-function describe({ directory, verity, imageVerified }: MountedImage): string {
+function describe({ directory, verity, imageVerified }: MountedImage, isRecorded: boolean): string {
   if (imageVerified) return `${directory}: mounted; the kernel has checked the image and checks every object`;
   if (verity)
     return `${directory}: mounted; the kernel checks every object against the image, but nothing vouches for the image`;
+  if (isRecorded)
+    return `${directory}: mounted; the image is the one that was sealed, but without fs-verity nothing is checked from now on`;
   return `${directory}: mounted; neither the image nor the objects are checked`;
 }
 

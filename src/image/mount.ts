@@ -25,6 +25,7 @@ import type { Progress } from '../base/progress.ts';
 import { randomHex } from '../base/random.ts';
 import type { System, SystemReads } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
+import { verityDigest } from '../formats/verity.ts';
 import { type ImageObject, type ImageSurvey, surveyImage } from './inspect.ts';
 
 export interface MountRequest {
@@ -35,6 +36,8 @@ export interface MountRequest {
   readonly objects: readonly string[];
   /** The kernel must measure this digest on the image. Implies `verity`. */
   readonly digest?: Digest;
+  /** The image's bytes must have this fs-verity digest, whether the kernel can measure it or not. */
+  readonly recorded?: Digest;
   /** overlayfs refuses every object whose fs-verity digest is not the image's. */
   readonly verity?: boolean;
   /** A folder that takes what is written to the mount, in its folders `upper` and `work`; without it nothing can be. */
@@ -113,7 +116,9 @@ async function mountOpened(
   if (!isRegular(system.fstat(fd).mode)) throw new UsageError(`${request.image} is no regular file`);
   // As /proc numbers this process: it may be of another namespace. `self` would be mount(8).
   const opened = `/proc/${system.readlink('/proc/self')}/fd/${fd}`;
-  const image = new ErofsImage(system.readFile(opened), request.image);
+  const bytes = system.readFile(opened);
+  if (request.recorded !== undefined) checkBytes(bytes, request.recorded, request.image);
+  const image = new ErofsImage(bytes, request.image);
   progress.begin('reading the image');
   const survey = surveyImage(image);
   checkPaths(request, system);
@@ -183,6 +188,15 @@ function measure(fd: number, system: System): Digest | string {
   return verity.state === 'disabled'
     ? 'the image has no fs-verity'
     : `the kernel or the file system has no fs-verity (${verity.errno})`;
+}
+
+function checkBytes(bytes: Uint8Array, want: Digest, image: string): void {
+  const got = digestOf(verityDigest(bytes));
+  if (got === want) return;
+  throw new OperationError('image-digest', `${image}: the image is not the one that was sealed`, {
+    hint: 'sealtree seal makes it anew from its commit; sealtree verify says what else is wrong',
+    details: { got, want },
+  });
 }
 
 function checkImageDigest({ image, digest }: MountRequest, measured: Digest | string): void {

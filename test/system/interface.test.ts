@@ -179,7 +179,7 @@ describeSystem('the interface in a terminal', [], () => {
     for (const tag of ['web', 'db']) {
       type('j');
       await until(new RegExp(`▸image +apps:${tag}`));
-      type('Enter');
+      type('i');
       await until(new RegExp(`ref: import/${tag}`));
       type('Enter');
       await until(/One commit more[\s\S]*y do it/);
@@ -189,7 +189,7 @@ describeSystem('the interface in a terminal', [], () => {
       await until(/kind +size +name/);
     }
     type('q');
-    await until(/▸○.*\[import\/db\]/);
+    await until(/▸\*.*\[import\/db\]/);
     type('s');
     await until(/1 ref to seal[\s\S]*y do it/);
     type('y');

@@ -78,8 +78,8 @@ const SCREENS: readonly (readonly [name: string, events: readonly Event[]])[] = 
   ['imports-archive', [...IMPORTS, ...keys('G', 'tab')]],
   ['imports-ref', [...IMPORTS, ...keys('j', 'j', 'j', 'enter')]],
   ['imports-none', keys('2', 'i')],
-  ['plan-import-tar', [...IMPORTS, ...keys('G', 'enter', 'enter'), planRead(IMPORTED_TAR)]],
-  ['plan-import-oci', [...IMPORTS, ...keys('j', 'j', 'j', 'enter', 'enter'), planRead(IMPORTED_OCI)]],
+  ['plan-import-tar', [...IMPORTS, ...keys('G', 'i', 'enter'), planRead(IMPORTED_TAR)]],
+  ['plan-import-oci', [...IMPORTS, ...keys('j', 'j', 'j', 'i', 'enter'), planRead(IMPORTED_OCI)]],
   ['plan-seal-ref', [...SEALED_REF, ...keys('s'), planRead(sealRefOutcome('sealed'))]],
   ['plan-unseal-ref', [...SEALED_REF, ...keys('u'), planRead(sealRefOutcome('unsealed'))]],
   ['palette', [...INSTALLED, ...keys(':', 's', 'e')]],
@@ -220,16 +220,16 @@ describe('changes', () => {
     assert.deepEqual(made(IMPORTED_OCI, 'G', 'o', 'ctrl-u', ...'app/x', 'backspace', 'y', 'enter'), [
       'import oci --ref app/y --parent /srv/images/rootfs 1.tar.zst --yes',
     ]);
-    assert.deepEqual(made(IMPORTED_OCI, 'j', 'j', 'j', 'j', 'enter', 'enter'), [
+    assert.deepEqual(made(IMPORTED_OCI, 'j', 'j', 'j', 'j', 'i', 'enter'), [
       'import oci --ref import/db-13 --parent /srv/images/apps:docker.io/library/db:13 --yes',
     ]);
     for (const names of [
-      ['j', 'j', 'j', 'enter', 'esc'],
-      ['G', 'enter', 'ctrl-u', 'enter'],
-      ['j', 'j', 'enter'],
+      ['j', 'j', 'j', 'i', 'esc'],
+      ['G', 'i', 'ctrl-u', 'enter'],
+      ['j', 'j', 'i'],
     ])
       assert.deepEqual(made(IMPORTED_OCI, ...names), [], names.join(' '));
-    const readOnly = stateAfter(SIZE, ...IMPORTS, ...keys('W', 'G', 'enter'));
+    const readOnly = stateAfter(SIZE, ...IMPORTS, ...keys('W', 'G', 'i'));
     assert.match(readOnly.notice ?? '', /^read-only/);
     const end: Event = { type: 'job-ended', id: 1, outcome: IMPORTED_OCI, tookMs: 900 };
     const done = stateAfter(

@@ -88,7 +88,7 @@ export const IMPORT_ACTIONS: readonly Action[] = [
   },
   {
     id: 'import',
-    keys: ['enter'],
+    keys: ['i'],
     title: 'import',
     modes: ['imports', 'details'],
     detailsOf: ['imports'],

@@ -28,7 +28,7 @@ export function importDetails(state: State, width: number, theme: Theme): string
       lines.field('size', sizeText(row.sizeBytes));
       lines.blank();
       lines.text(
-        'Enter imports the tree in it as a commit. Where it is an archive of container images (oci-archive, docker-archive), o imports its image.',
+        'i imports the tree in it as a commit. Where it is an archive of container images (oci-archive, docker-archive), o imports its image.',
       );
       showCommands(state, row, ['tar', 'oci'], lines);
       break;
@@ -36,7 +36,7 @@ export function importDetails(state: State, width: number, theme: Theme): string
       lines.field('image', row.tag ?? 'the only one in the layout');
       lines.blank();
       lines.text(
-        'Enter imports it as a commit: its digests are verified, its layers laid over one another, and those that are known are not unpacked again.',
+        'i imports it as a commit: its digests are verified, its layers laid over one another, and those that are known are not unpacked again.',
       );
       showCommands(state, row, ['oci'], lines);
   }

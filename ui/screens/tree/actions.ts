@@ -139,7 +139,15 @@ export const TREE_ACTIONS: readonly Action[] = [
     run: browse,
     footer: 4,
   },
-  { id: 'deeper', keys: ['enter'], title: 'files', modes: ['details'], when: hasSubject, run: browse },
+  {
+    id: 'deeper',
+    keys: ['enter'],
+    title: 'files',
+    modes: ['details'],
+    detailsOf: ['deployments', 'commits', 'images'],
+    when: hasSubject,
+    run: browse,
+  },
   {
     id: 'page',
     keys: ['o'],

@@ -214,7 +214,7 @@ describe('changes', () => {
   it('of a folder are imports under the ref that was typed', () => {
     const made = (outcome: Outcome, ...names: string[]) =>
       running(stateAfter(SIZE, ...IMPORTS, ...keys(...names), planRead(outcome), ...keys('y')));
-    assert.deepEqual(made(IMPORTED_TAR, 'G', 'enter', 'enter'), [
+    assert.deepEqual(made(IMPORTED_TAR, 'G', 'i', 'enter'), [
       'import tar --ref import/rootfs-1 --parent /srv/images/rootfs 1.tar.zst --yes',
     ]);
     assert.deepEqual(made(IMPORTED_OCI, 'G', 'o', 'ctrl-u', ...'app/x', 'backspace', 'y', 'enter'), [
@@ -235,7 +235,7 @@ describe('changes', () => {
     const done = stateAfter(
       SIZE,
       ...IMPORTS,
-      ...keys('j', 'j', 'j', 'enter', 'enter'),
+      ...keys('j', 'j', 'j', 'i', 'enter'),
       planRead(IMPORTED_OCI),
       ...keys('y'),
       end,

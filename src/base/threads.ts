@@ -6,7 +6,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
-import { parentPort, Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { type ErrorRecord, errorOfRecord, OperationError, recordOfError } from './errors.ts';
 
 /** What answers carry, and the memory that goes with it and is the worker's no more. */
@@ -15,13 +15,16 @@ export interface Answer<T> {
   readonly transfer?: readonly ArrayBuffer[];
 }
 
+/** Loaded by the first thread: most runs have none. */
+const workerThreads = () => process.getBuiltinModule('node:worker_threads');
+
 type Reply = { readonly value: unknown } | { readonly error: ErrorRecord };
 
 /** In a worker's module: answers all requests. What `work` throws is what asking rejects with. */
 export function serve<Request, Value>(
   work: (request: Request) => Answer<Value> | Promise<Answer<Value>>,
 ): void {
-  const port = parentPort;
+  const port = workerThreads().parentPort;
   if (port === null) throw new TypeError('this module is the program of a worker thread');
   let last = Promise.resolve();
   port.on('message', (request: Request) => {
@@ -52,7 +55,7 @@ export class Thread<Request, Value> {
 
   /** @param module where the module's source is: `new URL('./x-worker.ts', import.meta.url)` */
   constructor(module: URL) {
-    this.#worker = new Worker(programOf(module));
+    this.#worker = new (workerThreads().Worker)(programOf(module));
     this.#worker.unref();
     this.#worker.on('message', (reply: Reply) => {
       const question = this.#questions.shift();

@@ -12,9 +12,6 @@
  * As in libostree's ostree-repo.c (`_ostree_repo_load_file_bare`, `repo_load_file_archive`).
  */
 import type { Stats } from 'node:fs';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createInflateRaw, inflateRawSync } from 'node:zlib';
 import { type ByteString, bytesToString, stringToBytes } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
 import { errnoOf, FormatError, IoError } from '../base/errors.ts';
@@ -63,6 +60,12 @@ const CHUNK_SIZE = 1024 * 1024;
 
 /** Up to this size content is inflated by one call, without a turn of the event loop. */
 const INFLATE_AT_ONCE = 4 * 1024 * 1024;
+
+/** Loaded by the first content of an archive: bare repositories do without. */
+const zlib = () => process.getBuiltinModule('node:zlib');
+
+/** The content of a symlink. */
+async function* nothing(): AsyncGenerator<Buffer> {}
 
 export class ContentReader {
   readonly #store: ObjectStore;
@@ -127,7 +130,7 @@ export class ContentReader {
     const info = this.info(checksum);
     if (info === undefined) return undefined;
     const path = this.#store.path(checksum, 'file');
-    if (isSymlink(info.mode)) return Readable.from([]);
+    if (isSymlink(info.mode)) return nothing();
     return this.#store.mode === 'archive' ? this.#inflated(path) : fileChunks(path, this.#system);
   }
 
@@ -203,7 +206,9 @@ export class ContentReader {
     try {
       const { size, end } = this.#filezHeader(fd, path);
       let total = 0;
-      const inflate = createInflateRaw({ chunkSize: CHUNK_SIZE });
+      const { Readable } = process.getBuiltinModule('node:stream');
+      const { pipeline } = process.getBuiltinModule('node:stream/promises');
+      const inflate = zlib().createInflateRaw({ chunkSize: CHUNK_SIZE });
       // A failure destroys the inflater with it, and reading from that one throws it.
       pipeline(Readable.from(this.#chunks(fd, end), { objectMode: false }), inflate).catch(() => undefined);
       try {
@@ -394,7 +399,7 @@ function storedTarget(bytes: Buffer, path: string): ByteString {
 function inflateAtOnce(input: Buffer, size: number, path: string, sink: ContentSink): void {
   let content: Buffer;
   try {
-    content = inflateRawSync(input, { maxOutputLength: size + 1 });
+    content = zlib().inflateRawSync(input, { maxOutputLength: size + 1 });
   } catch (error) {
     throw inflateError(error, path);
   }

@@ -73,6 +73,15 @@ describeSystem('import tar', ['sid'], () => {
       compare(work, pack(work.join('tree'), work.join('a.tar'), PAX), mode);
     });
 
+  for (const mode of ['bare', 'bare-user'])
+    it(`makes the same of what is enough for several threads, in a ${mode} repository`, () => {
+      using work = new Sandbox();
+      makeDiskTree(new Random(300), work.join('tree'), { entries: 500 });
+      removeWhatDiffers(work.join('tree'));
+      work.write('tree/large', Buffer.alloc(9_000_000, 'large '));
+      compare(work, pack(work.join('tree'), work.join('a.tar'), PAX), mode);
+    });
+
   for (const options of SPARSE)
     it(`gives sparse files their holes back: ${options.join(' ')}`, () => {
       using work = new Sandbox();

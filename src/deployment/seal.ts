@@ -265,10 +265,9 @@ class SealRun {
     refuseChanged(this.#repository, image, plan.imagePath);
     const steps = describePublication(plan);
     const common = { digest: image.digest, imagePath: plan.imagePath, sizeBytes: image.bytes.length };
-    const listed = listedDigests(image);
     const wasProtected =
       plan.store.kind === 'keep' &&
-      (await this.#protectionOf(plan.imagePath, image.digest, () => listed)) !== undefined;
+      (await this.#protectionOf(plan.imagePath, image.digest, () => listedDigests(image))) !== undefined;
     if (plan.isPublished && !wasProtected) steps.push('enable fs-verity where it is off');
     const actionOf = (deployment: Deployment): SealAction => {
       const link = plan.links.find(({ deploymentPath }) => deploymentPath === deployment.path);

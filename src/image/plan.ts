@@ -145,8 +145,7 @@ async function findObjects(
 /** What is known of an object that is not there any more is forgotten: learning of it again says what is wrong. */
 function forgetMissing(repository: Repository, table: ContentTable, rows: Uint32Array): void {
   const isThere = new Uint8Array(table.count);
-  for (const { checksum, type } of repository.listObjects()) {
-    if (type !== 'file') continue;
+  for (const checksum of repository.listContent()) {
     const row = table.row(checksum);
     if (row !== -1) isThere[row] = 1;
   }

@@ -88,7 +88,9 @@ export async function publishImage(
   options: { readonly digests: VerityMode; readonly progress: Progress },
 ): Promise<SealedImage> {
   const { progress } = options;
-  const objects = await protectObjects(repository, listedDigests(image), plan.publication.verity, progress);
+  const { verity } = plan.publication;
+  const listed = verity === 'off' ? new Map() : listedDigests(image);
+  const objects = await protectObjects(repository, listed, verity, progress);
   const validate = (bytes: Buffer, path: string): Promise<void> =>
     validateBuilt(repository, image, bytes, path, options);
   const { verity: imageVerity } = await publish(plan, validate, repository.system);

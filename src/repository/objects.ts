@@ -33,6 +33,9 @@ export interface ObjectName {
 /** Bytes of the reused buffer; larger metadata objects get their own memory. */
 const BUFFER_SIZE = 256 * 1024;
 
+const CHECKSUM_DIGITS = 64;
+const FOLDER_DIGITS = 2;
+
 export class ObjectStore {
   readonly folder: string;
   readonly mode: RepositoryMode;
@@ -106,6 +109,19 @@ export class ObjectStore {
         const type = this.#typeOf(name.slice(dot + 1));
         if (type !== undefined && checksum.startsWith(prefix) && isHex64(checksum))
           yield { checksum: checksum as Checksum, type };
+      }
+    }
+  }
+
+  /** Checksums of all content objects, in no order within a folder: {@link list} for who wants to know no more. */
+  *listContent(): Generator<Checksum> {
+    const ending = `.${this.#extension('file')}`;
+    const length = CHECKSUM_DIGITS - FOLDER_DIGITS + ending.length;
+    for (const folder of this.#folders('')) {
+      for (const name of readdirIfExists(this.system, `${this.folder}/${folder}`)) {
+        if (name.length !== length || !name.endsWith(ending)) continue;
+        const checksum = folder + name.slice(0, -ending.length);
+        if (isHex64(checksum)) yield checksum as Checksum;
       }
     }
   }

@@ -320,6 +320,11 @@ export class Repository {
     return this.#objects.list(prefix);
   }
 
+  /** Checksums of all content objects of this repository itself, by folder, in no order there. */
+  listContent(): Iterable<Checksum> {
+    return this.#objects.listContent();
+  }
+
   /** Whether a commit's objects were fetched completely, as far as ostree has recorded it. */
   partialState(commit: Checksum): PartialState {
     const path = `${this.path}/state/${commit}.commitpartial`;

@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { digestOf } from '../../src/base/digest.ts';
+import { verityDigest } from '../../src/formats/verity.ts';
+import { secondDigest } from '../../src/image/second-digest.ts';
+
+for (const size of [5000, 4 * 1024 * 1024 + 1])
+  test(`the second engine agrees with the first about ${size} bytes, in a thread or not`, async () => {
+    const bytes = Buffer.alloc(size, 'an image, as it may be');
+    assert.equal(await secondDigest(bytes), digestOf(verityDigest(bytes)));
+    // The bytes stay those of the caller.
+    assert.equal(bytes.length, size);
+  });

@@ -141,7 +141,9 @@ function serialize(table: ContentTable, rows: Uint32Array, mode: string): Buffer
     const start = starts[c] as number;
     const column = asBuffer(bytesOf(table.columns[name]));
     if (rows.length === table.count) column.copy(file, start, 0, rows.length * width);
-    else rows.forEach((row, i) => column.copy(file, start + i * width, row * width, (row + 1) * width));
+    else
+      for (const [i, row] of rows.entries())
+        column.copy(file, start + i * width, row * width, (row + 1) * width);
   });
   nativeEngine.sha256(file.subarray(HASH_BYTES)).copy(file);
   return file;

@@ -10,7 +10,7 @@ export const SHARING_ACTIONS: readonly Action[] = [
     title: 'by content',
     modes: ['sharing', 'details'],
     detailsOf: ['sharing'],
-    when: (s) => viewOf(s) === 'sharing' && s.sharing.value !== undefined,
+    when: (s) => viewOf(s) === 'sharing',
     command: ({ sharing }) => sharingWords({ byContent: !sharing.byContent }),
     run: (s) => only({ ...s, sharing: withContents(s.sharing, !s.sharing.byContent) }),
     footer: 4,

@@ -172,7 +172,7 @@ describeSystem('the interface in a terminal', [], () => {
     layout.addImage({ tag: 'web', layers: [layer('base')] });
     layout.addImage({ tag: 'db', layers: [layer('base'), layer('more')] });
     initRepository(sandbox.join('images'), 'bare-user', linuxSystem);
-    type('clear; cd offers; $PROGRAM --repo ../images', 'Enter');
+    type('clear; (cd offers; exec $PROGRAM --repo ../images)', 'Enter');
     await until(/has no refs[\s\S]*imports an archive/);
     type('i', 'W');
     await until(/image +apps:web/);
@@ -206,7 +206,6 @@ describeSystem('the interface in a terminal', [], () => {
     await until(/by content[\s\S]*import\/db +[\d.]+ kB[\s\S]*import\/web +[\d.]+ kB/);
     type('q');
     await expectShell(0);
-    type('cd ..', 'Enter');
   });
 
   it('that is closed with its terminal leaves no lock behind', async () => {

@@ -75,7 +75,7 @@ complete -c sealtree -n '__fish_seen_subcommand_from diff' -l owner-uid -r -d 't
 complete -c sealtree -n '__fish_seen_subcommand_from diff' -l owner-gid -r -d 'take this group for files of folders on disk'
 complete -c sealtree -n '__fish_seen_subcommand_from diff' -a "(__sealtree_revisions)"
 
-complete -c sealtree -n '__fish_use_subcommand' -a import -d 'Make commits of folders, tar archives and container images'
+complete -c sealtree -n '__fish_use_subcommand' -a import -d 'Make commits of folders, archives and container images'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and not __fish_seen_subcommand_from dir tar oci' -a dir -d 'Commit a folder; prints the checksum'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -l ref -r -d 'the ref that names the commit'
 complete -c sealtree -n '__fish_seen_subcommand_from import; and __fish_seen_subcommand_from dir' -l parent -d 'the commit that REF names now becomes its parent'

@@ -8,7 +8,7 @@ import { importTarFile } from './import-tar.ts';
 
 export const command: CommandModule = {
   name: 'import',
-  summary: 'Make commits of folders, tar archives and container images',
+  summary: 'Make commits of folders, archives and container images',
   details: [
     'A folder is taken as ostree commit --tree=dir= takes it: files, folders and symlinks with owners, modes and all xattrs, the top folder among them; of a file with several names each name counts. The checksums of all objects are those of ostree.',
     'Files, folders, symlinks and hard links with owners, modes and all xattrs, ACLs and capabilities become objects as ostree commit --tree=tar= would write them; times are left out, as ostree has it. Archives are read as they come, in constant memory: plain, gzip and zstd, and xz through the program xz.',

@@ -67,7 +67,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'import',
     usage: 'dir|tar|oci …',
-    summary: 'Make commits of folders, tar archives and container images',
+    summary: 'Make commits of folders, archives and container images',
     group: 'Commits',
     load: () => import('./import.ts'),
   },

@@ -135,7 +135,7 @@ describeSystem('the interface in a terminal', [], () => {
     type('q', '4');
     await until(/[0-9a-f]{12} +[\d.]+ kB .*server [0-9a-f]{8}\.0[\s\S]*digest +[0-9a-f]{64}/);
     type('o');
-    await until(/0 of \d+ objects bad[\s\S]*[0-9a-f]{12} +[\d.]+ k?B  \/usr\//);
+    await until(/0 of \d+ objects bad[\s\S]*[0-9a-f]{12} +[\d.]+ k?B {2}\/usr\//);
     type('q', '5');
     await until(/▸0 server\/[0-9a-f]{8}\.0 +[\d.]+ MB/);
     type('?');

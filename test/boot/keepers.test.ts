@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { bootFolder } from '../../src/boot/journal.ts';
+import { bootFolder, formatJournal, journalPath } from '../../src/boot/journal.ts';
 import { payloadPath } from '../../src/boot/payload.ts';
 import { change, makeSealedSysroot } from '../support/boot-change.ts';
 import { whatBoots } from '../support/boot-model.ts';
@@ -247,6 +247,19 @@ for (const shell of SHELLS) {
       const before = readFileSync(first, 'latin1');
       assert.match(mend(sysroot), /^<4>alpha\/9{64}\.0: not sealed before the shutdown/);
       assert.equal(readFileSync(first, 'latin1'), before);
+    });
+
+    it('are left alone while it is taken back', async () => {
+      const sysroot = await installed('append');
+      const [first = ''] = sysroot.entries;
+      edit(first, PIN_WORD, 'sealtree.pin=x');
+      const before = readFileSync(first, 'latin1');
+      const journal = journalPath(sysroot.repositoryPath);
+      writeFileSync(journal, formatJournal({ verb: 'remove', steps: [] }));
+      assert.equal(mend(sysroot), '');
+      assert.equal(readFileSync(first, 'latin1'), before);
+      writeFileSync(journal, formatJournal({ verb: 'install', steps: ['remove x'] }));
+      assert.match(mend(sysroot), /has its seal pin again/);
     });
 
     it('are left alone when it was taken back', async () => {

@@ -90,7 +90,8 @@ export function readProgram(
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
   const summed = files.map(({ path, source }) => {
     const looks = looksOf(source, system);
-    return { path, looks, sum: known.get(looks) ?? sha256(system.readFile(source)) };
+    const sum = looks === undefined ? undefined : known.get(looks);
+    return { path, looks, sum: sum ?? sha256(system.readFile(source)) };
   });
   const manifest = summed.map(({ path, sum }) => `${sum}  ${path}\n`).join('');
   const modes = files.map(({ mode }) => mode.toString(8)).join(' ');
@@ -101,13 +102,15 @@ export function readProgram(
     id: sha256(Buffer.from(manifest + modes)).slice(0, 16),
     files,
     manifest,
-    sums: summed.map(({ looks, sum }) => `${sum} ${looks}\n`).join(''),
+    sums: summed.map(({ looks, sum }) => (looks === undefined ? '' : `${sum} ${looks}\n`)).join(''),
     version: `sealtree ${version}`,
   };
 }
 
-function looksOf(source: string, system: SystemReads): string {
+/** Undefined where there are no times, as in a sealed root: there another file may look the same. */
+function looksOf(source: string, system: SystemReads): string | undefined {
   const { dev, ino, size, mtimeMs, ctimeMs } = system.stat(source);
+  if (ctimeMs <= 0) return undefined;
   return [source, dev, ino, size, mtimeMs, ctimeMs].join(' ');
 }
 

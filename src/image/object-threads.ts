@@ -76,6 +76,7 @@ async function learnInThreads(
   const shared = new Int32Array(new SharedArrayBuffer(SHARED_NUMBERS * Int32Array.BYTES_PER_ELEMENT));
   const work = { repositoryPath: repository.path, mode, columns: table.columns, rows, shared, threads };
   const workers = Array.from({ length: threads }, () => new Thread<LearnRequest, LearnAnswer>(PROGRAM));
+  let isLearnt = false;
   try {
     const answers = Promise.all(workers.map((worker, thread) => worker.ask({ ...work, thread })));
     const told = { rows: 0, kibibytes: 0 };
@@ -87,8 +88,11 @@ async function learnInThreads(
       progress.check();
     }
     numberXattrSets(table, rows, await answers);
+    isLearnt = true;
   } finally {
     await Promise.all(workers.map((worker) => worker.close()));
+    // What threads have filled in means something else, or nothing, without their answers.
+    if (!isLearnt) for (const row of rows) table.forget(row);
   }
 }
 

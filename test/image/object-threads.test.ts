@@ -119,4 +119,20 @@ describe('objects', () => {
     truncateSync(repository.objectPath(large, 'file'), 200);
     for (const threads of [0, 2]) await assert.rejects(learn(repository, threads), FormatError);
   });
+
+  it('are known as what they are or not at all when others could not be read', async () => {
+    const repository = await makeRepository(join(folder, 'half'), 'bare-user');
+    const checksums = contentOf(repository);
+    const want = checksums.map((checksum) => repository.content(checksum));
+    unlinkSync(repository.objectPath(checksums.at(-1)!, 'file'));
+    for (const threads of [0, 3]) {
+      const table = new ContentTable();
+      const rows = Uint32Array.from(checksums, (checksum) => table.add(checksum));
+      await assert.rejects(
+        learnObjects(repository, table, rows, { mode: 'no', threads, progress: silent() }),
+        NotFoundError,
+      );
+      for (const row of rows) assert.deepEqual(table.info(row) ?? want[row], want[row]);
+    }
+  });
 });

@@ -277,8 +277,9 @@ class TarImport implements MemberSink, ImportedTar {
     this.tree.names(member.path);
     const { uid, gid, permissions, xattrs, size, sparse, path } = member;
     const header = { uid, gid, mode: S_IFREG | permissions, xattrs };
-    const plain = size <= MAX_BATCHED ? this.#small(size, header, path) : this.#large(size, header, path);
-    if (sparse === undefined) return plain;
+    if (sparse === undefined)
+      return size <= MAX_BATCHED ? this.#small(size, header, path) : this.#large(size, header, path);
+    const plain = size <= MAX_BATCHED ? this.#small(size, header, path) : this.#holed(size, header, path);
     const expander = new SparseExpander(sparse, `${this.#options.where}: ${displayBytes(path)}`, (chunk) =>
       plain.write(chunk),
     );
@@ -319,6 +320,16 @@ class TarImport implements MemberSink, ImportedTar {
         object.end();
         this.tree.addFile(path, file);
       },
+      close: () => object.close(),
+    };
+  }
+
+  /** Written here: a hole comes all at once, whatever its size, and would be in memory until threads have written it. */
+  #holed(size: number, header: ContentHeader, path: ByteString): OpenFile {
+    const object = this.#writer.beginFile(header, size);
+    return {
+      write: (chunk) => object.write(chunk),
+      end: () => this.tree.addFile(path, { kind: 'file', checksum: object.finish() }),
       close: () => object.close(),
     };
   }

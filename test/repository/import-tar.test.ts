@@ -177,6 +177,29 @@ describe('a tar archive', () => {
     assert(most - before < 40 << 20, `${(most - before) >> 20} MiB of 288`);
   });
 
+  it('has its large holes written as they come, not kept for threads', async () => {
+    using work = new Sandbox();
+    initRepository(work.join('repo'), 'archive', linuxSystem);
+    const repository = Repository.open(work.join('repo'), linuxSystem);
+    using writer = await RepositoryWriter.open(repository, { fsync: false });
+    await using batches = new BatchWriter(writer, { threads: 2 });
+    batches.begin = () => assert.fail('a hole went to a thread');
+    const size = 3 << 20;
+    const pax = { 'GNU.sparse.size': String(size), 'GNU.sparse.map': `${size - 1},1` };
+    const { tree } = await importTar(
+      inPieces(tarOf([ROOT, { name: 'f', data: 'x', pax }])),
+      batches,
+      OPTIONS,
+    );
+    const commit = writeCommit(writer, writeNewTree(writer, tree.finish()), { timestamp: 0 });
+    writer.commit();
+    const content: Buffer[] = [];
+    for (const node of walk(repository, rootOf(repository, commit)))
+      if (node.kind !== 'directory')
+        await repository.readContent(node.checksum, (chunk) => content.push(Buffer.from(chunk)));
+    assert(Buffer.concat(content).equals(Buffer.concat([Buffer.alloc(size - 1), Buffer.from('x')])));
+  });
+
   it('may be compressed, in any number of members or frames', async () => {
     const bytes = tarOf([ROOT, { name: 'f', data: 'x'.repeat(5000) }]);
     const [a, b] = [bytes.subarray(0, 700), bytes.subarray(700)];

@@ -76,9 +76,10 @@ export class Thread<Request, Value> {
   ask(request: Request, transfer: readonly ArrayBuffer[] = []): Promise<Value> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended);
+      // First: what cannot be sent has no answer, and must not be given another's.
+      this.#worker.postMessage(request, transfer);
       this.#questions.push({ resolve: resolve as Question['resolve'], reject });
       this.#worker.ref();
-      this.#worker.postMessage(request, transfer);
     });
   }
 

@@ -82,12 +82,14 @@ function placeOf(state: State): string {
 }
 
 function promptOf(state: State): string {
-  const { proposal, palette, find, tree } = state;
+  const { proposal, palette, find, tree, imports } = state;
   switch (modeOf(state)) {
     case 'find':
       return `search: ${find?.text ?? ''}`;
     case 'search':
       return `search in files: ${tree?.search?.text ?? ''}`;
+    case 'ref':
+      return `ref that will name it: ${imports.asked?.ref ?? ''}`;
     case 'palette': {
       const rows = paletteRows(ACTIONS, state);
       const title = rows[palette.cursor]?.title ?? 'nothing is called so';

@@ -16,7 +16,7 @@ import {
   stateAfter,
   TREE,
 } from '../support/interface-state.ts';
-import { INSTALLED, PLANNED, stageOf, VERIFIED, VERIFYING } from '../support/interface-work.ts';
+import { IMPORTS, INSTALLED, PLANNED, stageOf, VERIFIED, VERIFYING } from '../support/interface-work.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { Screen } from '../support/screen.ts';
 import { makeSmallSysroot } from '../support/small-sysroot.ts';
@@ -48,6 +48,7 @@ describe('what is said', () => {
     ['help', keys('?'), /keys\..*\n1 of \d+: \?: help$/],
     ['a plan', PLANNED, /type 6 6 6 6 and Enter to do it, Escape leaves it; typed: $/],
     ['a search', [...HISTORY, ...keys('/', 'a')], /\nsearch: a$/],
+    ['an import', [...IMPORTS, ...keys('G', 'i')], /\nref that will name it: import\/rootfs-1$/],
     ['all actions', [...MIXED, ...keys(':', 's')], /all actions: s; \d+ found, selected: seal$/],
   ];
   for (const [name, events, said] of shown)

@@ -76,7 +76,7 @@ const SCREENS: readonly (readonly [name: string, events: readonly Event[]])[] = 
   ['plan-refused', REFUSED],
   ['imports', [...IMPORTS, ...keys('j', 'j', 'j')]],
   ['imports-archive', [...IMPORTS, ...keys('G', 'tab')]],
-  ['imports-ref', [...IMPORTS, ...keys('j', 'j', 'j', 'enter')]],
+  ['imports-ref', [...IMPORTS, ...keys('j', 'j', 'j', 'i')]],
   ['imports-none', keys('2', 'i')],
   ['plan-import-tar', [...IMPORTS, ...keys('G', 'i', 'enter'), planRead(IMPORTED_TAR)]],
   ['plan-import-oci', [...IMPORTS, ...keys('j', 'j', 'j', 'i', 'enter'), planRead(IMPORTED_OCI)]],
@@ -244,6 +244,13 @@ describe('changes', () => {
       'import/web is commit e6e6e6e6e6e6: 2 layers, 1 of them known before',
     ]);
     assert.equal(done.commits.reading, 1);
+  });
+
+  it('of a folder that cannot be read are those of the one above', () => {
+    const failure = { message: '/srv/images/old: EACCES', advice: [], commands: [] };
+    const failed: Event = { type: 'imports-failed', reading: 1, failure };
+    const { imports } = stateAfter(SIZE, ...IMPORTS, ...keys('j', 'enter'), failed, ...keys('h'));
+    assert.deepEqual([imports.path, imports.reading, imports.failure], ['/srv/images', 2, undefined]);
   });
 
   it('that are refused or left are not made', () => {

@@ -1,4 +1,5 @@
 /** The way from the commits to what can be imported: a file or an image is chosen, then the ref that will name it. */
+import { dirname } from 'node:path';
 import { type Action, close, only, open } from '../../action.ts';
 import { displayText } from '../../models/text.ts';
 import { type State, type Step, viewOf } from '../../state.ts';
@@ -44,8 +45,11 @@ function plan(state: State): Step {
 const isKind = (state: State, ...kinds: readonly string[]): boolean =>
   viewOf(state) === 'imports' && kinds.includes(selectedImport(state)?.kind ?? '');
 
-const aboveOf = ({ imports: { rows } }: State): string | undefined =>
-  rows?.find(({ kind, name }) => kind === 'folder' && name === '..')?.path;
+/** Out of a folder that cannot be read there is a way, too. */
+const aboveOf = ({ imports: { rows, failure, path } }: State): string | undefined =>
+  failure !== undefined && path !== undefined && path !== '/'
+    ? dirname(path)
+    : rows?.find(({ kind, name }) => kind === 'folder' && name === '..')?.path;
 
 /** What `enter` imports a row as. */
 const usual = (state: State): Asked['what'] => (selectedImport(state)?.kind === 'archive' ? 'tar' : 'oci');

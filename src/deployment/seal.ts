@@ -22,6 +22,7 @@ import {
 } from '../image/publish.ts';
 import { recordedImage } from '../image/records.ts';
 import {
+  accusesObjects,
   listedDigests,
   publishImage,
   readIfPossible,
@@ -154,6 +155,7 @@ class SealRun {
       return open.length === 0 ? done : [...done, ...(await this.#build(open))];
     } catch (error) {
       if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
+      if (accusesObjects(error)) this.#forgetKnown();
       const left = group.filter((deployment) => !done.some((result) => result.deployment === deployment));
       return [...done, ...left.map((deployment): SealResult => ({ deployment, action: 'failed', error }))];
     }
@@ -235,6 +237,12 @@ class SealRun {
       this.#knownBefore = this.#known.count;
     }
     return this.#known;
+  }
+
+  /** What was learnt for an image that is not right is not kept: its objects may be mended before the next run. */
+  #forgetKnown(): void {
+    this.#known = undefined;
+    this.#needed.length = 0;
   }
 
   #keepKnown(): void {

@@ -36,6 +36,6 @@ export async function unsealRef(
     return { ref, commit: sealed.commit, digest: sealed.digest };
   };
   if (dryRun) return await work();
-  const times = { timeoutMs: lockTimeoutMs, signal: progress.signal, progress };
+  const times = { timeoutMs: lockTimeoutMs, progress };
   return await withPublishingLock(repository.path, times, repository.system, work);
 }

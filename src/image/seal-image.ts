@@ -62,6 +62,10 @@ export function refuseChanged(repository: Repository, image: BuiltImage, path: s
   if (findings.length > 0) throw new ValidationError(path, findings);
 }
 
+/** Whether a seal failed for what its image says of objects. */
+export const accusesObjects = (error: unknown): boolean =>
+  error instanceof SealtreeError && (error instanceof ValidationError || error.code === 'verity');
+
 /** The bytes of a file; undefined where it cannot be read (EIO is what fs-verity says of a damaged one). */
 export function readIfPossible(path: string, system: SystemReads): Buffer | undefined {
   try {

@@ -13,6 +13,7 @@ import { asBuffer, type ByteString, bytesEqual, roundUp } from '../base/bytes.ts
 import { nativeEngine } from '../base/digest.ts';
 import { errnoOf, IoError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
+import type { System } from '../base/system.ts';
 import type { Xattrs } from '../base/xattrs.ts';
 import { CHECKSUM_BYTES, type ContentColumns, ContentTable, Known } from './content-table.ts';
 import type { Repository } from './repository.ts';
@@ -78,6 +79,17 @@ export function writeObjectInfo(
       system.close(fd);
     }
     system.rename(temporary, `${folder}/${NAME}`);
+  } catch (error) {
+    if (!(error instanceof IoError)) throw error;
+    // A full disk must not be left fuller.
+    remove(temporary, system);
+  }
+}
+
+/** What cannot be removed stays. */
+function remove(path: string, system: System): void {
+  try {
+    if (system.lstatIfExists(path) !== undefined) system.unlink(path);
   } catch (error) {
     if (!(error instanceof IoError)) throw error;
   }

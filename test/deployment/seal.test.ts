@@ -642,3 +642,18 @@ test('a wrong digest among what is known of objects fails the seal or is found b
   if (failed.length > 0) for (const { error } of failed) assert.equal(error?.code, 'validation-failed');
   else assert(findings.some(({ severity, code }) => severity === 'error' && code === 'object-corrupt'));
 });
+
+test('what was learnt of a damaged object is not kept when the seal fails', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  await seal(system);
+  const { path, checksum } = objectWith('1111');
+  const right = readFileSync(path);
+  replace(path, Buffer.alloc(right.length, 'x'));
+  const info = join(sysroot.repositoryPath, 'extensions/sealtree/object-info');
+  rmSync(info);
+  const failed = (await seal(system, { rebuild: true })).filter(({ action }) => action === 'failed');
+  assert(failed.length > 0);
+  for (const { error } of failed) assert(error instanceof ValidationError);
+  const known = readObjectInfo(Repository.open(sysroot.repositoryPath, system));
+  assert(known === undefined || known.row(checksum) === -1);
+});

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
+  globSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -13,7 +14,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { buildProgram } from '../../contrib/build.ts';
 import { OperationError } from '../../src/base/errors.ts';
@@ -202,6 +203,17 @@ describe('the copy of the program', () => {
     assert.equal(demo.status, 0, demo.stderr);
     const hook = run('hook', 'test', '--sysroot', work.join('demo'));
     assert.deepEqual([hook.status, hook.stderr], [0, '']);
+    // So many files are work for threads, whose programs are files of their own.
+    const repo = ['--repo', work.join('demo/ostree/repo')];
+    for (const args of [
+      ['import', 'dir', '--ref', 'sources', '--no-xattrs', join(PROJECT, 'src')],
+      ['verify', '--repository', '--deep'],
+    ]) {
+      const threaded = run('--quiet', ...args, ...repo);
+      assert.deepEqual([threaded.status, threaded.stderr], [0, ''], args.join(' '));
+    }
+    for (const path of globSync('src/**/*-worker.ts', { cwd: PROJECT }))
+      assert(existsSync(join(at, 'app/dist/chunks', `${basename(path, '.ts')}.js`)), path);
     assert.equal(lstatSync(join(at, readlinkSync(join(at, 'app')), 'node')).mode & 0o777, 0o755);
     const sums = spawnSync('sha256sum', ['--check', '--quiet', 'manifest'], {
       cwd: join(at, 'app'),

@@ -46,8 +46,14 @@ function obstacleOf(target: BootTarget, state: BootState): string | undefined {
 }
 
 /** Whether it was written down that the script is to come once ostree has finalized: there is nothing to do until then. */
-export const isForShutdown = ({ deployment, entry }: BootTarget, { keep }: BootState): boolean =>
-  deployment.staged && entry.pin === 'right' && keep.keepers.has('tail');
+export function isForShutdown(
+  { deployment: { id, staged }, entry }: BootTarget,
+  { keep }: BootState,
+): boolean {
+  const lines = keep.keepers.get('values')?.toString('latin1').split('\n') ?? [];
+  const isToCome = lines.some((line) => line.startsWith(`${id} `) && /\s(tail|[0-9a-f]{64})$/.test(line));
+  return staged && entry.pin === 'right' && isToCome;
+}
 
 /** What the script in the initramfs was told; undefined where there is none. */
 function scriptOf(

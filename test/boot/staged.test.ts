@@ -249,7 +249,9 @@ describe('a staged deployment', () => {
     await run(sysroot, planInstall);
     assert((await run(sysroot, planInstall, undefined, full)).includes('amend'));
     assert.deepEqual(readStaged(runOf(sysroot), sysroot.system)?.overlayInitrds, []);
-    assert.equal((await readState(sysroot)).staged?.entry.pin, 'right');
+    const late = await readState(sysroot);
+    assert.equal(late.staged?.entry.pin, 'right');
+    assert.equal(bootOutlook(late.staged as never, late).as, 'unknown');
     assert.match(values(sysroot), new RegExp(`^(\\S+ \\S+ ${addition?.sha256}\n)+$`));
   });
 

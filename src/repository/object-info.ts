@@ -32,8 +32,8 @@ const NAME = 'object-info';
 const MOST_UNUSED = 0.5;
 
 interface Header {
-  /** Modes differ in what they keep of an object. */
-  readonly mode: string;
+  /** See {@link kindOf}. */
+  readonly kind: string;
   readonly count: number;
   readonly xattrSets: readonly Xattrs[];
   readonly targets: readonly (readonly [row: number, target: ByteString])[];
@@ -48,7 +48,7 @@ export function readObjectInfo(repository: Repository): ContentTable | undefined
     const stats = system.lstatIfExists(path);
     if (stats === undefined || !isRegular(stats.mode) || (stats.mode & 0o077) !== 0) return undefined;
     if (stats.uid !== 0 && stats.uid !== process.geteuid?.()) return undefined;
-    return parse(system.readFile(path), repository.mode);
+    return parse(system.readFile(path), kindOf(repository));
   } catch (error) {
     // Whatever is wrong with a cache: it is made again.
     if (errnoOf(error) === undefined && !(error instanceof SyntaxError)) throw error;
@@ -74,7 +74,7 @@ export function writeObjectInfo(
     if (system.lstatIfExists(temporary) !== undefined) system.unlink(temporary);
     const fd = system.create(temporary, FILE_MODE);
     try {
-      system.write(fd, serialize(table, kept(repository, table, used), repository.mode));
+      system.write(fd, serialize(table, kept(repository, table, used), kindOf(repository)));
     } finally {
       system.close(fd);
     }
@@ -98,6 +98,11 @@ function remove(path: string, system: System): void {
 /** Who does not see all xattrs must not tell others what objects have. */
 function isUsable(repository: Repository): boolean {
   return endianness() === 'LE' && (!repository.mayHideXattrs || process.geteuid?.() === 0);
+}
+
+/** Repositories differ in what they keep of an object by their mode, and by a setting. */
+function kindOf({ mode, config }: Repository): string {
+  return config.getBoolean('core', 'disable-xattrs') === true ? `${mode}, no xattrs` : mode;
 }
 
 /** The rows that are worth keeping. */
@@ -133,9 +138,9 @@ function layOut(
   return { starts, end: at };
 }
 
-function serialize(table: ContentTable, rows: Uint32Array, mode: string): Buffer {
+function serialize(table: ContentTable, rows: Uint32Array, kind: string): Buffer {
   const header: Header = {
-    mode,
+    kind,
     count: rows.length,
     xattrSets: table.xattrs.sets,
     targets: Array.from(rows, (row, i) => [i, table.targets.get(row) ?? EMPTY] as const).filter(
@@ -161,8 +166,8 @@ function serialize(table: ContentTable, rows: Uint32Array, mode: string): Buffer
   return file;
 }
 
-/** Undefined where it is not whole, of another version, or of a repository of another mode. */
-function parse(file: Buffer, mode: string): ContentTable | undefined {
+/** Undefined where it is not whole, of another version, or of a repository of another kind. */
+function parse(file: Buffer, kind: string): ContentTable | undefined {
   if (file.length < HEADER_AT || !bytesEqual(file.subarray(HASH_BYTES, HASH_BYTES + MAGIC.length), MAGIC))
     return undefined;
   if (!bytesEqual(nativeEngine.sha256(file.subarray(HASH_BYTES)), file.subarray(0, HASH_BYTES)))
@@ -170,7 +175,7 @@ function parse(file: Buffer, mode: string): ContentTable | undefined {
   const jsonLength = file.readUInt32LE(HEADER_AT - 4);
   const header = JSON.parse(file.toString('latin1', HEADER_AT, HEADER_AT + jsonLength)) as Header;
   const { starts, end } = layOut(jsonLength, header.count);
-  if (header.mode !== mode || file.length !== end) return undefined;
+  if (header.kind !== kind || file.length !== end) return undefined;
   return ContentTable.restore(header.count, header.xattrSets, header.targets, (columns) => {
     COLUMNS.forEach(([name, width], c) => {
       const start = starts[c] as number;

@@ -114,6 +114,19 @@ describe('what is known of objects', () => {
     assert.equal(readObjectInfo(Repository.open(path, linuxSystem)), undefined);
   });
 
+  it('is not that of the same repository when it had no xattrs', () => {
+    const path = work.join('bare-user');
+    initRepository(path, 'bare-user', linuxSystem);
+    mkdirSync(`${path}/extensions/sealtree`, { recursive: true });
+    const config = readFileSync(`${path}/config`, 'utf8');
+    writeFileSync(`${path}/config`, `${config}\n[core]\ndisable-xattrs=true\n`);
+    const without = Repository.open(path, linuxSystem);
+    writeObjectInfo(without, table, [rows]);
+    assert.equal(readObjectInfo(without)?.count, COUNT);
+    writeFileSync(`${path}/config`, config);
+    assert.equal(readObjectInfo(Repository.open(path, linuxSystem)), undefined);
+  });
+
   it('loses what nobody needs and what is gone, once that is most of it', () => {
     const few = rows.subarray(0, 1000);
     writeObjectInfo(repository, table, [few, few]);

@@ -20,6 +20,7 @@ import { type BootFilesSize, checkSpace } from './check/space.ts';
 import type { EntryState } from './entries.ts';
 import type { InitramfsArchive } from './initramfs/read.ts';
 import { keepFindings } from './keep/keep.ts';
+import { bootOutlook } from './outlook.ts';
 import { findObstacles } from './refusals.ts';
 import type { BootState, BootTarget } from './state.ts';
 import { storageFindings } from './storage.ts';
@@ -109,6 +110,7 @@ class BootCheck {
     const sealing = targets.filter((target) => this.#scripts.has(target));
     yield* await checkSeals(sealing, sysroot, { ...this.#options, policy, unpinned }, this.#system);
     if (this.#scripts.size > 0) yield* checkStaged(sysroot, { policy, unpinned }, this.#system);
+    yield* this.#stagedScript();
     yield* this.#kept();
     yield* this.#storage();
     yield* checkCounters(entries);
@@ -213,6 +215,23 @@ class BootCheck {
         remedy: this.#install,
       },
     ];
+  }
+
+  /** Of a deployment that is staged with its seal pin: what will read that. */
+  #stagedScript(): Finding[] {
+    const { staged, wanted } = this.#state;
+    if (staged === undefined || staged.entry.pin !== 'right' || staged.deployment.finalizationLocked)
+      return [];
+    const { as, reason } = bootOutlook(staged, this.#state);
+    if (as === 'sealed') return [];
+    const about = {
+      code: 'staged-unsealed',
+      where: staged.initramfsPath ?? staged.deployment.path,
+      deployments: [staged.deployment.id],
+    };
+    if (as === 'unknown') return [{ ...about, severity: 'unchecked', message: `staged: ${reason}` }];
+    const message = `staged, and will ${as === 'plain' ? 'boot plain' : 'refuse to boot'} next: ${reason}`;
+    return [{ ...about, severity: unsealed(wanted.policy), message, remedy: this.#install }];
   }
 
   /** What is deployed next is not sealed by itself: the next boot is, and the one after an upgrade may not be. */

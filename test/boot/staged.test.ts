@@ -7,6 +7,7 @@ import type { ByteString } from '../../src/base/bytes.ts';
 import { silent } from '../../src/base/progress.ts';
 import type { System } from '../../src/base/system.ts';
 import { bootSettings } from '../../src/boot/change.ts';
+import { checkBoot } from '../../src/boot/check.ts';
 import { splitAddition } from '../../src/boot/initramfs/extended.ts';
 import { bootFolder } from '../../src/boot/journal.ts';
 import { bootOutlook } from '../../src/boot/outlook.ts';
@@ -213,6 +214,11 @@ describe('a staged deployment', () => {
       as: 'unknown',
       reason: 'its initramfs gets the mount script at shutdown, if /boot has room then',
     });
+    const options = { depth: 'metadata', progress: silent(), rehearse: undefined } as const;
+    const told: string[] = [];
+    for await (const { severity, code } of checkBoot(state, options, sysroot.system))
+      if (code.startsWith('staged-')) told.push(`${severity} ${code}`);
+    assert.deepEqual(told, ['unchecked staged-unsealed'], 'what cannot be looked at yet is not passed over');
     // Kernel and initramfs by ostree, and then once more the initramfs with the script behind it.
     const pending = state.initramfs.find((one) => one.pending !== undefined);
     assert(pending?.pending !== undefined && pending.pending.bytes > 0);

@@ -50,6 +50,7 @@ import {
 import { isReadOnlyMount, type Mount, mountOf, parseMountinfo } from './mountinfo.ts';
 import { takeLock } from './ofd-lock.ts';
 import type { FileSystemFacts, Path, System, VerityMeasurement } from './system.ts';
+import { seesTrustedXattrs } from './trusted-xattrs.ts';
 
 export const linuxSystem: System = {
   stat: (path) => attempt('stat', path, () => statSync(path)),
@@ -73,6 +74,7 @@ export const linuxSystem: System = {
   statfs,
   listxattr,
   getxattr,
+  seesTrustedXattrs,
   measureVerity,
   isImmutable,
 

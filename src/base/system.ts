@@ -75,11 +75,13 @@ export interface SystemReads {
   statfs(path: Path): FileSystemFacts;
   /**
    * All names, sorted as bytes, of the file itself (never of a symlink's target); none where the file system has no
-   * xattrs. What the caller may not see (`trusted.*` without CAP_SYS_ADMIN) the kernel leaves out.
+   * xattrs. What the caller may not see the kernel leaves out: see {@link seesTrustedXattrs}.
    * @param file its path, or the descriptor of an open one
    */
   listxattr(file: Path | number): ByteString[];
   getxattr(file: Path | number, name: ByteString): ByteString | undefined;
+  /** Whether {@link listxattr} shows `trusted.*`, too: all xattrs there are (see ./trusted-xattrs.ts). */
+  seesTrustedXattrs(): boolean;
   measureVerity(fd: number): VerityMeasurement;
   /** FS_IMMUTABLE_FL of a file or folder; undefined when the file system has no such flag or it cannot be asked. */
   isImmutable(path: Path): boolean | undefined;

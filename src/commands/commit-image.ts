@@ -18,10 +18,10 @@ export async function buildCommitImage(
   digests: string,
   progress: Progress,
 ): Promise<BuiltImage> {
-  if (repository.mayHideXattrs && process.geteuid?.() !== 0)
+  if (repository.mayHideXattrs)
     context.say(
       'warning',
-      'unchecked: only root sees trusted xattrs in a bare repository; where a file has one, this image is not that of the commit',
+      'unchecked: only root (CAP_SYS_ADMIN, and in no container) sees trusted xattrs in a bare repository; where a file has one, this image is not that of the commit',
     );
   const verity = oneOf('--digests', digests, VERITY_MODES, 'yes');
   return await withSharedRepositoryLock(repository.path, { progress }, context.system, () =>

@@ -76,8 +76,8 @@ export class Repository {
   /** The repository named by `core.parent`. */
   readonly parent: Repository | undefined;
   /**
-   * Whether objects may have xattrs that only CAP_SYS_ADMIN shows: `trusted.*` of inodes, which listxattr(2) leaves out
-   * for others without a word.
+   * Whether objects may have xattrs that are not shown to us: `trusted.*` of inodes, which listxattr(2) leaves out for
+   * all but CAP_SYS_ADMIN of the machine, without a word. What is read of an object is not certainly all then.
    */
   readonly mayHideXattrs: boolean;
   readonly #objects: ObjectStore;
@@ -105,7 +105,8 @@ export class Repository {
     this.#objects = new ObjectStore(`${path}/objects`, mode, system);
     const ignoresXattrs = config.getBoolean('core', 'disable-xattrs') ?? false;
     this.#content = new ContentReader(this.#objects, ignoresXattrs);
-    this.mayHideXattrs = (mode === 'bare' && !ignoresXattrs) || (parent?.mayHideXattrs ?? false);
+    this.mayHideXattrs =
+      (mode === 'bare' && !ignoresXattrs && !system.seesTrustedXattrs()) || (parent?.mayHideXattrs ?? false);
   }
 
   /**

@@ -1,6 +1,15 @@
 /** What is kept of objects between runs is given back as it was, or not at all. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { ByteString } from '../../src/base/bytes.ts';
 import { type Checksum, nativeEngine } from '../../src/base/digest.ts';
@@ -126,6 +135,17 @@ describe('what is known of objects', () => {
     writeFileSync(`${path}/config`, config);
     assert.equal(readObjectInfo(Repository.open(path, linuxSystem)), undefined);
   });
+
+  for (const seesTrustedXattrs of [true, false])
+    it(`is of a bare repository ${seesTrustedXattrs ? '' : 'not '}kept by who is ${seesTrustedXattrs ? '' : 'not '}shown all xattrs`, () => {
+      const path = work.join(`bare-${seesTrustedXattrs}`);
+      initRepository(path, 'bare', linuxSystem);
+      mkdirSync(`${path}/extensions/sealtree`, { recursive: true });
+      const bare = Repository.open(path, { ...linuxSystem, seesTrustedXattrs: () => seesTrustedXattrs });
+      writeObjectInfo(bare, table, [rows]);
+      assert.equal(existsSync(`${path}/extensions/sealtree/object-info`), seesTrustedXattrs);
+      assert.equal(readObjectInfo(bare)?.count, seesTrustedXattrs ? COUNT : undefined);
+    });
 
   it('loses what nobody needs and what is gone, once that is most of it', () => {
     const few = rows.subarray(0, 1000);

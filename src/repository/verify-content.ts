@@ -83,7 +83,7 @@ export class ObjectChecker {
   #checkMetadata(name: ObjectName): Checked {
     const { system } = this.#repository;
     const bytes = system.readFile(this.#repository.objectPath(name.checksum, name.type));
-    const problem = mismatch(name, [nativeEngine, nobleEngine], (engine) => engine.sha256(bytes));
+    const problem = this.#mismatch(name, [nativeEngine, nobleEngine], (engine) => engine.sha256(bytes));
     return { size: bytes.length, problem };
   }
 
@@ -113,17 +113,49 @@ export class ObjectChecker {
       if (started !== undefined)
         return {
           size: info.size,
-          problem: mismatch(name, engines, (engine) => (started.get(engine) as Hasher).digest()),
+          problem: this.#mismatch(name, engines, (engine) => (started.get(engine) as Hasher).digest()),
         };
       // What is empty was not asked for.
       const first = header ?? contentHeader(info);
       if (first.length > memory.length)
-        return { size: 0, problem: mismatch(name, engines, (engine) => engine.sha256(first)) };
+        return { size: 0, problem: this.#mismatch(name, engines, (engine) => engine.sha256(first)) };
       memory.set(first);
       const bytes = memory.subarray(0, first.length + info.size);
-      return { size: info.size, problem: mismatch(name, engines, (engine) => engine.sha256(bytes)) };
+      return { size: info.size, problem: this.#mismatch(name, engines, (engine) => engine.sha256(bytes)) };
     };
     return loading instanceof Promise ? loading.then(finish) : finish(loading);
+  }
+
+  /** The first engine's word that the object is not what its name says. */
+  #mismatch(
+    name: ObjectName,
+    engines: Engines,
+    hash: (engine: DigestEngine) => Uint8Array,
+  ): RepositoryProblem | undefined {
+    for (const engine of engines) {
+      const got = checksumOf(hash(engine));
+      if (got === name.checksum) continue;
+      const where = objectTitle(name);
+      const hashed = `${got} (${engine.name})`;
+      if (name.type !== 'file')
+        return {
+          severity: 'error',
+          code: 'object-damaged',
+          where,
+          message: `the object hashes to ${hashed}`,
+        };
+      const message = `content and metadata hash to ${hashed}`;
+      // Xattrs are hashed too: without those that are not shown, an object that is right hashes to something else.
+      if (this.#repository.mayHideXattrs)
+        return {
+          severity: 'unchecked',
+          code: 'object-corrupt',
+          where,
+          message: `${message}, which may be for trusted xattrs that only root (CAP_SYS_ADMIN, and in no container) sees`,
+        };
+      return { severity: 'error', code: 'object-corrupt', where, message };
+    }
+    return undefined;
   }
 }
 
@@ -142,23 +174,4 @@ type Engines = readonly DigestEngine[];
 interface Checked {
   readonly size: number;
   readonly problem?: RepositoryProblem | undefined;
-}
-
-/** The first engine's word that the object is not what its name says. */
-function mismatch(
-  name: ObjectName,
-  engines: Engines,
-  hash: (engine: DigestEngine) => Uint8Array,
-): RepositoryProblem | undefined {
-  for (const engine of engines) {
-    const got = checksumOf(hash(engine));
-    if (got === name.checksum) continue;
-    const [code, what] =
-      name.type === 'file'
-        ? ['object-corrupt', 'content and metadata hash']
-        : ['object-damaged', 'the object hashes'];
-    const message = `${what} to ${got} (${engine.name})`;
-    return { severity: 'error', code, where: objectTitle(name), message };
-  }
-  return undefined;
 }

@@ -200,6 +200,36 @@ describe('a repository', () => {
     }
   });
 
+  for (const [seesAll, severity] of [
+    [true, 'error'],
+    [false, 'unchecked'],
+  ] as const)
+    it(`has content with another checksum: ${severity} where ${seesAll ? 'all' : 'not all'} xattrs are seen`, async () => {
+      initRepository(work.join('bare'), 'bare', linuxSystem);
+      const bare = Repository.open(work.join('bare'), { ...linuxSystem, seesTrustedXattrs: () => seesAll });
+      using writer = await RepositoryWriter.open(bare, { fsync: false });
+      const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+      const tree = sourceDirectory({ file: sourceFile('as it was', { uid, gid }) }, { uid, gid });
+      const main = await writeCommitOf(writer, tree, { timestamp: 1, ref: 'main' });
+      writer.commit();
+      const check = () => verifyRepository(bare, { depth: 'deep', progress: silent(), threads: 0 });
+      assert.deepEqual((await check()).problems, []);
+      const node = lookup(bare, rootOf(bare, main), '/file' as never);
+      assert(node.kind === 'file');
+      writeFileSync(bare.objectPath(node.checksum, 'file'), 'as it is');
+      const found = (await check()).problems.map((problem) => [problem.severity, problem.code]);
+      assert.deepEqual(found, [[severity, 'object-corrupt']]);
+      const { rootTree } = bare.commit(main);
+      writeFileSync(bare.objectPath(rootTree, 'dirtree'), 'no tree');
+      const { problems } = await new ObjectChecker(bare, 'deep').check([
+        { checksum: rootTree, type: 'dirtree' },
+      ]);
+      assert.deepEqual(
+        problems.map((problem) => [problem.severity, problem.code]),
+        [['error', 'object-damaged']],
+      );
+    });
+
   it('is checked by the second engine where that was asked for', async () => {
     const checksum = checksumOf('/etc/motd');
     for (const depth of ['deep', 'paranoid'] as const) {

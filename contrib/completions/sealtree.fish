@@ -174,7 +174,7 @@ complete -c sealtree -n '__fish_seen_subcommand_from seal' -l ref -r -d 'no depl
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l unseal -d 'with --ref: keep its image no longer; gc removes what nothing else has'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l digests -r -d 'object digests in the image: yes, maybe (only what the kernel measures) or no (default: yes)'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l fsverity -r -d 'whether to enable fs-verity: auto (where it can be had), require (or fail) or off (default: auto)'
-complete -c sealtree -n '__fish_seen_subcommand_from seal' -l rebuild -d 'build the image also where the deployment is sealed, and read all objects anew'
+complete -c sealtree -n '__fish_seen_subcommand_from seal' -l rebuild -d 'build the image also where the deployment or ref is sealed, and read all objects anew'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 complete -c sealtree -n '__fish_seen_subcommand_from seal' -a "(__sealtree_deployments)"
 

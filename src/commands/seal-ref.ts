@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 export async function sealRefs(
   context: Context,
   refs: readonly string[],
-  options: Omit<SealOptions, 'rebuild' | 'progress'>,
+  options: Omit<SealOptions, 'progress'>,
 ): Promise<number> {
   const { dryRun, json, quiet } = context.options;
   const repository = await context.openRepository();

@@ -56,15 +56,20 @@ export const command: CommandModule = {
         'whether to enable fs-verity: auto (where it can be had), require (or fail) or off',
         'auto',
       )
-      .option('--rebuild', 'build the image also where the deployment is sealed, and read all objects anew')
+      .option(
+        '--rebuild',
+        'build the image also where the deployment or ref is sealed, and read all objects anew',
+      )
       .option('--lock-timeout <seconds>', 'how long to wait for ostree or another run', '60')
       .action(
         run(async (context, specs: readonly string[], options: Options) => {
           if (options.all && specs.length > 0)
             throw new UsageError('--all is for all deployments: name none');
           if (options.ref !== undefined) {
-            if (options.all || options.rebuild || specs.length > 0)
-              throw new UsageError('--ref is for refs alone: no deployments, no --all, no --rebuild');
+            if (options.all || specs.length > 0)
+              throw new UsageError('--ref is for refs alone: no deployments, no --all');
+            if (options.unseal && options.rebuild)
+              throw new UsageError('--unseal makes no image: no --rebuild');
             if (options.unseal)
               return await unsealRefs(context, options.ref, lockTimeoutMs(options.lockTimeout));
             return await sealRefs(context, options.ref, sealOptions(context, options));
@@ -88,7 +93,6 @@ async function seal(context: Context, specs: readonly string[], options: Options
     (found) => selectDeployments(found, specs),
     {
       ...sealOptions(context, options),
-      rebuild: options.rebuild ?? false,
       progress: context.progress(),
     },
     context.system,
@@ -109,6 +113,7 @@ const sealOptions = (context: Context, options: Options) => ({
   digests: oneOf('--digests', options.digests, VERITY_MODES, 'yes'),
   verity: oneOf('--fsverity', options.fsverity, ['auto', 'require', 'off'], 'auto'),
   dryRun: context.options.dryRun,
+  rebuild: options.rebuild ?? false,
   lockTimeoutMs: lockTimeoutMs(options.lockTimeout),
 });
 

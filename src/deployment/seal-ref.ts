@@ -40,7 +40,7 @@ export interface SealedRefResult {
 export async function sealRef(
   repository: Repository,
   refspec: string,
-  options: Omit<SealOptions, 'rebuild'>,
+  options: SealOptions,
 ): Promise<SealedRefResult> {
   requireObjects(repository);
   const ref = fullName(repository, refspec);
@@ -64,7 +64,7 @@ function fullName(repository: Repository, refspec: string): string {
 async function seal(
   repository: Repository,
   ref: string,
-  { digests, verity, dryRun, progress }: Omit<SealOptions, 'rebuild'>,
+  { digests, verity, dryRun, rebuild, progress }: SealOptions,
 ): Promise<SealedRefResult> {
   const { system } = repository;
   if (!dryRun) {
@@ -72,7 +72,7 @@ async function seal(
     for (const path of refLeftovers(repository.path, system)) system.unlink(path);
   }
   const commit = repository.resolve(ref);
-  const known = digests === 'yes' ? readObjectInfo(repository) : undefined;
+  const known = digests === 'yes' && !rebuild ? readObjectInfo(repository) : undefined;
   const image = await buildImage(repository, commit, { verity: digests, known, progress });
   const plan = planPublication(
     {

@@ -44,7 +44,7 @@ export interface SealOptions {
   /** Whether to enable fs-verity. */
   readonly verity: VerityPolicy;
   readonly dryRun: boolean;
-  /** Build and compare the image also where the deployment is sealed already. */
+  /** Build and compare the image also where the deployment is sealed already, and read all objects anew. */
   readonly rebuild: boolean;
   /** How long to wait for ostree or another run to finish. */
   readonly lockTimeoutMs: number;

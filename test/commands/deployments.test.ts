@@ -276,7 +276,10 @@ test('sharing compares what is named: deployments, commits, refs and images', as
 test('seal --ref keeps an image for a ref, and with --unseal no longer', async () => {
   const system = withoutVerity();
   assert.match((await run(system, 'seal', '--ref', 'os/stable')).lines[0] ?? '', /^os\/stable: sealed$/);
+  const rebuilt = await run(system, 'seal', '--ref', 'os/stable', '--rebuild');
+  assert.deepEqual([rebuilt.exitCode, rebuilt.lines[0]], [0, 'os/stable: already sealed']);
   const unseal = ['seal', '--ref', 'os/stable', '--unseal'];
+  assert.equal((await run(system, ...unseal, '--rebuild')).exitCode, 64);
   assert.match(
     (await run(system, ...unseal, '-n')).lines[0] ?? '',
     /^os\/stable: would be unsealed; image [0-9a-f]{64} /,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { nativeEngine } from '../../src/base/digest.ts';
 import { NotFoundError, UnsupportedError, UsageError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
@@ -10,8 +11,11 @@ import { sealRef } from '../../src/deployment/seal-ref.ts';
 import { unsealRef } from '../../src/deployment/unseal-ref.ts';
 import { buildImage } from '../../src/image/plan.ts';
 import { recordedImage } from '../../src/image/records.ts';
+import { ValidationError } from '../../src/image/seal-image.ts';
 import { sealedRefs } from '../../src/image/sealed-refs.ts';
+import { writeDigest } from '../../src/repository/content-table.ts';
 import { initRepository } from '../../src/repository/init.ts';
+import { readObjectInfo, writeObjectInfo } from '../../src/repository/object-info.ts';
 import { Repository, type RepositoryMode } from '../../src/repository/repository.ts';
 import { sourceDirectory, sourceFile } from '../../src/repository/source.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
@@ -22,6 +26,7 @@ const OPTIONS = {
   digests: 'yes',
   verity: 'auto',
   dryRun: false,
+  rebuild: false,
   lockTimeoutMs: 1000,
   progress: silent(),
 } as const;
@@ -122,6 +127,21 @@ describe('an image for a ref', () => {
     await bench.sweep();
     assert.deepEqual(bench.images(), []);
     assert.deepEqual(readdirSync(bench.work.join('repo/extensions/sealtree/commits')), []);
+  });
+
+  it('is sealed again with all objects read anew, where what is known of one is wrong', async () => {
+    using bench = new Bench();
+    const { repository } = bench;
+    await bench.commit('a', 'one');
+    const { digest } = await sealRef(repository, 'a', OPTIONS);
+    const known = readObjectInfo(repository);
+    assert(known?.count === 1);
+    writeDigest(known.columns, 0, nativeEngine.sha256(Buffer.from('wrong')), 0);
+    writeObjectInfo(repository, known, [Uint32Array.of(0)]);
+    await assert.rejects(sealRef(repository, 'a', OPTIONS), ValidationError);
+    const rebuilt = await sealRef(repository, 'a', { ...OPTIONS, rebuild: true });
+    assert.deepEqual([rebuilt.action, rebuilt.digest], ['unchanged', digest]);
+    assert.equal((await sealRef(repository, 'a', OPTIONS)).digest, digest);
   });
 
   it('is made of refs only, and where objects can be mounted', async () => {

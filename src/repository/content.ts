@@ -174,8 +174,11 @@ export class ContentReader {
     target: ContentTarget,
   ): ContentInfo | undefined | Promise<ContentInfo | undefined> {
     const info = this.info(checksum);
-    if (info === undefined || info.size === 0 || !target.wants(info, undefined)) return info;
-    const room = target.room(info);
+    if (info === undefined || isSymlink(info.mode)) return info;
+    // Compressed, nothing takes bytes too, and ostree reads them.
+    const isEmpty = info.size === 0;
+    if (!isEmpty && !target.wants(info, undefined)) return info;
+    const room = isEmpty ? undefined : target.room(info);
     let filled = 0;
     const sink: ContentSink = (chunk) => {
       if (room === undefined) target.sink(chunk);

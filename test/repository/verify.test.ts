@@ -38,7 +38,11 @@ describe('a repository', () => {
     using writer = await RepositoryWriter.open(repository, { fsync: false });
     const names = Array.from({ length: files }, (_, i) => [`f${i}`, sourceFile(`content ${i}`)]);
     const tree = sourceDirectory({
-      etc: sourceDirectory({ motd: sourceFile('welcome\n'), link: sourceSymlink('motd') }),
+      etc: sourceDirectory({
+        empty: sourceFile(''),
+        motd: sourceFile('welcome\n'),
+        link: sourceSymlink('motd'),
+      }),
       many: sourceDirectory(Object.fromEntries(names)),
     });
     commit = await writeCommitOf(writer, tree, { timestamp: 1, ref: 'main' });
@@ -70,6 +74,13 @@ describe('a repository', () => {
     writeFileSync(path, bytes);
   }
 
+  it('has an empty file whose compressed form is cut off', async () => {
+    const empty = checksumOf('/etc/empty');
+    const path = repository.objectPath(empty, 'file');
+    writeFileSync(path, readFileSync(path).subarray(0, -2));
+    assert.deepEqual((await verify('deep')).found, [['error', 'object-damaged', `object ${empty}.file`]]);
+  });
+
   for (const [threads, files] of [
     [0, FEW],
     [2, MANY],
@@ -80,7 +91,7 @@ describe('a repository', () => {
         const { found, refs, commits, objects, objectsRead } = await verify(depth, threads);
         assert.deepEqual(found, []);
         // Three folders of the same attributes, a commit, and the symlink.
-        assert.deepEqual([refs, commits, objects], [1, 1, files + 7]);
+        assert.deepEqual([refs, commits, objects], [1, 1, files + 8]);
         assert.equal(objectsRead, depth === 'metadata' ? 0 : objects);
       }
     });
@@ -174,7 +185,7 @@ describe('a repository', () => {
     const options = { depth: 'deep', progress: silent(), threads: 0 } as const;
     const child = () => Repository.open(work.join('child'), linuxSystem);
     const whole = await verifyRepository(child(), options);
-    assert.deepEqual([whole.problems, whole.objectsRead], [[], FEW + 7]);
+    assert.deepEqual([whole.problems, whole.objectsRead], [[], FEW + 8]);
     writeFileSync(
       repository.objectPath(checksum, 'file'),
       readFileSync(repository.objectPath(checksumOf('/many/f2'), 'file')),

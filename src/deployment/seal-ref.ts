@@ -101,8 +101,8 @@ async function seal(
   if (dryRun) return { ...common, action: isDone ? 'unchanged' : 'sealed' };
   const sealed = await publishImage(repository, image, plan, { digests, progress });
   recordSealedRef(repository.path, ref, { commit, digest: image.digest }, system);
-  const { table, rows, believed } = image.objects;
-  if (digests === 'yes' && table.count > believed) writeObjectInfo(repository, table, [rows]);
+  const { table, rows, learnt } = image.objects;
+  if (digests === 'yes' && learnt > 0) writeObjectInfo(repository, table, [rows]);
   progress.end();
   const { objects } = sealed;
   const isUnchanged = isDone && (objects.state !== 'enabled' || objects.enabledNow === 0);

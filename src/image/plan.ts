@@ -52,16 +52,16 @@ export class CommitObjects {
   readonly table: ContentTable;
   /** The commit's rows in the table. */
   readonly rows: Uint32Array;
-  /** Rows before this one were known before: their objects were not looked at. */
-  readonly believed: number;
+  /** How many objects were read for this image. */
+  readonly learnt: number;
   /** How many objects the image points to, and the bytes of them all. */
   readonly backingCount: number;
   readonly backingBytes: number;
 
-  constructor(table: ContentTable, rows: Uint32Array, believed: number) {
+  constructor(table: ContentTable, rows: Uint32Array, learnt: number) {
     this.table = table;
     this.rows = rows;
-    this.believed = believed;
+    this.learnt = learnt;
     let count = 0;
     let bytes = 0;
     const { size } = table.columns;
@@ -84,10 +84,10 @@ export class CommitObjects {
     }
   }
 
-  /** Metadata of an object that was not looked at; undefined where it was. */
+  /** Metadata of an object that this run did not look at; undefined where it did. */
   believedInfo(checksum: Checksum): ContentInfo | undefined {
     const row = this.table.row(checksum);
-    return row < this.believed ? this.table.info(row) : undefined;
+    return row !== -1 && this.table.isBelieved(row) ? this.table.info(row) : undefined;
   }
 
   /** The digest that the image lists for an object, 32 bytes; undefined where it lists none. */
@@ -233,14 +233,15 @@ export async function buildImage(
   options: BuildOptions,
 ): Promise<BuiltImage> {
   const { verity: mode = 'yes', progress, known: table = new ContentTable() } = options;
-  const believed = table.count;
+  const isNew = table.count === 0;
   const rows = await findObjects(repository, commit, table, progress);
-  if (believed > 0) forgetMissing(repository, table, rows);
-  await learnObjects(repository, table, unknownRows(table, rows, mode), { mode, progress });
+  if (!isNew) forgetMissing(repository, table, rows);
+  const unknown = unknownRows(table, rows, mode);
+  await learnObjects(repository, table, unknown, { mode, progress });
   const tree = await planTree(repository, commit, table, progress);
   progress.begin('writing the image');
   const { bytes, version } = writeImage(tree);
   await progress.breathe();
-  const objects = new CommitObjects(table, rows, believed);
+  const objects = new CommitObjects(table, rows, unknown.length);
   return { commit, bytes, version, digest: digestOf(verityDigest(bytes)), mode, objects };
 }

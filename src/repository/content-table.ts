@@ -15,6 +15,8 @@ export const CHECKSUM_BYTES = 32;
 export const Known = {
   info: 1,
   digest: 2,
+  /** All that is known comes from the table that was {@link ContentTable.restore restored}: nobody looked at the object. */
+  believed: 4,
 } as const;
 
 /** By row; of typed arrays over shared memory, which may be handed to threads. */
@@ -47,7 +49,7 @@ export class ContentTable {
   readonly #digits = 2 * randomInt(CHECKSUM_BYTES - 4);
 
   /**
-   * A table as it was.
+   * A table as it was; its rows are to be believed, until they are learnt again.
    * @param fill puts the columns in, of which there are more than `count` rows
    */
   static restore(
@@ -60,6 +62,8 @@ export class ContentTable {
     while (table.#capacity < count) table.#capacity *= 2;
     table.columns = emptyColumns(table.#capacity);
     fill(table.columns);
+    const { known } = table.columns;
+    for (let row = 0; row < count; row++) known[row] = (known[row] as number) | Known.believed;
     table.#count = count;
     table.#index();
     for (const set of xattrSets) table.xattrs.id(set);
@@ -109,6 +113,11 @@ export class ContentTable {
       xattrs: this.xattrs.sets[xattrs[row] as number] as Xattrs,
       target: this.targets.get(row) ?? ('' as ByteString),
     };
+  }
+
+  /** Whether what is known of the object comes from an earlier run, and nobody has looked at it in this one. */
+  isBelieved(row: number): boolean {
+    return ((this.columns.known[row] as number) & Known.believed) !== 0;
   }
 
   setInfo(row: number, info: ContentInfo): void {
@@ -174,14 +183,14 @@ export class ContentTable {
   }
 }
 
-/** Fills in a row; its checksum, digest and link target aside. */
+/** Fills in a row that was learnt; its checksum, digest and link target aside. */
 export function writeInfo(columns: ContentColumns, row: number, info: ContentInfo, xattrSet: number): void {
   columns.size[row] = info.size;
   columns.mode[row] = info.mode;
   columns.uid[row] = info.uid;
   columns.gid[row] = info.gid;
   columns.xattrs[row] = xattrSet;
-  columns.known[row] = (columns.known[row] as number) | Known.info;
+  columns.known[row] = ((columns.known[row] as number) & ~Known.believed) | Known.info;
 }
 
 /** Fills in a row's digest: the 32 bytes at `from`. */

@@ -1,0 +1,63 @@
+/** What an image is planned from: what is known of objects already, and what is learnt of the others. */
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { test } from 'node:test';
+import type { Checksum } from '../../src/base/digest.ts';
+import { silent } from '../../src/base/progress.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
+import { buildImage } from '../../src/image/plan.ts';
+import { type ContentTable, Known } from '../../src/repository/content-table.ts';
+import { initRepository } from '../../src/repository/init.ts';
+import { readObjectInfo, writeObjectInfo } from '../../src/repository/object-info.ts';
+import { Repository } from '../../src/repository/repository.ts';
+import { sourceDirectory, sourceFile } from '../../src/repository/source.ts';
+import { lookup, rootOf } from '../../src/repository/tree.ts';
+import { RepositoryWriter } from '../../src/repository/write.ts';
+import { writeCommitOf } from '../../src/repository/write-commit.ts';
+import { Sandbox } from '../support/sandbox.ts';
+
+test('an object is believed only as far as nothing was learnt of it in this run', async () => {
+  using work = new Sandbox();
+  initRepository(work.join('repo'), 'bare-user-only', linuxSystem);
+  const repository = Repository.open(work.join('repo'), linuxSystem);
+  const write = async (names: readonly string[]): Promise<Checksum> => {
+    using writer = await RepositoryWriter.open(repository, { fsync: false });
+    const tree = sourceDirectory(
+      Object.fromEntries(names.map((name) => [name, sourceFile(`content of ${name}`)])),
+    );
+    const commit = await writeCommitOf(writer, tree, { timestamp: 1 });
+    writer.commit();
+    return commit;
+  };
+  const progress = silent();
+  const first = await write(['known', 'no digest', 'forgotten']);
+  const second = await write(['known', 'no digest', 'forgotten', 'new']);
+  const { objects } = await buildImage(repository, first, { progress });
+  assert.equal(objects.learnt, 3);
+  mkdirSync(`${repository.path}/extensions/sealtree`, { recursive: true });
+  writeObjectInfo(repository, objects.table, [objects.rows]);
+
+  const checksumOf = (name: string): Checksum => {
+    const node = lookup(repository, rootOf(repository, second), `/${name}` as never);
+    assert(node.kind === 'file');
+    return node.checksum;
+  };
+  const known = readObjectInfo(repository) as ContentTable;
+  known.columns.known[known.row(checksumOf('no digest'))]! &= ~Known.digest;
+  known.forget(known.row(checksumOf('forgotten')));
+  const image = await buildImage(repository, second, { known, progress });
+  assert.equal(image.objects.learnt, 3);
+  for (const [name, isBelieved] of [
+    ['known', true],
+    ['no digest', false],
+    ['forgotten', false],
+    ['new', false],
+  ] as const) {
+    const info = image.objects.believedInfo(checksumOf(name));
+    assert.deepEqual(info, isBelieved ? repository.content(checksumOf(name)) : undefined, name);
+  }
+  // The next image of the same run goes by what this one learnt, and compares it with the objects all the same.
+  const again = await buildImage(repository, second, { known: image.objects.table, progress });
+  assert.equal(again.objects.learnt, 0);
+  assert.equal(again.objects.believedInfo(checksumOf('new')), undefined);
+});

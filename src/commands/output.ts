@@ -95,18 +95,22 @@ export function nameBytes(name: ByteString, stream: OutputStream): ByteString {
 
 const BATCH_LENGTH = 1 << 16;
 
-/** Writes many short pieces in few calls; what came before a failure is written too. */
+/** Writes many short pieces in few calls; what came before a failure of the pieces is written too. */
 export function writeAll(pieces: Iterable<ByteString>, stdout: OutputStream): void {
   let batch = '';
+  const write = (): void => {
+    const bytes = stringToBytes(batch as ByteString);
+    // Before it is written: what could not be must not be tried again.
+    batch = '';
+    stdout.write(bytes);
+  };
   try {
     for (const piece of pieces) {
       batch += piece;
-      if (batch.length < BATCH_LENGTH) continue;
-      stdout.write(stringToBytes(batch as ByteString));
-      batch = '';
+      if (batch.length >= BATCH_LENGTH) write();
     }
   } finally {
-    stdout.write(stringToBytes(batch as ByteString));
+    if (batch !== '') write();
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bytesToString, textToBytes } from '../../src/base/bytes.ts';
+import { type ByteString, bytesToString, textToBytes } from '../../src/base/bytes.ts';
 import { globalOptions, makeContext } from '../../src/commands/context.ts';
 import {
   type ColorChoice,
@@ -12,6 +12,7 @@ import {
   rfc3339,
   textWidth,
   wantsColor,
+  writeAll,
 } from '../../src/commands/output.ts';
 import { MemoryStream, memorySurroundings } from '../support/surroundings.ts';
 
@@ -125,5 +126,30 @@ describe('JSON', () => {
       surroundings.stdout.text,
       '{"schema":"sealtree/thing/v1","a":1}\n{"schema":"sealtree/thing/v1","b":2}\n',
     );
+  });
+});
+
+describe('many pieces', () => {
+  function* pieces(failAt?: number): Generator<ByteString> {
+    for (let i = 0; i < 10; i++) {
+      if (i === failAt) throw new TypeError('no more pieces');
+      yield `${i}`.repeat(20_000) as ByteString;
+    }
+  }
+  const whole = (count: number): string =>
+    Array.from({ length: count }, (_, i) => `${i}`.repeat(20_000)).join('');
+
+  it('are written whole, and where they end in a failure, what there was', () => {
+    const [all, some] = [new MemoryStream(), new MemoryStream()];
+    writeAll(pieces(), all);
+    assert.equal(all.text, whole(10));
+    assert.throws(() => writeAll(pieces(6), some), /no more pieces/);
+    assert.equal(some.text, whole(6));
+  });
+
+  it('are not written again when that failed', () => {
+    const full = new MemoryStream({ limitBytes: 100_000 });
+    assert.throws(() => writeAll(pieces(), full), { name: 'BrokenPipe' });
+    assert.equal(full.text, whole(8));
   });
 });

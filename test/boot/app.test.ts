@@ -35,7 +35,7 @@ const system: System = {
 };
 
 describe('the copy of the program', () => {
-  const work = new Sandbox();
+  const work = new Sandbox({ inMemory: true });
   after(() => work.dispose());
   let made = 0;
   const folder = (): string => work.join(`state${made++}/lib/sealtree`);

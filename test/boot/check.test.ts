@@ -462,7 +462,7 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
 describe('boot check', () => {
   for (const policy of ['enforce', 'prefer'] as const) {
     it(`finds nothing wrong with what install leaves, policy ${policy}`, async () => {
-      using work = new Sandbox();
+      using work = new Sandbox({ inMemory: true });
       const sysroot = await installed(work, policy);
       const state = await readState(sysroot, `policy=${policy}\n`);
       assert.deepEqual(await findingsOf(state, sysroot.system, { depth: 'paranoid' }), []);
@@ -470,7 +470,7 @@ describe('boot check', () => {
 
     for (const [name, { damage, enforce, prefer = enforce, says }] of Object.entries(DAMAGES))
       it(`finds ${name}, policy ${policy}`, async () => {
-        using work = new Sandbox();
+        using work = new Sandbox({ inMemory: true });
         const sysroot = await installed(work, policy);
         await damage(sysroot, policy);
         const findings = await findingsOf(await readState(sysroot, `policy=${policy}\n`), sysroot.system);
@@ -555,7 +555,7 @@ describe('boot check of a generated menu', () => {
   };
   for (const [name, [change, want]] of Object.entries(MENUS))
     it(`with ${name}`, async () => {
-      using work = new Sandbox();
+      using work = new Sandbox({ inMemory: true });
       const findings = await check(work, (menu) => {
         const text = readFileSync(menu, 'latin1');
         writeFileSync(menu, change(text), 'latin1');
@@ -565,7 +565,7 @@ describe('boot check of a generated menu', () => {
     });
 
   it('of a loader that looks for the kernel where it is not', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     addSyslinux(sysroot);
     const findings = await findingsOf(await readState(sysroot, 'policy=enforce\n'), sysroot.system);
@@ -574,7 +574,7 @@ describe('boot check of a generated menu', () => {
   });
 
   it('knows that syslinux loads only the first initrd', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const findings = await check(work, (_, sysroot) => {
       // The way for loaders that load all of them.
       const bytes = readFileSync(sysroot.initrds[1]);
@@ -639,7 +639,7 @@ describe('boot check of copies of the entries', () => {
   };
   for (const [name, [change, want]] of Object.entries(COPIES))
     it(name, async () => {
-      using work = new Sandbox();
+      using work = new Sandbox({ inMemory: true });
       const sysroot = await installed(work, 'enforce');
       addSystemdBoot(sysroot);
       change(sysroot);
@@ -667,7 +667,7 @@ describe('boot check of what is around the entries', () => {
   };
   for (const [name, make] of Object.entries(TITLE))
     it(`says that a machine boots plain: ${name}`, async () => {
-      using work = new Sandbox();
+      using work = new Sandbox({ inMemory: true });
       const sysroot = await makeBootableSysroot(work.join('sysroot'));
       await make(sysroot);
       const findings = await findingsOf(await readState(sysroot, ''), sysroot.system);
@@ -679,7 +679,7 @@ describe('boot check of what is around the entries', () => {
     ['prefer', 'warning'],
   ] as const)
     it(`names the one entry that has neither pin nor script, under ${policy}`, async () => {
-      using work = new Sandbox();
+      using work = new Sandbox({ inMemory: true });
       const sysroot = await installed(work, policy);
       replace(sysroot.initrds[1], standInInitramfs());
       edit(entryOf(sysroot, 2), (text) => text.replace(/ sealtree\.pin=\S+/, ''));
@@ -689,7 +689,7 @@ describe('boot check of what is around the entries', () => {
     });
 
   it('does not say ok of a boot loader that it does not know', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     const state = await readState(sysroot, 'policy=enforce\n');
     const options = { depth: 'metadata', progress: silent(), rehearse: undefined } as const;
@@ -698,7 +698,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it('names the file system that cannot have fs-verity, and what turns it on', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     const state = await readState(sysroot, 'policy=enforce\n');
     const device = { path: '/dev/vda1', number: '254:1', kind: 'disk', isReadOnly: false } as const;
@@ -725,7 +725,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it('sees that the next update has no room', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     const state = await readState(sysroot, 'policy=enforce\n');
     const small = (volume: Volume): Volume => ({ ...volume, availableBytes: 1000 });
@@ -742,7 +742,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it('counts the kernel too where /boot is a file system of its own', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     const state = await readState(sysroot, 'policy=enforce\n');
     const initrd = readFileSync(sysroot.initrds[0]).length;
@@ -765,7 +765,7 @@ describe('boot check of what is around the entries', () => {
   ];
   for (const [line, want] of SPACE)
     it(`heeds core.${line}`, async () => {
-      using work = new Sandbox();
+      using work = new Sandbox({ inMemory: true });
       const sysroot = await installed(work, 'enforce');
       edit(join(sysroot.repositoryPath, 'config'), (text) => text.replace('[core]\n', `[core]\n${line}\n`));
       const state = await readState(sysroot, 'policy=enforce\n');
@@ -773,7 +773,7 @@ describe('boot check of what is around the entries', () => {
     });
 
   it('judges an initramfs that was made anew by itself, not by the one of the deployment', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     const units = 'usr/lib/systemd/system';
     const made = generated({
@@ -791,7 +791,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it('warns of a refusal that would restart for ever', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await makeBootableSysroot(work.join('sysroot'));
     const settings: InitramfsSettings = { policy: 'enforce', unpinned: 'refuse', onRefusal: 'reboot' };
     await installBoot(sysroot, settings);
@@ -805,7 +805,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it('rehearses what has the script, and only that', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     replace(sysroot.initrds[1], standInInitramfs());
     const rehearsed: string[] = [];
@@ -826,7 +826,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it('says what a kernel of a deployment cannot do', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     const folder = join(sysroot.deploymentPaths[2] as string, 'usr/lib/modules', RELEASE);
     edit(join(folder, 'config'), (text) => text.replace('CONFIG_FS_VERITY=y\n', ''));
@@ -836,7 +836,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it('says what is not known of a kernel', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     const folder = join(sysroot.deploymentPaths[2] as string, 'usr/lib/modules', RELEASE);
     rmSync(join(folder, 'config'));
@@ -845,7 +845,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it('tells a person why a soft reboot is refused that went before', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     const state = await readState(sysroot, 'policy=enforce\n');
     assert.deepEqual(softRebootNotes(state.targets), []);
@@ -858,7 +858,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it("says how to put the deployment's files back, and that works", async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     replace(sysroot.kernels[0], '');
     cut(sysroot.initrds[0], 100);
@@ -874,7 +874,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it('sees that the way out of enforce was left in an entry', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     // No pin either: without the way out that entry would refuse to boot.
     edit(entryOf(sysroot), (text) => text.replace(/sealtree\.pin=\S+/, 'sealtree.policy=prefer'));
@@ -884,7 +884,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it('changes nothing', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     const counted = faultSystem(sysroot.system);
     const state = await readState({ ...sysroot, system: counted }, 'policy=enforce\n');
@@ -893,7 +893,7 @@ describe('boot check of what is around the entries', () => {
   });
 
   it('ends when it is told to', async () => {
-    using work = new Sandbox();
+    using work = new Sandbox({ inMemory: true });
     const sysroot = await installed(work, 'enforce');
     const state = await readState(sysroot, 'policy=enforce\n');
     const progress = new Progress({ signal: AbortSignal.abort() });

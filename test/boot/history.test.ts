@@ -24,7 +24,7 @@ import { whatBoots } from '../support/boot-model.ts';
 import type { BootableSysroot } from '../support/bootable-sysroot.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
-const work = new Sandbox();
+const work = new Sandbox({ inMemory: true });
 after(() => work.dispose());
 
 let made = 0;

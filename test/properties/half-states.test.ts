@@ -13,7 +13,7 @@ const FIRST = Number(process.env.SEALTREE_FUZZ_SEED ?? 0);
 
 for (const initramfs of ['append', 'overlay'])
   describe(`a half state of a machine with the script by ${initramfs}`, () => {
-    const work = new Sandbox();
+    const work = new Sandbox({ inMemory: true });
     after(() => work.dispose());
     let whole: BootableSysroot;
     before(async () => {

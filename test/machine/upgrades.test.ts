@@ -310,7 +310,8 @@ describeSystem('upgrades', ['trixie', 'sid', 'guest', 'machine', 'machine-sid'],
         assert(['b', 'c'].includes(version), version);
         assertSealed(boot, machine, version);
         assertDone(boot, ['gone', 'quick', 'remove']);
-        assert(boot.step('quick').seconds < 5, 'units do nothing, quickly');
+        // Emulated, beside two other machines.
+        assert(boot.step('quick').seconds < 10, 'units do nothing, quickly');
         assert.equal(boot.step('units').stdout, '');
         assert.doesNotMatch(boot.step('stopped').stdout, /^active$/m);
       });

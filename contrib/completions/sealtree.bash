@@ -67,11 +67,11 @@ _sealtree_value() {
     import_tar:--max-entries) COMPREPLY=() ;;
     import_tar:--lock-timeout) COMPREPLY=() ;;
     import_oci:--ref) COMPREPLY=() ;;
-    import_oci:--platform) COMPREPLY=() ;;
     import_oci:--subject) COMPREPLY=() ;;
     import_oci:--timestamp) COMPREPLY=() ;;
     import_oci:--max-size) COMPREPLY=() ;;
     import_oci:--max-entries) COMPREPLY=() ;;
+    import_oci:--platform) COMPREPLY=() ;;
     import_oci:--lock-timeout) COMPREPLY=() ;;
     export_tar:-o|export_tar:--output) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
     export_oci:-o|export_oci:--output) COMPREPLY=() ;;
@@ -267,7 +267,7 @@ _sealtree_options() {
     diff) printf '%s ' --stats --fs-diff --no-xattrs --owner-uid --owner-gid ;;
     import_dir) printf '%s ' --ref --parent --subject --timestamp --no-xattrs --owner-uid --owner-gid --skip-special --lock-timeout ;;
     import_tar) printf '%s ' --ref --parent --subject --timestamp --max-size --max-entries --skip-special --lock-timeout ;;
-    import_oci) printf '%s ' --ref --parent --platform --layers --subject --timestamp --max-size --max-entries --skip-special --lock-timeout ;;
+    import_oci) printf '%s ' --ref --parent --subject --timestamp --max-size --max-entries --skip-special --platform --layers --lock-timeout ;;
     export_tar) printf '%s ' -o --output ;;
     export_oci) printf '%s ' -o --output --tag --command --platform --compression ;;
     image_create) printf '%s ' -o --output --from-file --from-dir --digests --digest-store --xattrs --no-devices --epoch --strict --min-version --max-version ;;

@@ -1,29 +1,24 @@
 /** `sealtree import dir`: a folder on disk becomes a commit. */
 import prettyBytes from 'pretty-bytes';
-import { ExitCode, UsageError } from '../base/errors.ts';
+import { ExitCode } from '../base/errors.ts';
 import { directorySource } from '../repository/source-directory.ts';
 import { RepositoryWriter } from '../repository/write.ts';
 import { writeCommit, writeTree } from '../repository/write-commit.ts';
 import type { Context } from './context.ts';
-import { type CommitOptions, refBinding, refNow, timestampOf, warnSkipped } from './import-options.ts';
+import { type CommitOptions, parentOf, refBinding, timestampOf, warnSkipped } from './import-options.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
 import { type OwnerOptions, ownerOptions } from './owner-options.ts';
 
 export interface DirOptions extends CommitOptions, OwnerOptions {
-  readonly ref?: string;
-  readonly parent?: boolean;
   readonly xattrs: boolean;
   readonly skipSpecial?: boolean;
-  readonly lockTimeout: string;
 }
 
 export async function importDir(context: Context, folder: string, options: DirOptions): Promise<number> {
   const { dryRun, json } = context.options;
-  if (options.parent && options.ref === undefined)
-    throw new UsageError('--parent is the commit that REF names now: say which with --ref');
   const timestamp = timestampOf(options, context);
   const repository = await context.openRepository();
-  const parent = options.parent && options.ref !== undefined ? refNow(repository, options.ref) : undefined;
+  const parent = parentOf(options, repository);
   const skipped: string[] = [];
   const source = directorySource(context.path(folder), context.system, {
     ...ownerOptions(options),

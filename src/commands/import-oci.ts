@@ -1,5 +1,5 @@
 /** `sealtree import oci`: a container image becomes a commit. */
-import { ExitCode, UsageError } from '../base/errors.ts';
+import { ExitCode } from '../base/errors.ts';
 import { importImage } from '../container/import.ts';
 import { fits, Layout } from '../container/layout.ts';
 import { formatPlatform } from '../formats/oci.ts';
@@ -8,7 +8,7 @@ import {
   type CommitOptions,
   type LimitOptions,
   limitsOf,
-  refNow,
+  parentOf,
   timestampOf,
   warnSkipped,
 } from './import-options.ts';
@@ -16,17 +16,12 @@ import { lockTimeoutMs } from './lock-timeout.ts';
 import { platformOf } from './platform.ts';
 
 export interface OciOptions extends LimitOptions, CommitOptions {
-  readonly ref?: string;
-  readonly parent?: boolean;
   readonly platform?: string;
   readonly layers?: boolean;
-  readonly lockTimeout: string;
 }
 
 export async function importOci(context: Context, spec: string, options: OciOptions): Promise<number> {
   const { dryRun, json } = context.options;
-  if (options.parent && options.ref === undefined)
-    throw new UsageError('--parent is the commit that REF names now: say which with --ref');
   const { path, tag } = splitSpec(context, spec);
   const platform = platformOf(options.platform);
   const limits = limitsOf(options);
@@ -38,7 +33,7 @@ export async function importOci(context: Context, spec: string, options: OciOpti
     requirePlatform: options.platform !== undefined,
     limits,
     ref: options.ref,
-    parent: options.parent && options.ref !== undefined ? refNow(repository, options.ref) : undefined,
+    parent: parentOf(options, repository),
     subject: options.subject,
     timestamp: timestampOf(options, context),
     layerCommits: options.layers ?? false,

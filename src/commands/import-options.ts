@@ -16,6 +16,9 @@ export interface LimitOptions {
 }
 
 export interface CommitOptions {
+  readonly ref?: string;
+  readonly parent?: boolean;
+  readonly lockTimeout: string;
   readonly subject?: string;
   readonly timestamp?: string;
 }
@@ -33,6 +36,8 @@ export function declareLimits(command: Command): Command {
 
 export function declareCommit(command: Command): Command {
   return command
+    .option('--ref <ref>', 'the ref that names the commit')
+    .option('--parent', 'the commit that REF names now becomes its parent')
     .option('--subject <text>', "the commit's subject")
     .option(
       '--timestamp <time>',
@@ -79,8 +84,14 @@ export function warnSkipped(context: Context, paths: readonly string[]): void {
   );
 }
 
-/** What a ref names now; undefined where there is no such ref. */
-export function refNow(repository: Repository, ref: string): Checksum | undefined {
+/** The commit that `--parent` means: what the ref names now; undefined without, and where there is no such ref. */
+export function parentOf(
+  { parent, ref }: Pick<CommitOptions, 'parent' | 'ref'>,
+  repository: Repository,
+): Checksum | undefined {
+  if (!parent) return undefined;
+  if (ref === undefined)
+    throw new UsageError('--parent is the commit that REF names now: say which with --ref');
   try {
     return repository.resolve(ref);
   } catch (error) {

@@ -15,27 +15,21 @@ import {
   type CommitOptions,
   type LimitOptions,
   limitsOf,
+  parentOf,
   refBinding,
-  refNow,
   timestampOf,
   warnSkipped,
 } from './import-options.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
 import { jsonBytes } from './output.ts';
 
-export interface TarOptions extends LimitOptions, CommitOptions {
-  readonly ref?: string;
-  readonly parent?: boolean;
-  readonly lockTimeout: string;
-}
+export interface TarOptions extends LimitOptions, CommitOptions {}
 
 export async function importTarFile(context: Context, file: string, options: TarOptions): Promise<number> {
   const { dryRun, json } = context.options;
-  if (options.parent && options.ref === undefined)
-    throw new UsageError('--parent is the commit that REF names now: say which with --ref');
   const limits = limitsOf(options);
   const repository = await context.openRepository();
-  const parent = options.parent && options.ref !== undefined ? refNow(repository, options.ref) : undefined;
+  const parent = parentOf(options, repository);
   const progress = context.progress();
   using writer = await RepositoryWriter.open(repository, {
     lockTimeoutMs: lockTimeoutMs(options.lockTimeout),

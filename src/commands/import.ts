@@ -27,9 +27,7 @@ export const command: CommandModule = {
     const dir = command
       .command('dir')
       .description('Commit a folder; prints the checksum')
-      .argument('<dir>', 'the folder')
-      .option('--ref <ref>', 'the ref that names the commit')
-      .option('--parent', 'the commit that REF names now becomes its parent');
+      .argument('<dir>', 'the folder');
     declareCommit(dir)
       .option('--no-xattrs', 'leave out all extended attributes')
       .option('--owner-uid <uid>', 'take this owner for all files')
@@ -40,24 +38,20 @@ export const command: CommandModule = {
     const tar = command
       .command('tar')
       .description('Commit a tar archive; prints the checksum')
-      .argument('<file>', 'the archive; - is standard input')
-      .option('--ref <ref>', 'the ref that names the commit')
-      .option('--parent', 'the commit that REF names now becomes its parent');
+      .argument('<file>', 'the archive; - is standard input');
     declareLimits(declareCommit(tar))
       .option('--lock-timeout <seconds>', 'how long to wait for ostree or another run', '60')
       .action(run(importTarFile));
     const oci = command
       .command('oci')
       .description('Commit a container image; prints the checksum')
-      .argument('<layout>', 'OCI image layout or docker-archive, and :TAG where it has several images')
-      .option('--ref <ref>', 'the ref that names the commit')
-      .option('--parent', 'the commit that REF names now becomes its parent')
+      .argument('<layout>', 'OCI image layout or docker-archive, and :TAG where it has several images');
+    declareLimits(declareCommit(oci))
       .option(
         '--platform <platform>',
         'of an image for several: OS/ARCHITECTURE[/VARIANT] (default: as here)',
       )
-      .option('--layers', 'commit each layer too, as sealtree/layer/DIFFID');
-    declareLimits(declareCommit(oci))
+      .option('--layers', 'commit each layer too, as sealtree/layer/DIFFID')
       .option('--lock-timeout <seconds>', 'how long to wait for ostree or another run', '60')
       .action(run(importOci));
   },

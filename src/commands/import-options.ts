@@ -2,11 +2,12 @@
 import type { Command } from 'commander';
 import { textToBytes } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
-import { NotFoundError, UsageError } from '../base/errors.ts';
+import { UsageError } from '../base/errors.ts';
 import type { Variant } from '../formats/gvariant.ts';
 import type { VariantMap } from '../formats/objects.ts';
 import { DEFAULT_LIMITS, type TarLimits } from '../repository/import-tar.ts';
 import type { Repository } from '../repository/repository.ts';
+import { commitOfRef } from '../repository/revisions.ts';
 import type { Context } from './context.ts';
 
 export interface LimitOptions {
@@ -92,12 +93,7 @@ export function parentOf(
   if (!parent) return undefined;
   if (ref === undefined)
     throw new UsageError('--parent is the commit that REF names now: say which with --ref');
-  try {
-    return repository.resolve(ref);
-  } catch (error) {
-    if (error instanceof NotFoundError) return undefined;
-    throw error;
-  }
+  return commitOfRef(repository, ref);
 }
 
 /** The refs a commit says it is meant for, as `ostree commit` records them. */

@@ -16,7 +16,7 @@ import {
 import { publishImage, refuseChanged, requireObjects } from '../image/seal-image.ts';
 import { recordSealedRef, refLeftovers, sealedRef } from '../image/sealed-refs.ts';
 import { readObjectInfo, writeObjectInfo } from '../repository/object-info.ts';
-import type { Repository } from '../repository/repository.ts';
+import type { Ref, Repository } from '../repository/repository.ts';
 import { withPublishingLock } from './locks.ts';
 import type { SealOptions } from './seal.ts';
 
@@ -43,7 +43,7 @@ export async function sealRef(
   options: SealOptions,
 ): Promise<SealedRefResult> {
   requireObjects(repository);
-  const ref = fullName(repository, refspec);
+  const ref = refNamed(repository, refspec).refspec;
   const work = (): Promise<SealedRefResult> => seal(repository, ref, options);
   if (options.dryRun) return await work();
   const times = { timeoutMs: options.lockTimeoutMs, progress: options.progress };
@@ -51,14 +51,13 @@ export async function sealRef(
 }
 
 /** A ref and nothing else: a checksum cannot be kept for, and what `main^` means changes. */
-function fullName(repository: Repository, refspec: string): string {
-  repository.resolve(refspec);
+function refNamed(repository: Repository, refspec: string): Ref {
   const found = repository.listRefs().find((ref) => ref.refspec === refspec);
-  if (found === undefined)
-    throw new UsageError(`${refspec} is no ref: images are kept for refs`, {
-      hint: 'sealtree refs lists them; ostree refs --create NAME COMMIT makes one',
-    });
-  return found.refspec;
+  if (found !== undefined) return found;
+  repository.resolve(refspec);
+  throw new UsageError(`${refspec} is no ref: images are kept for refs`, {
+    hint: 'sealtree refs lists them; ostree refs --create NAME COMMIT makes one',
+  });
 }
 
 async function seal(
@@ -71,7 +70,7 @@ async function seal(
     recover(planRecovery(repository.path, [], system), system);
     for (const path of refLeftovers(repository.path, system)) system.unlink(path);
   }
-  const commit = repository.resolve(ref);
+  const commit = refNamed(repository, ref).checksum;
   const known = digests === 'yes' && !rebuild ? readObjectInfo(repository) : undefined;
   const image = await buildImage(repository, commit, { verity: digests, known, progress });
   const plan = planPublication(

@@ -39,11 +39,23 @@ function resolveBase(repository: Repository, name: string): Checksum {
     throw new UsageError(`not a revision: ${JSON.stringify(name)}`, {
       hint: 'give a ref, REMOTE:REF, a checksum or the beginning of one, with ^ for the parent',
     });
+  const checksum = resolveRefspec(repository, refspec);
+  if (checksum === undefined) throw notFound(repository, name, refspec);
+  return checksum;
+}
+
+/** What a ref names, where a ref is meant: `beef` is a name then, no beginning of a checksum. Undefined where there is none. */
+export function commitOfRef(repository: Repository, ref: string): Checksum | undefined {
+  const refspec = parseRefspec(ref);
+  return refspec && resolveRefspec(repository, refspec);
+}
+
+function resolveRefspec(repository: Repository, refspec: Refspec): Checksum | undefined {
   for (let at: Repository | undefined = repository; at !== undefined; at = at.parent) {
     const checksum = resolveRef(at, refspec);
     if (checksum !== undefined) return checksum;
   }
-  throw notFound(repository, name, refspec);
+  return undefined;
 }
 
 function resolveRef(repository: Repository, refspec: Refspec): Checksum | undefined {

@@ -17,6 +17,7 @@ import { writeDigest } from '../../src/repository/content-table.ts';
 import { initRepository } from '../../src/repository/init.ts';
 import { readObjectInfo, writeObjectInfo } from '../../src/repository/object-info.ts';
 import { Repository, type RepositoryMode } from '../../src/repository/repository.ts';
+import { commitOfRef } from '../../src/repository/revisions.ts';
 import { sourceDirectory, sourceFile } from '../../src/repository/source.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
 import { writeCommitOf } from '../../src/repository/write-commit.ts';
@@ -66,6 +67,16 @@ class Bench {
 }
 
 describe('an image for a ref', () => {
+  it('is of what the ref names, also where a commit begins with the same letters', async () => {
+    using bench = new Bench();
+    const other = await bench.commit('app/a', 'one');
+    const name = other.slice(0, 4);
+    const named = await bench.commit(name, 'two');
+    assert.equal(bench.repository.resolve(name), other, 'a revision is a checksum first, as for ostree');
+    assert.equal(commitOfRef(bench.repository, name), named);
+    assert.equal((await sealRef(bench.repository, name, OPTIONS)).commit, named);
+  });
+
   it('is not kept any more once the ref is unsealed, and goes with the next sweep', async () => {
     using bench = new Bench();
     await bench.commit('app/a_1', 'one');

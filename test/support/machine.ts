@@ -3,7 +3,7 @@
  * as by a loader that reads boot entries: kernel, initramfs files and command line of the first entry, as they are in
  * its /boot.
  */
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildProgram } from '../../contrib/build.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
@@ -158,7 +158,10 @@ export class Machine {
   /** The fs-verity digest that a file of the disk has or would have, by the tool made for that. */
   fsVerityDigest(path: string): string {
     const out = join(this.#folder, 'file');
-    runHost(['debugfs', '-R', `dump ${path} ${out}`, this.disk]);
+    // debugfs tells no failure by its exit code: what it left before must not be taken for the answer.
+    rmSync(out, { force: true });
+    // After a power cut the bitmaps' checksums are wrong until the journal is replayed (-c).
+    runHost(['debugfs', '-c', '-R', `dump ${path} ${out}`, this.disk]);
     return runHost(['fsverity', 'digest', '--compact', out]).stdout.trim();
   }
 

@@ -3,7 +3,15 @@
  * as by a loader that reads boot entries: kernel, initramfs files and command line of the first entry, as they are in
  * its /boot.
  */
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildProgram } from '../../contrib/build.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';

@@ -7,11 +7,14 @@ export type Ranges = readonly (readonly [from: number, to: number])[];
 
 export class ImageBytes {
   readonly bytes: Buffer;
+  /** Over the same bytes: reads numbers, and throws a RangeError outside of them, so {@link need} comes first. */
+  readonly view: DataView;
   /** Names the image in errors. */
   readonly where: string;
 
   constructor(bytes: Uint8Array, where: string) {
     this.bytes = asBuffer(bytes);
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.where = where;
   }
 

@@ -28,6 +28,9 @@ export interface SuperblockFields {
   readonly inodeCount: number;
   /** The mtime of compact inodes: the smallest of all. */
   readonly buildTimeSec: bigint;
+  /** Its signed upper and unsigned lower half. */
+  readonly buildTimeHigh: number;
+  readonly buildTimeLow: number;
   readonly buildTimeNsec: number;
   readonly blocks: number;
   /** The block that ids of shared xattrs count from. */
@@ -97,6 +100,8 @@ export function readSuperblock(image: ImageBytes): SuperblockFields {
     rootNid: bytes.readUInt16LE(at + Superblock.rootNid),
     inodeCount: Number(inodeCount),
     buildTimeSec: bytes.readBigInt64LE(at + Superblock.buildTime),
+    buildTimeHigh: bytes.readInt32LE(at + Superblock.buildTime + 4),
+    buildTimeLow: u32(Superblock.buildTime),
     buildTimeNsec: u32(Superblock.buildTimeNsec),
     blocks,
     xattrBlock,

@@ -24,32 +24,41 @@ import {
 import type { SuperblockFields } from './read-headers.ts';
 
 /** An inode as stored, its places inside the image checked. */
-export interface Inode {
-  readonly nid: number;
+export class StoredInode {
+  nid = 0;
   /** Byte offset in the image. */
-  readonly offset: number;
-  readonly compact: boolean;
-  readonly dataLayout: number;
-  readonly ino: number;
-  readonly mode: number;
-  readonly nlink: number;
-  readonly uid: number;
-  readonly gid: number;
+  offset = 0;
+  compact = false;
+  dataLayout = 0;
+  ino = 0;
+  mode = 0;
+  nlink = 0;
+  uid = 0;
+  gid = 0;
   /** Of devices, else 0. */
-  readonly rdev: number;
-  readonly size: number;
-  readonly mtimeSec: bigint;
-  readonly mtimeNsec: number;
+  rdev = 0;
+  size = 0;
+  /** Signed upper and unsigned lower half of the seconds: no bigint per inode. */
+  mtimeHigh = 0;
+  mtimeLow = 0;
+  mtimeNsec = 0;
   /** Where the xattrs are, and how many bytes; 0 = none. */
-  readonly xattrStart: number;
-  readonly xattrSize: number;
+  xattrStart = 0;
+  xattrSize = 0;
   /** Data in whole blocks: byte offset and length (of flat layouts). */
-  readonly dataStart: number;
-  readonly dataSize: number;
+  dataStart = 0;
+  dataSize = 0;
   /** Data, or chunk addresses, after the inode. */
-  readonly tailStart: number;
-  readonly tailSize: number;
+  tailStart = 0;
+  tailSize = 0;
+
+  get mtimeSec(): bigint {
+    return BigInt(this.mtimeHigh) * 2n ** 32n + BigInt(this.mtimeLow);
+  }
 }
+
+/** What {@link InodeReader} gives out. */
+export type Inode = Readonly<StoredInode>;
 
 /** Arrays of chunk addresses up to this many bytes are always after their inode. */
 const MAX_INLINE_CHUNKS = BLOCK_SIZE - SLOT_SIZE;
@@ -72,34 +81,92 @@ export class InodeReader {
     this.#superblock = superblock;
   }
 
-  /** The inode of a number; its data and xattrs lie inside the image, its type and layout go together. */
-  read(nid: number): Inode {
+  /**
+   * The inode of a number; its data and xattrs lie inside the image, its type and layout go together.
+   * @param into filled in and returned, for who looks at one after the other
+   */
+  read(nid: number, into = new StoredInode()): StoredInode {
     const image = this.#image;
-    const { bytes } = image;
+    const { view } = image;
     const offset = nid * SLOT_SIZE;
     if (!(offset >= INODES_START && Number.isInteger(nid)))
       throw image.error('bad inode number', undefined, nid, `at least ${INODES_START / SLOT_SIZE}`);
-    image.need(offset, CompactInode.size, `inode ${nid}`);
-    const format = bytes.readUInt16LE(offset + CompactInode.format);
+    if (offset + CompactInode.size > view.byteLength) image.need(offset, CompactInode.size, `inode ${nid}`);
+    const format = view.getUint16(offset + CompactInode.format, true);
     if (format & ~FORMAT_KNOWN) throw image.error(`unknown format of inode ${nid}`, offset, hex(format));
-    const compact = (format & FORMAT_EXTENDED) === 0;
-    if (!compact) image.need(offset, ExtendedInode.size, `inode ${nid}`);
-    image.needZeros(offset, compact ? COMPACT_RESERVED : EXTENDED_RESERVED, `reserved byte of inode ${nid}`);
-
-    const mode = bytes.readUInt16LE(offset + CompactInode.mode);
+    into.nid = nid;
+    into.offset = offset;
+    into.compact = (format & FORMAT_EXTENDED) === 0;
+    into.dataLayout = (format >> FORMAT_LAYOUT_SHIFT) & FORMAT_LAYOUT_MASK;
+    const mode = view.getUint16(offset + CompactInode.mode, true);
+    into.mode = mode;
+    const data = into.compact ? this.#readCompact(into) : this.#readExtended(into);
     if (!isKnownType(mode))
       throw image.error(`unknown file type of inode ${nid}`, offset, `0${mode.toString(8)}`);
-    const units = bytes.readUInt16LE(offset + CompactInode.xattrCount);
-    const xattrStart = offset + (compact ? CompactInode.size : ExtendedInode.size);
-    const xattrSize = units === 0 ? 0 : XattrArea.size + (units - 1) * XATTR_UNIT;
-    image.need(xattrStart, xattrSize, `xattrs of inode ${nid}`);
-    const size = compact
-      ? bytes.readUInt32LE(offset + CompactInode.fileSize)
-      : this.#fileSize(offset + ExtendedInode.fileSize, nid);
+    const units = view.getUint16(offset + CompactInode.xattrCount, true);
+    into.xattrSize = units === 0 ? 0 : XattrArea.size + (units - 1) * XATTR_UNIT;
+    into.tailStart = into.xattrStart + into.xattrSize;
+    if (into.tailStart > view.byteLength)
+      image.need(into.xattrStart, into.xattrSize, `xattrs of inode ${nid}`);
+    into.rdev = isDevice(mode) ? data : 0;
+    this.#placeData(into, data);
+    return into;
+  }
 
-    const dataLayout = (format >> FORMAT_LAYOUT_SHIFT) & FORMAT_LAYOUT_MASK;
-    const data = bytes.readUInt32LE(offset + (compact ? CompactInode.data : ExtendedInode.data));
-    const tailStart = xattrStart + xattrSize;
+  /** Returns what stands where the data is told: block number, rdev or chunk format. */
+  #readCompact(into: StoredInode): number {
+    const { view } = this.#image;
+    const { offset } = into;
+    if (
+      (view.getUint32(offset + CompactInode.reserved, true) |
+        view.getUint32(offset + CompactInode.reserved2, true)) !==
+      0
+    )
+      this.#image.needZeros(offset, COMPACT_RESERVED, `reserved byte of inode ${into.nid}`);
+    into.xattrStart = offset + CompactInode.size;
+    into.size = view.getUint32(offset + CompactInode.fileSize, true);
+    into.ino = view.getUint32(offset + CompactInode.ino, true);
+    into.nlink = view.getUint16(offset + CompactInode.nlink, true);
+    into.uid = view.getUint16(offset + CompactInode.uid, true);
+    into.gid = view.getUint16(offset + CompactInode.gid, true);
+    into.mtimeHigh = this.#superblock.buildTimeHigh;
+    into.mtimeLow = this.#superblock.buildTimeLow;
+    into.mtimeNsec = this.#superblock.buildTimeNsec;
+    return view.getUint32(offset + CompactInode.data, true);
+  }
+
+  /** The same of an inode of 64 bytes. */
+  #readExtended(into: StoredInode): number {
+    const { view } = this.#image;
+    const { offset } = into;
+    if (offset + ExtendedInode.size > view.byteLength)
+      this.#image.need(offset, ExtendedInode.size, `inode ${into.nid}`);
+    const reserved = offset + ExtendedInode.reserved2;
+    if (
+      (view.getUint16(offset + ExtendedInode.reserved, true) |
+        view.getUint32(reserved, true) |
+        view.getUint32(reserved + 4, true) |
+        view.getUint32(reserved + 8, true) |
+        view.getUint32(reserved + 12, true)) !==
+      0
+    )
+      this.#image.needZeros(offset, EXTENDED_RESERVED, `reserved byte of inode ${into.nid}`);
+    into.xattrStart = offset + ExtendedInode.size;
+    into.size = this.#fileSize(offset + ExtendedInode.fileSize, into.nid);
+    into.ino = view.getUint32(offset + ExtendedInode.ino, true);
+    into.nlink = view.getUint32(offset + ExtendedInode.nlink, true);
+    into.uid = view.getUint32(offset + ExtendedInode.uid, true);
+    into.gid = view.getUint32(offset + ExtendedInode.gid, true);
+    into.mtimeLow = view.getUint32(offset + ExtendedInode.mtime, true);
+    into.mtimeHigh = view.getInt32(offset + ExtendedInode.mtime + 4, true);
+    into.mtimeNsec = view.getUint32(offset + ExtendedInode.mtimeNsec, true);
+    return view.getUint32(offset + ExtendedInode.data, true);
+  }
+
+  /** Finds out where the data is, and whether there may be as much. */
+  #placeData(into: StoredInode, data: number): void {
+    const image = this.#image;
+    const { nid, offset, mode, size, dataLayout, tailStart } = into;
     let dataSize = 0;
     let tailSize = 0;
     if (dataLayout === DataLayout.chunkBased) {
@@ -115,45 +182,17 @@ export class InodeReader {
     } else {
       throw image.error(`unknown data layout of inode ${nid}`, offset, dataLayout);
     }
-    image.need(tailStart, tailSize, `data of inode ${nid}`);
-    const dataStart = isDevice(mode) ? 0 : data * BLOCK_SIZE;
-    if (dataSize > 0) image.need(dataStart, roundUp(dataSize, BLOCK_SIZE), `data of inode ${nid}`);
+    if (tailStart + tailSize > image.view.byteLength) image.need(tailStart, tailSize, `data of inode ${nid}`);
+    into.tailSize = tailSize;
+    into.dataSize = dataSize;
+    into.dataStart = isDevice(mode) ? 0 : data * BLOCK_SIZE;
+    if (dataSize > 0) image.need(into.dataStart, roundUp(dataSize, BLOCK_SIZE), `data of inode ${nid}`);
     this.#checkSize(nid, offset, mode, size);
-
-    return {
-      nid,
-      offset,
-      compact,
-      dataLayout,
-      mode,
-      size,
-      rdev: isDevice(mode) ? data : 0,
-      ino: bytes.readUInt32LE(offset + (compact ? CompactInode.ino : ExtendedInode.ino)),
-      nlink: compact
-        ? bytes.readUInt16LE(offset + CompactInode.nlink)
-        : bytes.readUInt32LE(offset + ExtendedInode.nlink),
-      uid: compact
-        ? bytes.readUInt16LE(offset + CompactInode.uid)
-        : bytes.readUInt32LE(offset + ExtendedInode.uid),
-      gid: compact
-        ? bytes.readUInt16LE(offset + CompactInode.gid)
-        : bytes.readUInt32LE(offset + ExtendedInode.gid),
-      mtimeSec: compact ? this.#superblock.buildTimeSec : bytes.readBigInt64LE(offset + ExtendedInode.mtime),
-      mtimeNsec: compact
-        ? this.#superblock.buildTimeNsec
-        : bytes.readUInt32LE(offset + ExtendedInode.mtimeNsec),
-      xattrStart,
-      xattrSize,
-      dataStart,
-      dataSize,
-      tailStart,
-      tailSize,
-    };
   }
 
   #fileSize(offset: number, nid: number): number {
-    const size =
-      this.#image.bytes.readUInt32LE(offset) + this.#image.bytes.readUInt32LE(offset + 4) * 2 ** 32;
+    const { view } = this.#image;
+    const size = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 2 ** 32;
     if (size > Limit.fileSize)
       throw this.#image.error(`inode ${nid} is too large`, offset, size, 'at most 2^53');
     return size;
@@ -176,9 +215,10 @@ export class InodeReader {
     // libcomposefs may move larger arrays to a block of their own, where no reader looks for them.
     if (arraySize > MAX_INLINE_CHUNKS) return 0;
     if (format !== bits) throw this.#image.error(`unknown chunk format of inode ${nid}`, offset, hex(format));
-    this.#image.need(start, arraySize, `chunks of inode ${nid}`);
+    const { view } = this.#image;
+    if (start + arraySize > view.byteLength) this.#image.need(start, arraySize, `chunks of inode ${nid}`);
     for (let at = start; at < start + arraySize; at += CHUNK_ADDRESS_SIZE) {
-      if (this.#image.bytes.readUInt32LE(at) !== CHUNK_HOLE)
+      if (view.getUint32(at, true) !== CHUNK_HOLE)
         throw this.#image.error(`inode ${nid} has a chunk with data`, at);
     }
     return arraySize;

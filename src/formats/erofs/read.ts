@@ -13,16 +13,16 @@ import { NO_XATTRS, sortedXattrs, type Xattrs } from '../../base/xattrs.ts';
 import { Claims } from './claims.ts';
 import { ImageBytes } from './image-bytes.ts';
 import { BLOCK_SIZE, DataLayout, FileType, INODES_START, SLOT_SIZE } from './layout.ts';
-import { type DirectoryEntry, MODE_OF_TYPE, readDirectory } from './read-directory.ts';
+import { DirectoryCursor, type DirectoryEntry, MODE_OF_TYPE } from './read-directory.ts';
 import { readHeader, readSuperblock, type SuperblockFields } from './read-headers.ts';
-import { type Inode, InodeReader } from './read-inode.ts';
+import { type Inode, InodeReader, type StoredInode } from './read-inode.ts';
 import { readNode } from './read-node.ts';
 import { type StoredXattrs, XattrReader } from './read-xattrs.ts';
 import type { NodeFields } from './tree.ts';
 
-export type { DirectoryEntry } from './read-directory.ts';
+export { DirectoryCursor, type DirectoryEntry } from './read-directory.ts';
 export type { SuperblockFields } from './read-headers.ts';
-export type { Inode } from './read-inode.ts';
+export { type Inode, StoredInode } from './read-inode.ts';
 export { readTree } from './read-tree.ts';
 
 export interface WalkedEntry {
@@ -79,36 +79,65 @@ export class ErofsImage {
     return this.#inodes.read(nid);
   }
 
+  /** The same, filled into one that is there already. */
+  readInode(nid: number, into: StoredInode): void {
+    this.#inodes.read(nid, into);
+  }
+
+  /** For who goes through many directories and makes nothing per entry: {@link DirectoryCursor.open} begins with one. */
+  cursor(): DirectoryCursor {
+    return new DirectoryCursor(this.#image);
+  }
+
   /**
    * The entries of a directory in stored order, `.` and `..` among them. Names are checked to be names, sorted
    * and unique; `.` to be there and to mean the directory.
    */
   entries(directory: Inode): Generator<DirectoryEntry, void> {
-    return readDirectory(this.#image, directory, undefined);
+    return this.#entries(directory, undefined);
   }
 
   /** The entries without `.` and `..`, of which the latter is checked to be `parent`. */
   children(directory: Inode, parent: Inode): Generator<DirectoryEntry, void> {
-    return readDirectory(this.#image, directory, parent.nid);
+    return this.#entries(directory, parent.nid);
+  }
+
+  *#entries(directory: Inode, parent: number | undefined): Generator<DirectoryEntry, void> {
+    const cursor = this.cursor().open(directory, parent);
+    while (cursor.next()) yield { name: cursor.name, nid: cursor.nid, type: cursor.type };
   }
 
   /** The inode of an entry, which must be of the type that the entry says. */
   child(entry: DirectoryEntry): Inode {
     const inode = this.inode(entry.nid);
-    if ((inode.mode & S_IFMT) !== MODE_OF_TYPE.get(entry.type)) {
-      throw this.error(
-        `${displayBytes(entry.name)} is of another type than its entry says`,
-        inode.offset,
-        entry.type,
-      );
-    }
+    this.#checkType(entry, inode);
     return inode;
+  }
+
+  /** The same, filled into one that is there already. */
+  readChild(entry: DirectoryEntry, into: StoredInode): void {
+    this.readInode(entry.nid, into);
+    this.#checkType(entry, into);
+  }
+
+  #checkType(entry: DirectoryEntry, inode: Inode): void {
+    if ((inode.mode & S_IFMT) === MODE_OF_TYPE[entry.type]) return;
+    throw this.error(
+      `${displayBytes(entry.name)} is of another type than its entry says`,
+      inode.offset,
+      entry.type,
+    );
+  }
+
+  /** The xattrs as they lie in the image, until those of another inode are asked for. */
+  xattrPlaces(inode: Inode): XattrReader {
+    return this.#xattrs.read(inode.xattrStart, inode.xattrSize);
   }
 
   /** The xattrs in stored order: unshared and shared ones apart. */
   rawXattrs(inode: Inode): StoredXattrs {
     if (inode.xattrSize === 0) return { unshared: NO_XATTRS, shared: NO_XATTRS };
-    return this.#xattrs.read(inode.xattrStart, inode.xattrSize);
+    return this.xattrPlaces(inode).stored();
   }
 
   /** All xattrs as stored, by name: overlayfs' own and escaped ones as they are. */
@@ -221,12 +250,14 @@ export class ErofsImage {
     const seen = new Uint8Array(Math.ceil(this.bytes.length / SLOT_SIZE / 8));
     const linked = new Set<number>();
     const root = this.inode(this.rootNid);
-    const pending = [{ inode: root, parent: root }];
+    const pending = [{ inode: root, parent: root.nid }];
+    const entry = this.cursor();
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       this.claim(claims, next.inode);
-      for (const entry of this.children(next.inode, next.parent)) {
+      entry.open(next.inode, next.parent);
+      while (entry.next()) {
         if (entry.type === FileType.directory) {
-          pending.push({ inode: this.child(entry), parent: next.inode });
+          pending.push({ inode: this.child(entry), parent: next.inode.nid });
           continue;
         }
         const bit = 1 << (entry.nid & 7);

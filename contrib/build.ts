@@ -4,24 +4,44 @@
  */
 import { chmodSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** CommonJS packages ask for built-in modules by `require`, which an ES module does not have. */
-const requiredBuiltins: Plugin = {
-  name: 'required-builtins',
+/**
+ * Built-in modules by `process.getBuiltinModule`: an import statement would ask each of them for all it has, and some of
+ * that is made when it is asked for (of node:fs its streams and promises: a third of Node's own start). What is imported
+ * by name is asked for when the importing module is loaded, what is taken from a default import when it is used.
+ * CommonJS packages ask by `require`, which an ES module does not have.
+ */
+const builtins: Plugin = {
+  name: 'builtins',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /./ }, ({ path, kind }) =>
-      kind === 'require-call' && isBuiltin(path) ? { path, namespace: 'builtin' } : undefined,
-    );
-    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    onResolve({ filter: /./ }, ({ path, kind, importer }) => {
+      if (!isBuiltin(path)) return undefined;
+      if (kind === 'require-call') return { path, namespace: 'required-builtin' };
+      // A module for each importer: nobody pays for what another one imports.
+      return kind === 'import-statement'
+        ? { path, suffix: `?${relative(root, importer)}`, namespace: 'builtin', sideEffects: false }
+        : undefined;
+    });
+    onLoad({ filter: /./, namespace: 'required-builtin' }, ({ path }) => ({
+      contents: `module.exports = ${builtin(path)};`,
     }));
+    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter((name) => /^\w+$/.test(name));
+      const lines = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => it().${name})();`);
+      const late = names.map((name) => `get ${name}() { return it().${name}; }`);
+      return {
+        contents: `const it = () => ${builtin(path)};\nexport default { ${late.join(', ')} };\n${lines.join('\n')}`,
+      };
+    });
   },
 };
+
+const builtin = (path: string): string => `process.getBuiltinModule(${JSON.stringify(path)})`;
 
 /** The programs of worker threads are entries of their own; src/base/threads.ts looks for them beside the chunks. */
 const workers = (): Record<string, string> =>
@@ -55,7 +75,7 @@ export async function buildProgram(outdir: string): Promise<Metafile> {
       'process.env.NODE_ENV': '"production"',
       'process.env.DEV': '"false"',
     },
-    plugins: [requiredBuiltins],
+    plugins: [builtins],
     chunkNames: 'chunks/[name]-[hash]',
     legalComments: 'linked',
     metafile: true,

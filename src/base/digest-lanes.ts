@@ -9,7 +9,8 @@
  * number 8 w + l. A descriptor is the address of the lane's bytes (64 bits), how many 64-byte blocks of SHA-256 to
  * take, and padding.
  */
-import { createRequire } from 'node:module';
+import { roundUp } from './bytes.ts';
+import { type Koffi, loadKoffi } from './koffi.ts';
 
 /** Hashes `count` blocks of `blockBytes` (a multiple of 64), one after the other, into `target`: 32 bytes each. */
 export type HashBlocks = (
@@ -35,19 +36,19 @@ const INITIAL_STATE = [
 ] as const;
 
 /** The function in a form that takes addresses, or undefined: see above. */
-export function loadLanes(plain: HashBlocks): HashBlocks | undefined {
+export function loadLanes(): HashBlocks | undefined {
   if (process.arch !== 'x64') return undefined;
   let lanes: HashBlocks;
   try {
-    lanes = bind(createRequire(import.meta.url)('koffi') as typeof import('koffi'));
+    lanes = bind(loadKoffi());
   } catch {
     // No koffi, or a Node without the function: the plain way hashes the same.
     return undefined;
   }
-  return isRight(lanes, plain) ? lanes : undefined;
+  return hashesRight(lanes) ? lanes : undefined;
 }
 
-function bind(koffi: typeof import('koffi')): HashBlocks {
+function bind(koffi: Koffi): HashBlocks {
   const multiBlock = koffi.load(null).func('sha256_multi_block', 'void', ['void *', 'void *', 'int']);
   const initial = new Uint32Array(LANES * WORDS);
   INITIAL_STATE.forEach((word, w) => {
@@ -95,17 +96,32 @@ function bind(koffi: typeof import('koffi')): HashBlocks {
   };
 }
 
-/** Known answers: blocks of both sizes that fs-verity has, more than one round of lanes of them, all different. */
-function isRight(lanes: HashBlocks, plain: HashBlocks): boolean {
-  for (const blockBytes of [256, 4096]) {
-    const count = 2 * LANES + 3;
-    const input = Buffer.allocUnsafeSlow(count * blockBytes);
-    for (let i = 0; i < input.length; i++) input[i] = (i * 2_654_435_761) >>> 24;
-    const got = Buffer.alloc(count * HASH_BYTES);
-    const want = Buffer.alloc(count * HASH_BYTES);
-    lanes(input, blockBytes, count, got, 0);
-    plain(input, blockBytes, count, want, 0);
-    if (!got.equals(want)) return false;
+/** Of the trees in {@link hashesRight}, the hash at the top: computed by node:crypto, one block after the other. */
+const KNOWN_ANSWERS = new Map([
+  [256, 'c93dbb00239fd7e59e933e93f57ca0b34f830787f27a607cf78d804be28471e5'],
+  [4096, '19987180e6a3def709f473bee9269762d405896c4b194f86c243fa586804b1df'],
+]);
+
+/**
+ * Whether it hashes known blocks right, of both sizes that fs-verity has, all different and more than one round of lanes
+ * of them. The hashes are made blocks and hashed in turn until one is left: a single bit that is wrong changes that one.
+ * Comparing with node:crypto instead would have every run load it that only looks whether images are what they were.
+ */
+export function hashesRight(hash: HashBlocks): boolean {
+  for (const [blockBytes, answer] of KNOWN_ANSWERS) {
+    let count = 2 * LANES + 3;
+    let blocks = Buffer.allocUnsafeSlow(count * blockBytes);
+    for (let i = 0; i < blocks.length; i++) blocks[i] = Math.imul(i, 2_654_435_761) >>> 24;
+    for (;;) {
+      const hashes = Buffer.alloc(roundUp(count * HASH_BYTES, blockBytes));
+      hash(blocks, blockBytes, count, hashes, 0);
+      if (count === 1) {
+        if (hashes.toString('hex', 0, HASH_BYTES) !== answer) return false;
+        break;
+      }
+      count = hashes.length / blockBytes;
+      blocks = hashes;
+    }
   }
   return true;
 }

@@ -75,7 +75,7 @@ export const hashBlocksPlainly: HashBlocks = (input, blockBytes, count, target, 
   }
 };
 
-/** Fewer than these are hashed sooner one after the other. */
+/** Fewer than these are hashed sooner one after the other, by a node:crypto that is there. */
 const WORTH_LANES = 4;
 
 /** Null where it was tried and cannot be had. */
@@ -83,8 +83,8 @@ let lanes: HashBlocks | null | undefined;
 
 const hashBlocks: HashBlocks = (input, blockBytes, count, target, offset) => {
   if (count >= WORTH_LANES && lanes === undefined)
-    lanes = (process.env[HASH_VARIABLE] === 'plain' ? undefined : loadLanes(hashBlocksPlainly)) ?? null;
-  const hash = count >= WORTH_LANES && lanes ? lanes : hashBlocksPlainly;
+    lanes = (process.env[HASH_VARIABLE] === 'plain' ? undefined : loadLanes()) ?? null;
+  const hash = lanes && (count >= WORTH_LANES || loaded === undefined) ? lanes : hashBlocksPlainly;
   hash(input, blockBytes, count, target, offset);
 };
 

@@ -25,6 +25,18 @@ export async function* fileStream(path: Path, system: SystemReads): AsyncGenerat
   }
 }
 
+/** Hands over the whole file, a piece at a time in memory that is used again for the next. */
+export function eachChunk(path: Path, system: SystemReads, onChunk: (chunk: Buffer) => void): void {
+  const fd = system.openRead(path);
+  try {
+    const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    for (let count = system.read(fd, chunk, null); count > 0; count = system.read(fd, chunk, null))
+      onChunk(chunk.subarray(0, count));
+  } finally {
+    system.close(fd);
+  }
+}
+
 /** The bytes from `start` on, `length` of them or all; each piece has memory of its own. */
 export async function* fileChunks(
   path: Path,

@@ -1,14 +1,13 @@
 /**
  * The C library's calls Node has no binding for, through koffi.
  *
- * koffi is loaded by the first call that needs it, never at start, and through `createRequire` so that bundlers
- * leave it alone. Where it cannot be loaded (no binary for this processor or C library) {@link libc} throws
- * {@link UnsupportedError}. Numbers and layouts below are those of asm-generic, which x86_64, arm64, riscv64 and
+ * koffi is loaded by the first call that needs it, never at start. Where it cannot be loaded (no binary for this
+ * processor or C library) {@link libc} throws {@link UnsupportedError}. Numbers and layouts below are those of asm-generic, which x86_64, arm64, riscv64 and
  * loong64 share; other processors number ioctls differently and are refused.
  */
-import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { UnsupportedError } from './errors.ts';
+import { type Koffi, loadKoffi } from './koffi.ts';
 
 /** What {@link libc} offers: the C functions as they are, -1 on failure, then {@link Libc.errno} says why. */
 export interface Libc {
@@ -90,13 +89,13 @@ function load(): Libc | UnsupportedError {
     return new UnsupportedError(`system calls are not known for ${process.platform} on ${process.arch}`);
   }
   try {
-    return bind(createRequire(import.meta.url)('koffi') as typeof import('koffi'));
+    return bind(loadKoffi());
   } catch (cause) {
     return new UnsupportedError('the koffi module cannot be loaded', { cause });
   }
 }
 
-function bind(koffi: typeof import('koffi')): Libc {
+function bind(koffi: Koffi): Libc {
   // The program itself: its symbols include those of whichever C library it runs on.
   const program = koffi.load(null);
   const names = errnoNames();

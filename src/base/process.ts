@@ -1,9 +1,7 @@
 /** Running other programs: an argument vector, never a shell; English messages; bounded time and output. */
-import { execFile, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants as modes } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import {
   errnoOf,
   InterruptedError,
@@ -12,6 +10,9 @@ import {
   SealtreeError,
   UnsupportedError,
 } from './errors.ts';
+
+/** Loaded by the first program that is run: most runs of ours run none. */
+const childProcess = () => process.getBuiltinModule('node:child_process');
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -46,7 +47,7 @@ export function runAnyway(
 ): Promise<RunResult> {
   const timeoutMs = options.timeoutMs ?? 60_000;
   return new Promise((resolve, reject) => {
-    const child = execFile(
+    const child = childProcess().execFile(
       program,
       args,
       {
@@ -102,7 +103,7 @@ export async function* pipe(
     readonly input?: RunOptions['input'] | AsyncIterable<Uint8Array>;
   } = {},
 ): AsyncGenerator<Buffer, void, undefined> {
-  const child = spawn(program, args, { stdio: 'pipe', env: { ...process.env, LC_ALL: 'C' } });
+  const child = childProcess().spawn(program, args, { stdio: 'pipe', env: { ...process.env, LC_ALL: 'C' } });
   let stderr = '';
   child.stderr.on('data', (piece: Buffer) => {
     stderr = (stderr + piece.toString('utf8')).slice(-STDERR_TAIL);
@@ -132,6 +133,7 @@ export async function* pipe(
   const { input } = options;
   let unreadable: unknown;
   if (typeof input === 'object' && Symbol.asyncIterator in input) {
+    const { pipeline } = process.getBuiltinModule('node:stream/promises');
     pipeline(input, child.stdin).catch((error: unknown) => {
       // All else is the pipe's: a program that does not read its input may be gone before it is written.
       if (error instanceof SealtreeError) unreadable = error;
@@ -161,7 +163,7 @@ export interface Followed {
 
 /** Runs a program for as long as it takes and hands over its standard error line by line as it comes. */
 export function follow(program: string, args: readonly string[], onLine: (line: string) => void): Followed {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = childProcess().spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const output: Buffer[] = [];
   let stderr = '';
   let rest = '';
@@ -195,7 +197,7 @@ export function follow(program: string, args: readonly string[], onLine: (line: 
  */
 export function runOnTerminal(program: string, args: readonly string[], input?: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
+    const child = childProcess().spawn(program, args, {
       stdio: [input === undefined ? 'inherit' : 'pipe', 'inherit', 'inherit'],
     });
     // Ctrl-C is meant for the program; the kernel sends it to both.
@@ -248,7 +250,7 @@ export function become(program: string, args: readonly string[], env: NodeJS.Pro
   const path = findProgram(program, env);
   // Node 22.15 and 23.11 brought execve; before it, wait for the child and end as it does.
   if (typeof process.execve === 'function') process.execve(path, [program, ...args], env);
-  const child = spawnSync(path, args, { stdio: 'inherit', env });
+  const child = childProcess().spawnSync(path, args, { stdio: 'inherit', env });
   process.exit(child.status ?? 1);
 }
 

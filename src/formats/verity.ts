@@ -82,7 +82,9 @@ export class VerityHasher {
     this.#size = 0;
     this.#used.fill(0);
     this.#blocks.fill(0);
-    return this.#engine.sha256(this.#descriptor);
+    const digest = Buffer.alloc(HASH_SIZE);
+    this.#engine.sha256Blocks(this.#descriptor, DESCRIPTOR_SIZE, 1, digest, 0);
+    return digest;
   }
 
   /** Closes the levels from below: a level of one block in all gives the root hash. */

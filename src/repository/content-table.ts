@@ -3,9 +3,9 @@
  * object is a row and its fields are columns; xattr sets, of which real trees have few, are interned. The columns lie in
  * shared memory, so that threads can fill in rows of a table that has stopped growing.
  */
-import { randomInt } from 'node:crypto';
 import type { ByteString } from '../base/bytes.ts';
 import { type Checksum, checksumOf } from '../base/digest.ts';
+import { randomSeed } from '../base/random.ts';
 import { InternedXattrs, type Xattrs } from '../base/xattrs.ts';
 import type { ContentInfo } from './content.ts';
 
@@ -46,7 +46,7 @@ export class ContentTable {
   /** Open addressing over checksums: row + 1, or 0. At most half full. */
   #slots = new Int32Array(2 * FIRST_CAPACITY);
   /** Which of its digits say where a checksum belongs: by chance, so that nobody can prepare some that all meet. */
-  readonly #digits = 2 * randomInt(CHECKSUM_BYTES - 4);
+  readonly #digits = 2 * randomSeed(CHECKSUM_BYTES - 4);
 
   /**
    * A table as it was; its rows are to be believed, until they are learnt again.

@@ -2,7 +2,8 @@
  * The values of an xattr that every backed file has its own of: finds equal ones and keeps their places in the
  * shared table. The values stay where they are, in the tree's arena.
  */
-import { randomInt } from 'node:crypto';
+
+import { randomSeed } from '../../base/random.ts';
 import { xxh32 } from '../xxh32.ts';
 import { XATTR_UNIT } from './layout.ts';
 import { DIGEST_SIZE, HAS_DIGEST, type ImageTree, type TreeColumns } from './tree.ts';
@@ -16,7 +17,7 @@ export class FileValues {
   readonly #columns: TreeColumns;
   readonly #isDigest: boolean;
   /** Random, so that nobody can prepare values that all meet in one slot. */
-  readonly #seed = randomInt(2 ** 32);
+  readonly #seed = randomSeed(2 ** 32);
   /** By node: the first node with the same value. */
   readonly #first: Int32Array;
   /** By first node. */

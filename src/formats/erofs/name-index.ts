@@ -1,10 +1,11 @@
 /** Finds the children of directories by their names, in a tree that is still growing. */
-import { randomInt } from 'node:crypto';
+
+import { randomSeed } from '../../base/random.ts';
 import { xxh32 } from '../xxh32.ts';
 import type { TreeColumns } from './tree.ts';
 
 /** Random, so that nobody can prepare names that all meet in one slot. */
-const SEED = randomInt(2 ** 32);
+const SEED = randomSeed(2 ** 32);
 /** Spreads the numbers of directories over the seed. */
 const GOLDEN_RATIO = 0x9e3779b1;
 

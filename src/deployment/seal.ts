@@ -3,12 +3,11 @@
  * linked as `.ostree.cfs`; objects and image under fs-verity where the file system can. Idempotent: what is
  * sealed and protected already is only read. One image serves all deployments of a commit.
  */
-import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
+import type { Checksum, Digest } from '../base/digest.ts';
 import { OperationError, SealtreeError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
-import { verityDigest } from '../formats/verity.ts';
 import type { VerityMode } from '../image/digests.ts';
 import { buildImage } from '../image/plan.ts';
 import { areProtected, type ObjectProtection } from '../image/protect-objects.ts';
@@ -23,9 +22,9 @@ import {
 import { recordedImage } from '../image/records.ts';
 import {
   accusesObjects,
+  digestIfPossible,
   listedDigests,
   publishImage,
-  readIfPossible,
   refuseChanged,
   requireObjects,
 } from '../image/seal-image.ts';
@@ -176,10 +175,10 @@ class SealRun {
     if (this.#options.rebuild || this.#options.digests !== 'yes') return undefined;
     const state = readImageState(deployment, this.#repository.path, this.#system);
     if (state.kind !== 'sealed' || state.recorded === undefined) return undefined;
-    const bytes = readIfPossible(state.path, this.#system);
-    if (bytes === undefined || digestOf(verityDigest(bytes)) !== state.recorded) return undefined;
+    const found = digestIfPossible(state.path, this.#system);
+    if (found?.digest !== state.recorded) return undefined;
     const protection = await this.#protectionOf(state.path, state.recorded, () =>
-      digestsOf(new ErofsImage(bytes, state.path)),
+      digestsOf(new ErofsImage(this.#system.readFile(state.path), state.path)),
     );
     if (protection === undefined) return undefined;
     return {
@@ -187,7 +186,7 @@ class SealRun {
       action: 'unchanged',
       digest: state.recorded,
       imagePath: state.path,
-      sizeBytes: bytes.length,
+      sizeBytes: found.sizeBytes,
       ...protection,
     };
   }

@@ -3,12 +3,13 @@
  * recorded. What deployments and refs are sealed with alike.
  */
 import { bytesEqual } from '../base/bytes.ts';
-import { type Checksum, digestOf } from '../base/digest.ts';
+import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
 import { ExitCode, errnoOf, SealtreeError, UnsupportedError } from '../base/errors.ts';
+import { eachChunk } from '../base/file-chunks.ts';
 import type { Progress } from '../base/progress.ts';
 import type { SystemReads } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
-import { verityDigest } from '../formats/verity.ts';
+import { VerityHasher, verityDigest } from '../formats/verity.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { VerityMode } from './digests.ts';
 import type { Finding } from './findings.ts';
@@ -74,6 +75,25 @@ export function readIfPossible(path: string, system: SystemReads): Buffer | unde
     if (errnoOf(error) === undefined) throw error;
     return undefined;
   }
+}
+
+/** Digest and length of a file, of which a piece at a time is in memory; undefined where it cannot be read. */
+export function digestIfPossible(
+  path: string,
+  system: SystemReads,
+): { readonly digest: Digest; readonly sizeBytes: number } | undefined {
+  const hasher = new VerityHasher();
+  let sizeBytes = 0;
+  try {
+    eachChunk(path, system, (chunk) => {
+      hasher.update(chunk);
+      sizeBytes += chunk.length;
+    });
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
+  return { digest: digestOf(hasher.digest()), sizeBytes };
 }
 
 export interface SealedImage {

@@ -19,7 +19,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import type { Checksum } from '../../src/base/digest.ts';
 import { IoError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
-import type { System } from '../../src/base/system.ts';
+import type { Path, System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { sweep } from '../../src/deployment/gc.ts';
 import { readImageState } from '../../src/deployment/image-state.ts';
@@ -306,12 +306,25 @@ test('an image that cannot be read any more is replaced, and keeps no other depl
   const { system } = simulateInodes(linuxSystem, { verity: false });
   await seal(system);
   const broken = lstatSync(imageOf(0)).ino;
+  // What fs-verity answers when a block is not what it was.
+  const refuse = (path: Path): void => {
+    if (system.lstatIfExists(path)?.ino === broken) throw new IoError('read', path.toString(), 'EIO');
+  };
+  const opened = new Map<number, Path>();
   const failing: System = {
     ...system,
     readFile(path) {
-      // What fs-verity answers when a block is not what it was.
-      if (system.lstatIfExists(path)?.ino === broken) throw new IoError('read', path.toString(), 'EIO');
+      refuse(path);
       return system.readFile(path);
+    },
+    openRead(path, options) {
+      const fd = system.openRead(path, options);
+      opened.set(fd, path);
+      return fd;
+    },
+    read(fd, buffer, position) {
+      refuse(opened.get(fd) ?? '');
+      return system.read(fd, buffer, position);
     },
   };
   const results = await seal(failing);

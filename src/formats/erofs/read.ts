@@ -12,7 +12,7 @@ import { finish, type Steps } from '../../base/steps.ts';
 import { NO_XATTRS, sortedXattrs, type Xattrs } from '../../base/xattrs.ts';
 import { Claims } from './claims.ts';
 import { ImageBytes } from './image-bytes.ts';
-import { BLOCK_SIZE, DataLayout, FileType, INODES_START, SLOT_SIZE } from './layout.ts';
+import { BLOCK_SIZE, DataLayout, FileType, SLOT_SIZE } from './layout.ts';
 import { DirectoryCursor, type DirectoryEntry, MODE_OF_TYPE } from './read-directory.ts';
 import { readHeader, readSuperblock, type SuperblockFields } from './read-headers.ts';
 import { type Inode, InodeReader, type StoredInode } from './read-inode.ts';
@@ -214,19 +214,15 @@ export class ErofsImage {
 
   /** The image's parts, of which the headers are taken. */
   claims(): Claims {
-    const claims = new Claims(this.#image);
-    claims.take(0, INODES_START, 'header');
-    return claims;
+    return new Claims(this.#image);
   }
 
   /** Takes what an inode occupies. */
   claim(claims: Claims, inode: Inode): void {
-    claims.take(inode.offset, inode.tailStart + inode.tailSize, `inode ${inode.nid}`);
-    claims.take(
-      inode.dataStart,
-      inode.dataStart + roundUp(inode.dataSize, BLOCK_SIZE),
-      `data of inode ${inode.nid}`,
-    );
+    claims.take(inode.offset, inode.tailStart + inode.tailSize, 'inode', inode.nid);
+    if (inode.dataSize === 0) return;
+    const end = inode.dataStart + roundUp(inode.dataSize, BLOCK_SIZE);
+    claims.take(inode.dataStart, end, 'data of inode', inode.nid);
   }
 
   /** Whether an inode is a real whiteout: one of the root's, which hide the object folders. */

@@ -84,10 +84,10 @@ export class CommitObjects {
     }
   }
 
-  /** Metadata of an object that this run did not look at; undefined where it did. */
-  believedInfo(checksum: Checksum): ContentInfo | undefined {
+  /** Metadata of an object of the commit; undefined for any other. */
+  info(checksum: Checksum): ContentInfo | undefined {
     const row = this.table.row(checksum);
-    return row !== -1 && this.table.isBelieved(row) ? this.table.info(row) : undefined;
+    return row === -1 ? undefined : this.table.info(row);
   }
 
   /** The digest that the image lists for an object, 32 bytes; undefined where it lists none. */

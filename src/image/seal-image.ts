@@ -17,6 +17,7 @@ import type { BuiltImage } from './plan.ts';
 import { type ObjectProtection, protectObjects } from './protect-objects.ts';
 import { type ImageVerity, type PublicationPlan, publish } from './publish.ts';
 import { recordedImage, recordImage } from './records.ts';
+import { type ObjectsRead, objectsRead, rereadObjects } from './reread-objects.ts';
 import { checkDigests, type ListedObject, sampleOf } from './sample-objects.ts';
 import { imagePath } from './store.ts';
 import { validateImage } from './validate.ts';
@@ -129,24 +130,32 @@ async function validateBuilt(
   path: string,
   { digests, progress }: { readonly digests: VerityMode; readonly progress: Progress },
 ): Promise<void> {
-  const findings = await validateImage(
-    bytes,
-    path,
-    {
-      repository,
-      commit: image.commit,
-      verity: digests,
-      digest: image.digest,
-      believedInfo: (checksum) => image.objects.believedInfo(checksum),
-      objectDigest: (checksum) => image.objects.digest(checksum),
-    },
-    progress,
-  );
+  const { table, rows } = image.objects;
+  const findings = await reread(repository, objectsRead(table, rows), progress);
+  const expected = {
+    repository,
+    commit: image.commit,
+    verity: digests,
+    digest: image.digest,
+    objectInfo: (checksum: Checksum) => image.objects.info(checksum),
+    objectDigest: (checksum: Checksum) => image.objects.digest(checksum),
+  };
+  findings.push(...(await validateImage(bytes, path, expected, progress)));
   const listed = [...image.objects.backing()].flatMap(({ checksum, sizeBytes, digest }): ListedObject[] =>
     digest === undefined ? [] : [{ checksum, sizeBytes, digest }],
   );
   findings.push(...(await checkDigests(repository, sampleOf(listed), progress)));
   if (findings.length > 0) throw new ValidationError(path, findings);
+}
+
+async function reread(repository: Repository, objects: ObjectsRead, progress: Progress): Promise<Finding[]> {
+  progress.begin('reading objects again', objects.rows.length);
+  const steps = rereadObjects(repository, objects);
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done) return step.value;
+    progress.advance(step.value);
+    await progress.breathe();
+  }
 }
 
 /** An image that is not the image of its commit; it was not published. */

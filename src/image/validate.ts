@@ -33,8 +33,8 @@ export interface ImageExpectation {
   readonly verity: VerityMode;
   /** The digest the image should have, when it is known beforehand. */
   readonly digest: Digest | undefined;
-  /** Metadata of objects that need not be looked at; the repository is asked for all others. */
-  readonly believedInfo?: (checksum: Checksum) => ContentInfo | undefined;
+  /** Metadata of objects that was compared with them (./reread-objects.ts); the repository is asked for all others. */
+  readonly objectInfo?: (checksum: Checksum) => ContentInfo | undefined;
   /** The digest an object should be listed with: 32 bytes, or undefined where the image should list none. */
   readonly objectDigest: (checksum: Checksum) => Uint8Array | undefined;
 }
@@ -292,8 +292,8 @@ class TreeComparison {
   }
 
   #fileOf(name: ByteString, checksum: Checksum): Expected {
-    const { repository, believedInfo } = this.#expected;
-    const { mode, uid, gid, size, target, xattrs } = believedInfo?.(checksum) ?? repository.content(checksum);
+    const { repository, objectInfo } = this.#expected;
+    const { mode, uid, gid, size, target, xattrs } = objectInfo?.(checksum) ?? repository.content(checksum);
     return {
       name,
       mode,

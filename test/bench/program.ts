@@ -9,7 +9,7 @@ import type { Command } from './measure.ts';
 const PROJECT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** Stages that look at what was made, and make nothing. */
-const VALIDATION = new Set(['validating the image', 'checking object digests']);
+const VALIDATION = new Set(['reading objects again', 'validating the image', 'checking object digests']);
 
 let entry: string | undefined;
 

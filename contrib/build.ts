@@ -7,6 +7,7 @@ import { isBuiltin } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
+import { fewerChunks } from './chunks.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -53,9 +54,10 @@ const workers = (): Record<string, string> =>
 export async function buildProgram(outdir: string): Promise<Metafile> {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   rmSync(outdir, { recursive: true, force: true });
+  const entryPoints = { sealtree: 'src/main.ts', ...workers() };
   const result = await build({
     absWorkingDir: root,
-    entryPoints: { sealtree: 'src/main.ts', ...workers() },
+    entryPoints,
     outdir,
     bundle: true,
     splitting: true,
@@ -75,7 +77,7 @@ export async function buildProgram(outdir: string): Promise<Metafile> {
       'process.env.NODE_ENV': '"production"',
       'process.env.DEV': '"false"',
     },
-    plugins: [builtins],
+    plugins: [await fewerChunks(root, Object.values(entryPoints)), builtins],
     chunkNames: 'chunks/[name]-[hash]',
     legalComments: 'linked',
     metafile: true,

@@ -28,6 +28,7 @@ async function main(): Promise<number> {
     process.getBuiltinModule('node:fs').writeSync(1, `sealtree ${version()}\n`);
     return 0;
   }
+  keepCompiled();
   const [{ linuxSystem }, { processSurroundings }] = await Promise.all([
     import('./base/system-linux.ts'),
     import('./commands/surroundings.ts'),
@@ -42,6 +43,28 @@ async function main(): Promise<number> {
     import('./commands/registry.ts'),
   ]);
   return runProgram(args, surroundings, { version: version(), commands: COMMANDS });
+}
+
+/**
+ * Has Node keep the compiled form of what is loaded from here on, for the next start. Not where it would by itself, below
+ * /tmp: code from a folder in which others can write would be theirs, run by root. Whether a file fits its source and is
+ * whole Node checks; without such a folder it compiles each time.
+ */
+function keepCompiled(): void {
+  const { lstatSync, mkdirSync } = process.getBuiltinModule('node:fs');
+  const { XDG_CACHE_HOME = '', HOME = '' } = process.env;
+  const user = process.geteuid?.();
+  const home = XDG_CACHE_HOME.startsWith('/') ? XDG_CACHE_HOME : `${HOME}/.cache`;
+  const folder = user === 0 ? '/var/cache/sealtree' : `${home}/sealtree`;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const { uid, mode } = lstatSync(folder);
+    if (uid === user && (mode & 0o022) === 0)
+      process.getBuiltinModule('node:module').enableCompileCache(`${folder}/compiled`);
+  } catch (error) {
+    // It is there, but cannot be written or is no folder of ours: then there is nothing kept.
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+  }
 }
 
 function version(): string {

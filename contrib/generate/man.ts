@@ -150,7 +150,15 @@ const FILES: readonly (readonly [name: string, means: string])[] = [
     'SYSROOT/ostree/deploy/OS/deploy/CHECKSUM.SERIAL/.ostree.cfs',
     'A hard link to the image of that deployment, where ostree-prepare-root reads it.',
   ],
+  [
+    'SYSROOT/ostree/repo/extensions/sealtree/object-info',
+    'What earlier runs learnt of objects, so that the next image costs what changed. May be removed at any time.',
+  ],
   ['/etc/sealtree/sealtree.conf', 'The configuration; see sealtree.conf(5).'],
+  [
+    '/var/cache/sealtree',
+    'For root, and $XDG_CACHE_HOME/sealtree for others: compiled code for the next start. May be removed at any time; NODE_DISABLE_COMPILE_CACHE=1 in the environment keeps it from being used.',
+  ],
 ];
 
 function synopsis(command: CommandModel): string[] {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, openSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,8 @@ before(async () => {
   );
 });
 after(() => sandbox.dispose());
+
+const NOBODY = 65534;
 
 interface Loaded {
   readonly exitCode: number | null;
@@ -131,6 +133,28 @@ describe('start', () => {
     });
     assert.equal(child.status, 69);
     assert.match(child.stderr, /needs Node 22\.12 or newer, this is 18\.20\.4/);
+  });
+
+  it('compiled code is kept, and only where nobody else can write', () => {
+    // The folder of root is that of the machine: it stays out of this.
+    const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+    chmodSync(sandbox.path, 0o755);
+    const start = (mode: number): string[] => {
+      const home = sandbox.mkdir(`home-${mode}`);
+      const folder = sandbox.mkdir(`home-${mode}/sealtree`);
+      chmodSync(folder, mode);
+      if (user.uid !== undefined) for (const path of [home, folder]) chownSync(path, NOBODY, NOBODY);
+      const env = { ...process.env, XDG_CACHE_HOME: home };
+      const { status, stderr } = spawnSync(process.execPath, [entry, '--help'], {
+        env,
+        encoding: 'utf8',
+        ...user,
+      });
+      assert.deepEqual([status, stderr], [0, '']);
+      return readdirSync(folder);
+    };
+    assert.deepEqual(start(0o700), ['compiled']);
+    assert.deepEqual(start(0o770), []);
   });
 
   it('the entry can be executed', () =>

@@ -21,16 +21,27 @@ export interface MountResults {
   }[];
 }
 
+/** A line for each work, cold above warm, and a column for each way. */
 export function renderMounts({ machine, date, rounds, ways, works }: MountResults): string {
+  const names = [...new Set(works.map(({ work }) => work))];
+  const lines = names.flatMap((name) =>
+    works
+      .filter(({ work }) => work === name)
+      .sort((a, b) => Number(b.cold) - Number(a.cold))
+      .map(({ work, cold, wallMs, ratios }) => [
+        `${work}, ${cold ? 'cold' : 'warm'}`,
+        ...wallMs.map((ms, way) => `${duration(ms)} (${(ratios[way] ?? 0).toFixed(2)})`),
+      ]),
+  );
   const table = alignColumns([
-    ['', ...works.map(({ work, cold }) => `${work}, ${cold ? 'cold' : 'warm'}`), 'image'],
-    ...ways.map(({ name, imageBytes }, way) => [
-      name,
-      ...works.map(
-        ({ wallMs, ratios }) => `${duration(wallMs[way] ?? 0)} (${(ratios[way] ?? 0).toFixed(2)})`,
+    ['', ...ways.map(({ name }) => name)],
+    ...lines,
+    [
+      'image',
+      ...ways.map(({ imageBytes }) =>
+        imageBytes === undefined ? 'none' : `${(imageBytes / 1e6).toFixed(1)} MB`,
       ),
-      imageBytes === undefined ? '' : `${(imageBytes / 1e6).toFixed(1)} MB`,
-    ]),
+    ],
   ]);
   return `${machine}\n${date.slice(0, 10)}, medians of ${rounds} rounds\n\n${table}\n`;
 }

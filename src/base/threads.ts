@@ -5,7 +5,7 @@
  * `contrib/build.ts` puts every such module into `dist/chunks`.
  */
 import { availableParallelism } from 'node:os';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { type ErrorRecord, errorOfRecord, OperationError, recordOfError } from './errors.ts';
 
@@ -55,7 +55,7 @@ export class Thread<Request, Value> {
 
   /** @param module where the module's source is: `new URL('./x-worker.ts', import.meta.url)` */
   constructor(module: URL) {
-    this.#worker = new (workerThreads().Worker)(programOf(module));
+    this.#worker = new (workerThreads().Worker)(programOf(module), { env: environment() });
     this.#worker.unref();
     this.#worker.on('message', (reply: Reply) => {
       const question = this.#questions.shift();
@@ -100,6 +100,12 @@ export class Thread<Request, Value> {
 
 /** How many threads can work at a time; 1 where there is one processor only. */
 export const processors = (): number => availableParallelism();
+
+/** A thread looks for compiled code only where the environment tells it to. */
+function environment(): NodeJS.ProcessEnv {
+  const folder = process.getBuiltinModule('node:module').getCompileCacheDir?.();
+  return folder === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(folder) };
+}
 
 /** From the sources the module itself; of the bundle, where this file is a chunk or in the entry, the chunk of its name. */
 function programOf(module: URL): URL {

@@ -213,12 +213,14 @@ function emptyColumns(rows: number): ContentColumns {
   };
 }
 
+/** The values of lower-case hex digits by character code; of any other more than makes a byte. */
+const DIGITS = new Uint16Array(256).fill(0x100);
+for (const digit of '0123456789abcdef') DIGITS[digit.charCodeAt(0)] = Number.parseInt(digit, 16);
+
 /** The byte that two lower-case hex digits stand for. */
 function byteAt(hex: string, at: number): number {
-  return (digitOf(hex.charCodeAt(at)) << 4) | digitOf(hex.charCodeAt(at + 1));
+  return ((DIGITS[hex.charCodeAt(at)] as number) << 4) | (DIGITS[hex.charCodeAt(at + 1)] as number);
 }
-
-const digitOf = (code: number): number => (code <= 0x39 ? code - 0x30 : code - 0x57);
 
 function isChecksumAt(checksums: Uint8Array, start: number, checksum: string): boolean {
   for (let i = 0; i < CHECKSUM_BYTES; i++) {

@@ -2,7 +2,7 @@
  * The objects folder of one repository: where loose objects lie, loading them whole, listing them. What an
  * object means is the business of {@link ../formats/objects.ts}, content of {@link ./content.ts}.
  */
-import { bytesToText } from '../base/bytes.ts';
+import { type ByteString, bytesToText } from '../base/bytes.ts';
 import { type Checksum, isHex64 } from '../base/digest.ts';
 import { errnoOf, FormatError, PermissionError } from '../base/errors.ts';
 import type { System } from '../base/system.ts';
@@ -115,13 +115,10 @@ export class ObjectStore {
 
   /** Checksums of all content objects, in no order within a folder: {@link list} for who wants to know no more. */
   *listContent(): Generator<Checksum> {
-    const ending = `.${this.#extension('file')}`;
-    const length = CHECKSUM_DIGITS - FOLDER_DIGITS + ending.length;
+    const isContent = this.mode === 'archive' ? /^[0-9a-f]{62}\.filez$/ : /^[0-9a-f]{62}\.file$/;
     for (const folder of this.#folders('')) {
-      for (const name of readdirIfExists(this.system, `${this.folder}/${folder}`)) {
-        if (name.length !== length || !name.endsWith(ending)) continue;
-        const checksum = folder + name.slice(0, -ending.length);
-        if (isHex64(checksum)) yield checksum as Checksum;
+      for (const name of namesIfExists(this.system, `${this.folder}/${folder}`)) {
+        if (isContent.test(name)) yield (folder + name.slice(0, CHECKSUM_DIGITS - FOLDER_DIGITS)) as Checksum;
       }
     }
   }
@@ -165,8 +162,12 @@ export function openIfExists(system: System, path: string): number | undefined {
 
 /** Names in a folder; none when there is no such folder. Names that are not UTF-8 are never ostree's. */
 export function readdirIfExists(system: System, path: string): string[] {
+  return namesIfExists(system, path).map(bytesToText);
+}
+
+function namesIfExists(system: System, path: string): ByteString[] {
   try {
-    return system.readdir(path).map(bytesToText);
+    return system.readdir(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
     throw readable(error, path);

@@ -58,6 +58,18 @@ for (const { settings, allowed } of CASES) {
       return isPinned ? `${text} ${[...sysroot.verity].sort().join(' ')}` : text;
     };
 
+    /** What each state that was met boots: many steps lead to the same one. */
+    const known = new Map<string, Map<string, Boots>>();
+    const bootsNow = async (): Promise<Map<string, Boots>> => {
+      const state = stateNow();
+      const boots = known.get(state) ?? (await whatBoots(sysroot));
+      known.set(state, boots);
+      return boots;
+    };
+
+    /** States in which install was seen to have nothing to do. */
+    const finished = new Set<string>();
+
     before(async () => {
       sysroot = await makeSealedSysroot(work, 'sysroot', settings);
       plain = snapshot(sysroot.path);
@@ -82,19 +94,21 @@ for (const { settings, allowed } of CASES) {
 
     /** What every state in between has to be, and what the run after it makes of it. */
     const checkAndFinish = async (verb: BootPlan['verb'], what: string): Promise<void> => {
-      const boots = await whatBoots(sysroot);
+      const boots = await bootsNow();
       assert.equal(boots.size, 3, what);
       for (const [id, as] of boots) assert.ok(allowed.includes(as), `${what}: ${id}: ${as}`);
       const next: Change = await change(sysroot, verb);
       assert.ok(['done', 'nothing'].includes(next.outcome), `${what}: ${next.outcome}`);
       if (verb === 'install') {
         assert.deepEqual(
-          [...(await whatBoots(sysroot)).values()],
+          [...(await bootsNow()).values()],
           ['sealed', 'sealed', 'sealed'],
           `${what}, then run again`,
         );
         assert.equal(readJournal(sysroot.repositoryPath, sysroot.system), undefined);
-        assert.equal((await change(sysroot, 'install')).outcome, 'nothing', what);
+        if (!finished.has(stateNow()))
+          assert.equal((await change(sysroot, 'install')).outcome, 'nothing', what);
+        finished.add(stateNow());
         // A way back must lead to where it began.
         assert.equal((await change(sysroot, 'remove')).outcome, 'done', what);
       }
@@ -126,8 +140,7 @@ for (const { settings, allowed } of CASES) {
         }
         const step = broken.steps[at];
         const what = `install failed at ${at} (${step?.call} ${step?.subject})`;
-        for (const [id, as] of await whatBoots(sysroot))
-          assert.ok(allowed.includes(as), `${what}: ${id}: ${as}`);
+        for (const [id, as] of await bootsNow()) assert.ok(allowed.includes(as), `${what}: ${id}: ${as}`);
         assert.ok(['done', 'nothing'].includes((await change(sysroot, 'remove')).outcome), what);
         assert.deepEqual(snapshot(sysroot.path), plain, what);
       }

@@ -101,9 +101,16 @@ case "$name $*" in
   *" -t erofs "*check/template*) cp "$world/run/sealtree/check/template" "$world/template" ;;
   *" -t overlay "*check/root)
     if [ "$IMAGE" = right ]; then : >"$last/image"; else mkdir "$last/image"; fi ;;
-  *" -t overlay "*) mkdir -p "$last/usr/lib"; : >"$last/usr/lib/os-release"
+  *" -t overlay "*)
+    # One call for all folders: this runs a thousand times.
+    set -- "$last/usr/lib"
     for file in $FIRST_FILES; do
-      case $file in */) mkdir -p "$last/$file" ;; *) mkdir -p "$last/\${file%/*}"; : >"$last/$file" ;; esac
+      case $file in */) set -- "$@" "$last/$file" ;; *) set -- "$@" "$last/\${file%/*}" ;; esac
+    done
+    mkdir -p "$@"
+    : >"$last/usr/lib/os-release"
+    for file in $FIRST_FILES; do
+      case $file in */) ;; *) : >"$last/$file" ;; esac
     done ;;
 esac
 exit 0

@@ -18,8 +18,10 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** Where work folders are made; oracle roots see it at the same path. */
-export const WORK_BASE = realpathSync(process.env.SEALTREE_TEST_TMP ?? tmpdir());
+const DISK = realpathSync(tmpdir());
+
+/** Where work folders are made; oracle roots see it at the same path. `npm test` has it in memory. */
+export const WORK_BASE = realpathSync(process.env.SEALTREE_TEST_TMP ?? DISK);
 
 /** A file system in memory, where the machine has one: what changes thousands of names need not wait for a disk. */
 const MEMORY = isWritable('/dev/shm') ? '/dev/shm' : WORK_BASE;
@@ -63,7 +65,7 @@ function remove(path: string): void {
 const live = new Set<string>();
 
 function removeLeftovers(): void {
-  for (const base of new Set([WORK_BASE, MEMORY]))
+  for (const base of new Set([WORK_BASE, MEMORY, DISK]))
     for (const name of readdirSync(base)) {
       const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
       if (pid === undefined) continue;
@@ -92,13 +94,17 @@ export class Sandbox {
   /** Absolute, without symlinks. */
   readonly path: string;
 
-  /** @param options `inMemory`: for little, and often changed */
-  constructor({ inMemory = false } = {}) {
+  /**
+   * @param options `inMemory`: for little, and often changed; `onDisk`: for what a file system in memory cannot do, also
+   *   where {@link WORK_BASE} is one
+   */
+  constructor({ inMemory = false, onDisk = false } = {}) {
     if (live.size === 0) {
       removeLeftovers();
       watchTheEnd();
     }
-    this.path = mkdtempSync(join(inMemory ? MEMORY : WORK_BASE, `${PREFIX}${process.pid}-`));
+    const base = onDisk ? DISK : inMemory ? MEMORY : WORK_BASE;
+    this.path = mkdtempSync(join(base, `${PREFIX}${process.pid}-`));
     live.add(this.path);
   }
 

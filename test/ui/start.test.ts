@@ -144,7 +144,7 @@ describe('interface', () => {
     await screen.until(/has no refs/);
     rmSync(sandbox.join('emptied/ostree/repo'), { recursive: true });
     screen.type('R');
-    await screen.until(/not an ostree repository/);
+    await screen.until(/not an ostree\s+repository/);
     screen.type('q');
     await ended;
   });

@@ -185,16 +185,26 @@ describe('validation', () => {
 });
 
 describe('the comparison of mounts', () => {
-  it('shows times with their ratios to the first way', () => {
-    const text = renderMounts({
-      machine: 'a machine',
-      date: '2026-11-23T12:00:00.000Z',
-      rounds: 3,
-      ways: [{ name: 'checkout' }, { name: 'composefs', imageBytes: 10_500_000 }],
-      works: [{ work: 'ls', cold: true, wallMs: [100, 50], ratios: [1, 0.5] }],
-    });
-    assert.match(text, /^checkout +100 ms \(1\.00\)$/m);
-    assert.match(text, /^composefs +50 ms \(0\.50\) +10\.5 MB$/m);
+  const text = renderMounts({
+    machine: 'a machine',
+    date: '2026-11-23T12:00:00.000Z',
+    rounds: 3,
+    ways: [{ name: 'checkout' }, { name: 'composefs', imageBytes: 10_500_000 }],
+    works: [
+      { work: 'ls', cold: false, wallMs: [20, 30], ratios: [1, 1.5] },
+      { work: 'find', cold: false, wallMs: [10, 10], ratios: [1, 1] },
+      { work: 'ls', cold: true, wallMs: [100, 50], ratios: [1, 0.5] },
+    ],
+  });
+
+  it('shows times with their ratios to the first way, and the size of each image', () => {
+    assert.match(text, /^ +checkout +composefs$/m);
+    assert.match(text, /^ls, cold +100 ms \(1\.00\) +50 ms \(0\.50\)$/m);
+    assert.match(text, /^image +none +10\.5 MB$/m);
+  });
+
+  it('has cold above warm of each work, whichever was measured first', () => {
+    assert.deepEqual(text.match(/^[a-z]+, (?:cold|warm)/gm), ['ls, cold', 'ls, warm', 'find, warm']);
   });
 });
 

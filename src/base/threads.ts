@@ -40,7 +40,17 @@ export function serve<Request, Value>(
       port.postMessage({ value: answer.value } satisfies Reply, answer.transfer ?? []);
     });
   });
+  // In its turn, or the answers after it would be taken for it.
+  port.on('messageerror', (error) => {
+    last = last.then(() => port.postMessage({ error: recordOfError(unread('request', error)) }));
+  });
 }
+
+/** Of a message that came and could not be unpacked: for want of memory, say. */
+const unread = (what: string, error: Error): OperationError =>
+  new OperationError('thread', `a worker thread's ${what} could not be read: ${error.message}`, {
+    cause: error,
+  });
 
 interface Question {
   resolve(value: unknown): void;
@@ -53,7 +63,22 @@ export class Thread<Request, Value> {
   readonly #questions: Question[] = [];
   #ended: unknown;
 
-  /** @param module where the module's source is: `new URL('./x-worker.ts', import.meta.url)` */
+  /**
+   * Undefined where the system lets this process have no more threads (RLIMIT_NPROC, a unit's TasksMax): what a thread
+   * would have done is then done without.
+   * @param module where the module's source is: `new URL('./x-worker.ts', import.meta.url)`
+   */
+  static start<Request, Value>(module: URL): Thread<Request, Value> | undefined {
+    try {
+      return new Thread(module);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_INIT_FAILED')
+        return undefined;
+      throw error;
+    }
+  }
+
+  /** @param module as of {@link Thread.start} */
   constructor(module: URL) {
     this.#worker = new (workerThreads().Worker)(programOf(module), { env: environment() });
     this.#worker.unref();
@@ -63,6 +88,7 @@ export class Thread<Request, Value> {
       if ('error' in reply) question?.reject(errorOfRecord(reply.error));
       else question?.resolve(reply.value);
     });
+    this.#worker.on('messageerror', (error) => this.#end(unread('answer', error)));
     this.#worker.on('error', (error) => this.#end(error));
     this.#worker.on('exit', () => this.#end(new OperationError('thread', 'a worker thread has ended')));
   }
@@ -96,6 +122,17 @@ export class Thread<Request, Value> {
     this.#ended ??= reason;
     for (const { reject } of this.#questions.splice(0)) reject(this.#ended);
   }
+}
+
+/** As many threads as wanted, or as many of them as the system lets this process have: maybe none. */
+export function startThreads<Request, Value>(module: URL, wanted: number): Thread<Request, Value>[] {
+  const threads: Thread<Request, Value>[] = [];
+  while (threads.length < wanted) {
+    const thread = Thread.start<Request, Value>(module);
+    if (thread === undefined) break;
+    threads.push(thread);
+  }
+  return threads;
 }
 
 /** How many threads can work at a time; 1 where there is one processor only. */

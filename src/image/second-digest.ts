@@ -11,7 +11,7 @@ const WORTH_A_THREAD = 4 * 1024 * 1024;
 
 /** The fs-verity digest by @noble/hashes. Where it is worth it a thread computes it from a copy of the bytes. */
 export async function secondDigest(image: Uint8Array): Promise<Digest> {
-  if (image.length < WORTH_A_THREAD || processors() === 1) return digestOf(verityDigest(image, nobleEngine));
-  await using thread = new Thread<Uint8Array, Uint8Array>(PROGRAM);
-  return digestOf(await thread.ask(image));
+  const isWorthIt = image.length >= WORTH_A_THREAD && processors() > 1;
+  await using thread = isWorthIt ? Thread.start<Uint8Array, Uint8Array>(PROGRAM) : undefined;
+  return digestOf(thread === undefined ? verityDigest(image, nobleEngine) : await thread.ask(image));
 }

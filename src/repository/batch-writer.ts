@@ -61,7 +61,7 @@ export interface LargeFile {
 /** Writes regular files into one transaction; to be closed before that is committed or given up. */
 export class BatchWriter {
   readonly writer: RepositoryWriter;
-  readonly #maxThreads: number;
+  #maxThreads: number;
   readonly #threads: BatchThread[] = [];
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
   /** By owner and permissions: nearly all files of a tree share a few. */
@@ -236,7 +236,13 @@ export class BatchWriter {
     const least = this.#threads.toSorted((a, b) => a.thread.waiting - b.thread.waiting)[0];
     const mayStart = which === 'more comes' && this.#threads.length < this.#maxThreads;
     if (!mayStart || (least !== undefined && least.thread.waiting < 2)) return least;
-    const started: BatchThread = { thread: new Thread(PROGRAM), target: this.#newTarget() };
+    const thread = Thread.start<BatchRequest, BatchAnswer>(PROGRAM);
+    if (thread === undefined) {
+      // The system has no more for us: those that came, or nobody, do it all.
+      this.#maxThreads = this.#threads.length;
+      return least;
+    }
+    const started: BatchThread = { thread, target: this.#newTarget() };
     this.#threads.push(started);
     return started;
   }

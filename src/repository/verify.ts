@@ -5,7 +5,7 @@
 import type { Checksum } from '../base/digest.ts';
 import type { Progress } from '../base/progress.ts';
 import { linuxSystem } from '../base/system-linux.ts';
-import { processors, Thread } from '../base/threads.ts';
+import { processors, startThreads, type Thread } from '../base/threads.ts';
 import type { ObjectName, ObjectType, Repository } from './repository.ts';
 import {
   type CheckedObjects,
@@ -222,6 +222,8 @@ const missingOf = (name: ObjectName, commit: Checksum): RepositoryProblem => ({
   message: `the object is missing, and commit ${commit} needs it`,
 });
 
+const PROGRAM = new URL('./verify-worker.ts', import.meta.url);
+
 type CheckThread = Thread<CheckRequest, CheckedObjects>;
 
 /** Hands lists of objects to threads; without threads, or with a System other than the kernel's, checks them itself. */
@@ -229,7 +231,7 @@ class ListChecks {
   readonly #repository: Repository;
   readonly #options: VerifyRepositoryOptions;
   readonly #onChecked: (checked: CheckedObjects, count: number) => void;
-  readonly #maxThreads: number;
+  #maxThreads: number;
   readonly #threads: CheckThread[] = [];
 
   constructor(
@@ -249,8 +251,11 @@ class ListChecks {
     const lists: (readonly ObjectName[])[] = [];
     for (let i = 0; i < names.length; i += LIST_LENGTH) lists.push(names.slice(i, i + LIST_LENGTH));
     if (this.#maxThreads === 0 || lists.length <= 1) return await this.#checkHere(lists);
-    for (let i = this.#threads.length; i < Math.min(this.#maxThreads, lists.length); i++)
-      this.#threads.push(new Thread(new URL('./verify-worker.ts', import.meta.url)));
+    const wanted = Math.min(this.#maxThreads, lists.length);
+    this.#threads.push(...startThreads<CheckRequest, CheckedObjects>(PROGRAM, wanted - this.#threads.length));
+    // The system has no more for us.
+    if (this.#threads.length < wanted) this.#maxThreads = this.#threads.length;
+    if (this.#threads.length === 0) return await this.#checkHere(lists);
     const next = lists.values();
     // Each of these takes the next list as soon as its last one is answered.
     const takers = this.#threads.flatMap((thread) =>

@@ -1,11 +1,19 @@
 /** Worker threads: answers in order, errors as what they were, and no thread that outlives its use. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { ExitCode, IoError, OperationError, UnsupportedError } from '../../src/base/errors.ts';
-import { Thread } from '../../src/base/threads.ts';
+import { serve, startThreads, Thread } from '../../src/base/threads.ts';
+import { allowThreads, PretendedPort, watchWorkers } from '../support/played-threads.ts';
 import type { Task } from '../support/task-worker.ts';
 
-const start = (): Thread<Task, unknown> => new Thread(new URL('../support/task-worker.ts', import.meta.url));
+const PROGRAM = new URL('../support/task-worker.ts', import.meta.url);
+
+function start(): Thread<Task, unknown> {
+  const thread = Thread.start<Task, unknown>(PROGRAM);
+  assert(thread !== undefined);
+  return thread;
+}
 
 describe('a worker thread', () => {
   it('answers in the order it is asked, and gives memory back', async () => {
@@ -36,6 +44,46 @@ describe('a worker thread', () => {
     );
     await assert.rejects(thread.ask({ fail: 'other' }), /^TypeError: not meant to happen/);
     assert.deepEqual(await thread.ask({ add: 1, to: new Uint8Array([1]) }), new Uint8Array([2]));
+  });
+
+  it('that cannot be started is none, and those that can are', async () => {
+    using _ = allowThreads(2);
+    const threads = startThreads<Task, unknown>(PROGRAM, 4);
+    assert.equal(threads.length, 2);
+    assert.equal(Thread.start(PROGRAM), undefined);
+    const asked = threads.map((thread) => thread.ask({ add: 1, to: new Uint8Array([1]) }));
+    assert.deepEqual(await Promise.all(asked), [new Uint8Array([2]), new Uint8Array([2])]);
+    await Promise.all(threads.map((thread) => thread.close()));
+  });
+
+  it('is none for that reason alone', () => {
+    assert.throws(
+      () => Thread.start(new URL('https://example.org/x.ts')),
+      /ERR_INVALID_URL_SCHEME|ERR_WORKER_PATH/,
+    );
+  });
+
+  it('whose answer cannot be read rejects, and is not waited for', async () => {
+    let worker: Worker | undefined;
+    using _ = watchWorkers((started) => {
+      worker = started;
+    });
+    await using thread = start();
+    const asked = thread.ask({ add: 1, to: new Uint8Array([1]) });
+    worker?.emit('messageerror', new Error('out of memory'));
+    await assert.rejects(asked, /answer could not be read: out of memory/);
+  });
+
+  it('answers a request that it cannot read in its turn', async () => {
+    const port = new PretendedPort();
+    using _ = port.ofThisThread();
+    serve<number, number>(async (n) => ({ value: await Promise.resolve(n) }));
+    port.emit('message', 1);
+    port.emit('messageerror', new Error('out of memory'));
+    port.emit('message', 2);
+    const [first, second, third] = await port.replies(3);
+    assert.deepEqual([first, third], [{ value: 1 }, { value: 2 }]);
+    assert.match(JSON.stringify(second), /request could not be read: out of memory/);
   });
 
   it('that ends rejects what it was asked, then and later', async () => {

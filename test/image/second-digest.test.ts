@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { digestOf } from '../../src/base/digest.ts';
 import { verityDigest } from '../../src/formats/verity.ts';
 import { secondDigest } from '../../src/image/second-digest.ts';
+import { allowThreads } from '../support/played-threads.ts';
 
 for (const size of [5000, 4 * 1024 * 1024 + 1])
   test(`the second engine agrees with the first about ${size} bytes, in a thread or not`, async () => {
@@ -11,3 +12,9 @@ for (const size of [5000, 4 * 1024 * 1024 + 1])
     // The bytes stay those of the caller.
     assert.equal(bytes.length, size);
   });
+
+test('the second engine needs no thread where the system has none', async () => {
+  using _ = allowThreads(0);
+  const bytes = Buffer.alloc(4 * 1024 * 1024 + 1, 'an image, as it may be');
+  assert.equal(await secondDigest(bytes), digestOf(verityDigest(bytes)));
+});

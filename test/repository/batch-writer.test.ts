@@ -13,6 +13,7 @@ import { initRepository } from '../../src/repository/init.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
 import { faultSystem } from '../support/fault-system.ts';
+import { allowThreads } from '../support/played-threads.ts';
 import { Random } from '../support/random.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
@@ -107,6 +108,19 @@ describe('the writer of batches', () => {
     const before = inodes();
     assert.deepEqual(await write(threaded, list, 2), want);
     assert.deepEqual(inodes(), before);
+  });
+
+  it('makes do with as many threads as the system has for it, or with none', async () => {
+    using work = new Sandbox();
+    const list = files();
+    const want = list.map(({ header, content }) => contentChecksum(header, content));
+    for (const allowed of [0, 1]) {
+      using _ = allowThreads(allowed);
+      const repository = newRepository(work, `repo${allowed}`);
+      assert.deepEqual(await write(repository, list, 3), want);
+      for (const checksum of new Set(want)) assert((await repository.verifyContent(checksum)).ok, checksum);
+      assert.deepEqual(leftovers(repository), []);
+    }
   });
 
   it('and another one write the same content into one transaction', async () => {

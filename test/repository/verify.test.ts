@@ -14,6 +14,7 @@ import { verifyRepository } from '../../src/repository/verify.ts';
 import { type Depth, ObjectChecker } from '../../src/repository/verify-content.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
 import { writeCommitOf } from '../../src/repository/write-commit.ts';
+import { allowThreads } from '../support/played-threads.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
 const FEW = 4;
@@ -114,6 +115,18 @@ describe('a repository', () => {
         new RegExp(`content and metadata hash to ${checksumOf('/many/f1')}`),
       );
     });
+
+  it('is verified by as many threads as the system has for it, or by none', async () => {
+    await make(MANY);
+    const checksum = checksumOf('/many/f1');
+    damage(checksum, 'file');
+    for (const allowed of [0, 1]) {
+      using _ = allowThreads(allowed);
+      const { found, objectsRead } = await verify('deep', 3);
+      assert.deepEqual(found, [['error', 'object-damaged', `object ${checksum}.file`]]);
+      assert.equal(objectsRead, MANY + 8);
+    }
+  });
 
   it('has a damaged header or stream of content', async () => {
     const checksum = checksumOf('/etc/motd');

@@ -5,6 +5,7 @@ import { IoError } from '../base/errors.ts';
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts';
 import type { System } from '../base/system.ts';
 import { escapePathForListing, escapePayload, formatDump, walkOnly } from '../formats/erofs/dump.ts';
+import { dumpImage } from '../formats/erofs/dump-image.ts';
 import { ErofsImage, type WalkedEntry } from '../formats/erofs/read.ts';
 import type { NodeFields } from '../formats/erofs/tree.ts';
 import { VerityHasher } from '../formats/verity.ts';
@@ -52,7 +53,8 @@ async function run(args: readonly string[], { stdout, system }: Surroundings): P
   const objects = new Set<ByteString>();
   for (const file of files) {
     const image = new ErofsImage(system.readFile(file), file);
-    if (verb === 'dump') writeAll(formatDump(image, only), stdout);
+    if (verb === 'dump' && only.only === undefined) for (const piece of dumpImage(image)) stdout.write(piece);
+    else if (verb === 'dump') writeAll(formatDump(image, only), stdout);
     else if (verb === 'ls') writeAll(listing(image, walk(image, only)), stdout);
     else collectObjects(image, walk(image, only), objects);
   }

@@ -2,6 +2,7 @@
 import { type ByteString, textToBytes } from '../base/bytes.ts';
 import { ExitCode, NotFoundError } from '../base/errors.ts';
 import { formatDump, walkOnly } from '../formats/erofs/dump.ts';
+import { dumpImage } from '../formats/erofs/dump-image.ts';
 import { ErofsImage, type WalkedEntry } from '../formats/erofs/read.ts';
 import { surveyImage } from '../image/inspect.ts';
 import { findMissingObjects } from '../image/verify-image.ts';
@@ -59,8 +60,10 @@ export async function dump(
       'entries',
       entries.map((entry) => imageEntryJson(image, entry, true)),
     );
+  } else if (only.size === 0) {
+    for (const piece of dumpImage(image)) context.write(piece);
   } else {
-    writeAll(formatDump(image, only.size === 0 ? {} : { only }), context.stdout);
+    writeAll(formatDump(image, { only }), context.stdout);
   }
   return ExitCode.ok;
 }

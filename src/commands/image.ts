@@ -1,10 +1,19 @@
 /** `sealtree image …`: images as files, wherever they come from. */
 import { VERITY_MODES } from '../image/digests.ts';
 import type { CommandModule } from './command.ts';
-import { diff, verify } from './image-compare.ts';
-import { createImage } from './image-create.ts';
-import { dump, info, ls, missingObjects, objects } from './image-inspect.ts';
-import { mount, umount } from './image-mount.ts';
+import type { Context } from './context.ts';
+
+// Each verb loads what it needs: one that only reads an image must not wait for what makes or mounts them.
+const comparing = () => import('./image-compare.ts');
+const creating = () => import('./image-create.ts');
+const inspecting = () => import('./image-inspect.ts');
+const mounting = () => import('./image-mount.ts');
+
+/** A verb that is loaded when it is run. */
+const lazily =
+  <A extends readonly unknown[]>(load: () => Promise<(context: Context, ...args: A) => Promise<number>>) =>
+  async (context: Context, ...args: A): Promise<number> =>
+    (await load())(context, ...args);
 
 const append = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
@@ -44,35 +53,35 @@ export const command: CommandModule = {
       .option('--strict', 'with --from-file: insist on every detail of the format')
       .option('--min-version <n>', 'with --from-…: least format version (default: 0)')
       .option('--max-version <n>', 'with --from-…: greatest format version (default: 1)')
-      .action(run(createImage));
+      .action(run(lazily(async () => (await creating()).createImage)));
     command
       .command('info')
       .description('Show header, figures and digest')
       .argument('<image>')
-      .action(run(info));
+      .action(run(lazily(async () => (await inspecting()).info)));
     command
       .command('ls')
       .description('List entries')
       .argument('<image>')
       .argument('[path]', 'only this entry and what is below it')
-      .action(run(ls));
+      .action(run(lazily(async () => (await inspecting()).ls)));
     command
       .command('dump')
       .description('Print composefs-dump(5) text')
       .argument('<image>')
       .option('--filter <name>', 'only this entry of the root; may be given more than once', append)
-      .action(run(dump));
+      .action(run(lazily(async () => (await inspecting()).dump)));
     command
       .command('objects')
       .description('List the objects it points to: digest, size, path')
       .argument('<image>')
-      .action(run(objects));
+      .action(run(lazily(async () => (await inspecting()).objects)));
     command
       .command('missing-objects')
       .description('List the objects that are not there')
       .argument('<image>')
       .requiredOption('--objects <folder>', 'the folder of objects')
-      .action(run(missingObjects));
+      .action(run(lazily(async () => (await inspecting()).missingObjects)));
     command
       .command('verify')
       .description('Check its structure and digest, and its objects')
@@ -80,14 +89,14 @@ export const command: CommandModule = {
       .option('--digest <digest>', 'the digest it should have')
       .option('--objects <folder>', 'check presence, size and digest of the objects in this folder')
       .option('--require-verity', 'missing fs-verity is an error, also where it cannot be had')
-      .action(run(verify));
+      .action(run(lazily(async () => (await comparing()).verify)));
     command
       .command('diff')
       .description('Compare two images: entries, objects, bytes')
       .argument('<a>')
       .argument('<b>')
       .option('--exit-code', 'exit 1 when they differ')
-      .action(run(diff));
+      .action(run(lazily(async () => (await comparing()).diff)));
     command
       .command('mount')
       .description('Mount it, or the image of a sealed ref, read-only')
@@ -97,7 +106,11 @@ export const command: CommandModule = {
       .option('--upper <folder>', 'a folder that takes what is written to the mount')
       .option('--digest <digest>', 'the kernel must measure this digest on the image; implies --verity')
       .option('--verity', 'the kernel must check every object against the image')
-      .action(run(mount));
-    command.command('umount').description('Take a mount down').argument('<folder>').action(run(umount));
+      .action(run(lazily(async () => (await mounting()).mount)));
+    command
+      .command('umount')
+      .description('Take a mount down')
+      .argument('<folder>')
+      .action(run(lazily(async () => (await mounting()).umount)));
   },
 };

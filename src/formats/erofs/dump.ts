@@ -5,7 +5,7 @@
 import { asBuffer, type ByteString, bytesToString } from '../../base/bytes.ts';
 import type { Xattr, Xattrs } from '../../base/xattrs.ts';
 import { Overlay } from './layout.ts';
-import type { ErofsImage, WalkedEntry } from './read.ts';
+import type { ErofsImage, Inode, WalkedEntry } from './read.ts';
 import type { StoredXattrs } from './read-xattrs.ts';
 import { ImageTree, type NodeFields } from './tree.ts';
 
@@ -30,12 +30,16 @@ export function* formatDump(
 }
 
 function* formatImage(image: ErofsImage, only: ReadonlySet<ByteString> | undefined): Generator<ByteString> {
-  for (const { path, inode, linkOf } of only === undefined ? image.walk() : walkOnly(image, only)) {
-    const stored = image.rawXattrs(inode);
-    const node = image.node(inode, stored);
-    if (node.xattrs !== undefined) node.xattrs = storedOrder(stored, node.xattrs);
-    yield formatLine(path, node, linkOf);
-  }
+  for (const { path, inode, linkOf } of only === undefined ? image.walk() : walkOnly(image, only))
+    yield formatLine(path, imageNode(image, inode), linkOf);
+}
+
+/** What an inode stands for, its xattrs in the order in which a dump has them. */
+export function imageNode(image: ErofsImage, inode: Inode): NodeFields {
+  const stored = image.rawXattrs(inode);
+  const node = image.node(inode, stored);
+  if (node.xattrs !== undefined) node.xattrs = storedOrder(stored, node.xattrs);
+  return node;
 }
 
 /**
@@ -97,8 +101,8 @@ function* formatTree(tree: ImageTree, only: ReadonlySet<ByteString> | undefined)
   }
 }
 
-/** One entry as a line. `linkOf` is the path of the entry that this one is a hard link to. */
-function formatLine(path: ByteString, node: NodeFields, linkOf: ByteString | undefined): ByteString {
+/** One entry as a line, with its newline. `linkOf` is the path of the entry that this one is a hard link to. */
+export function formatLine(path: ByteString, node: NodeFields, linkOf: ByteString | undefined): ByteString {
   const { mode, nlink = 1, uid = 0, gid = 0, rdev = 0, size = 0, mtimeSec = 0n, mtimeNsec = 0 } = node;
   const { content, digest, xattrs = [] } = node;
   let line = `${escapeBytes(path === '' ? '/' : path)} ${size} ${linkOf === undefined ? '' : '@'}${mode.toString(8)}`;
@@ -111,7 +115,7 @@ function formatLine(path: ByteString, node: NodeFields, linkOf: ByteString | und
 
 function formatXattrs(xattrs: Xattrs): string {
   let text = '';
-  for (const [name, value] of xattrs) text += ` ${escapeXattr(name)}=${escapeXattr(value)}`;
+  for (const [name, value] of xattrs) text += ` ${escapedXattr(name)}=${escapedXattr(value)}`;
   return text;
 }
 
@@ -124,6 +128,11 @@ const ESCAPES: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
   if (byte > 0x20 && byte < 0x7f) return String.fromCharCode(byte);
   return `\\x${byte.toString(16).padStart(2, '0')}`;
 });
+
+/** A byte as it is written; `special` is escaped, too. */
+export function escapeOf(byte: number, special = 0): string {
+  return byte === special ? `\\x${byte.toString(16).padStart(2, '0')}` : ESCAPES[byte]!;
+}
 
 const escapeCharacter = (c: string): string => ESCAPES[c.charCodeAt(0)]!;
 
@@ -150,6 +159,6 @@ function escapeOptional(text: ByteString | undefined): string {
 }
 
 /** `=` ends an xattr's name, so it is escaped in names and, likewise, in values. */
-function escapeXattr(text: ByteString): string {
+export function escapedXattr(text: ByteString): string {
   return escapeBytes(text).replaceAll('=', '\\x3d');
 }

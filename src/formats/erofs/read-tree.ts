@@ -74,7 +74,7 @@ export function readTree(image: ErofsImage): ImageTree {
       }
       accept(inode);
       if (image.isRealWhiteout(inode)) {
-        image.checkWhiteout(inode, entry.name, directory.inode);
+        image.checkWhiteout(inode, entry.name, directory.inode.nid);
         checkRootWhiteout(image, inode, root, label);
         nodes[inode.ino] = NO_NODE;
         continue;

@@ -5,18 +5,19 @@
  *
  * {@link ErofsImage} gives what is stored, inode by inode; {@link ./read-tree.ts} the tree behind it.
  */
-import { type ByteString, displayBytes, MAX_PATH_BYTES, roundUp } from '../../base/bytes.ts';
+import { type ByteString, displayBytes, roundUp } from '../../base/bytes.ts';
 import type { FormatError } from '../../base/errors.ts';
 import { isDirectory, S_IFCHR, S_IFMT } from '../../base/mode.ts';
 import { finish, type Steps } from '../../base/steps.ts';
 import { NO_XATTRS, sortedXattrs, type Xattrs } from '../../base/xattrs.ts';
 import { Claims } from './claims.ts';
 import { ImageBytes } from './image-bytes.ts';
-import { BLOCK_SIZE, DataLayout, FileType, SLOT_SIZE } from './layout.ts';
+import { BLOCK_SIZE, DataLayout } from './layout.ts';
 import { DirectoryCursor, type DirectoryEntry, MODE_OF_TYPE } from './read-directory.ts';
 import { readHeader, readSuperblock, type SuperblockFields } from './read-headers.ts';
-import { type Inode, InodeReader, type StoredInode } from './read-inode.ts';
+import { type Inode, InodeReader, StoredInode } from './read-inode.ts';
 import { readNode } from './read-node.ts';
+import { ImageWalk } from './read-walk.ts';
 import { type StoredXattrs, XattrReader } from './read-xattrs.ts';
 import type { NodeFields } from './tree.ts';
 
@@ -24,6 +25,8 @@ export { DirectoryCursor, type DirectoryEntry } from './read-directory.ts';
 export type { SuperblockFields } from './read-headers.ts';
 export { type Inode, StoredInode } from './read-inode.ts';
 export { readTree } from './read-tree.ts';
+export { ImageWalk } from './read-walk.ts';
+export type { XattrReader } from './read-xattrs.ts';
 
 export interface WalkedEntry {
   /** `/` or `/a/b`. */
@@ -37,8 +40,6 @@ export interface WalkedEntry {
   readonly linkOf: ByteString | undefined;
 }
 
-const ROOT_PATH = '/' as ByteString;
-const NO_NAME = '' as ByteString;
 const OBJECT_FOLDER = /^[0-9a-f]{2}$/;
 
 export class ErofsImage {
@@ -167,49 +168,14 @@ export class ErofsImage {
     return readNode(this, inode, stored === undefined ? this.xattrs(inode) : inOrder(stored));
   }
 
-  /**
-   * All entries, depth-first in stored order, the root first; `.`, `..` and the root's real whiteouts left
-   * out. An inode met again is a hard link to where it was met first; a directory met again is refused, and so
-   * are inodes that overlap, and directories whose path is longer than {@link MAX_PATH_BYTES}.
-   */
+  /** All entries: see {@link ImageWalk}. */
   walk(): Generator<WalkedEntry, void> {
-    const claims = this.claims();
-    return this.#walk(claims, finish(this.#findLinked(claims)));
+    return entriesOf(finish(ImageWalk.begin(this)));
   }
 
   /** The same for who has other things to do meanwhile: before the first entry all directories are gone through. */
   *walkSteps(): Steps<Generator<WalkedEntry, void>> {
-    const claims = this.claims();
-    return this.#walk(claims, yield* this.#findLinked(claims));
-  }
-
-  *#walk(claims: Claims, linked: ReadonlySet<number>): Generator<WalkedEntry, void> {
-    const firstPaths = new Map<number, ByteString>();
-    const root = this.inode(this.rootNid);
-    yield { path: ROOT_PATH, name: NO_NAME, depth: 0, inode: root, linkOf: undefined };
-    const stack = [{ path: NO_NAME, inode: root, children: this.children(root, root) }];
-    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const next = top.children.next();
-      if (next.done) {
-        stack.pop();
-        continue;
-      }
-      const { name, nid } = next.value;
-      const inode = this.child(next.value);
-      const path = `${top.path}/${name}` as ByteString;
-      const linkOf = firstPaths.get(nid);
-      if (linkOf === undefined && !isDirectory(inode.mode)) this.claim(claims, inode);
-      if (this.isRealWhiteout(inode)) {
-        this.checkWhiteout(inode, name, top.inode);
-        continue;
-      }
-      if (linkOf === undefined && linked.has(nid)) firstPaths.set(nid, path);
-      yield { path, name, depth: stack.length, inode, linkOf };
-      if (!isDirectory(inode.mode)) continue;
-      if (path.length > MAX_PATH_BYTES)
-        throw this.error('path is too long', inode.offset, path.length, `at most ${MAX_PATH_BYTES}`);
-      stack.push({ path, inode, children: this.children(inode, top.inode) });
-    }
+    return entriesOf(yield* ImageWalk.begin(this));
   }
 
   /** The image's parts, of which the headers are taken. */
@@ -231,8 +197,8 @@ export class ErofsImage {
   }
 
   /** A real whiteout belongs into the root, to hide one of the object folders. */
-  checkWhiteout(inode: Inode, name: ByteString, parent: Inode): void {
-    if (parent.nid !== this.rootNid || !OBJECT_FOLDER.test(name))
+  checkWhiteout(inode: Inode, name: ByteString, parentNid: number): void {
+    if (parentNid !== this.rootNid || !OBJECT_FOLDER.test(name))
       throw this.error('whiteout of something other than an object folder', inode.offset, displayBytes(name));
   }
 
@@ -240,30 +206,14 @@ export class ErofsImage {
   error(what: string, offset?: number, got?: unknown, want?: unknown): FormatError {
     return this.#image.error(what, offset, got, want);
   }
+}
 
-  /** The inodes that more than one entry leads to. Goes through all directories, claiming them: a step each. */
-  *#findLinked(claims: Claims): Steps<Set<number>> {
-    const seen = new Uint8Array(Math.ceil(this.bytes.length / SLOT_SIZE / 8));
-    const linked = new Set<number>();
-    const root = this.inode(this.rootNid);
-    const pending = [{ inode: root, parent: root.nid }];
-    const entry = this.cursor();
-    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      this.claim(claims, next.inode);
-      entry.open(next.inode, next.parent);
-      while (entry.next()) {
-        if (entry.type === FileType.directory) {
-          pending.push({ inode: this.child(entry), parent: next.inode.nid });
-          continue;
-        }
-        const bit = 1 << (entry.nid & 7);
-        const byte = seen[entry.nid >>> 3] ?? 0;
-        if (byte & bit) linked.add(entry.nid);
-        seen[entry.nid >>> 3] = byte | bit;
-      }
-      yield;
-    }
-    return linked;
+/** The entries of a walk, each an object of its own. */
+function* entriesOf(walk: ImageWalk): Generator<WalkedEntry, void> {
+  while (walk.next()) {
+    const { path, name, depth, inode, linkOf } = walk;
+    walk.inode = new StoredInode();
+    yield { path, name, depth, inode, linkOf };
   }
 }
 

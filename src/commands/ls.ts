@@ -1,5 +1,6 @@
 /** `sealtree ls REV [PATH…]`: files of a commit. */
 import { type ByteString, textToBytes } from '../base/bytes.ts';
+import type { Checksum } from '../base/digest.ts';
 import { ExitCode } from '../base/errors.ts';
 import { readObjectInfo } from '../repository/object-info.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -90,11 +91,13 @@ function* lines(
 }
 
 function* listed(repository: Repository, tops: readonly TreeNode[], options: LsOptions): Generator<TreeNode> {
+  // Folders are passed once: keeping them would have the collector carry them along.
+  const passing = { dirtree: (checksum: Checksum) => repository.passingDirtree(checksum) };
   for (const top of tops) {
-    if (options.recursive) yield* walk(repository, top);
+    if (options.recursive) yield* walk(passing, top);
     else {
       yield top;
-      if (top.kind === 'directory' && !options.dironly) yield* children(repository, top);
+      if (top.kind === 'directory' && !options.dironly) yield* children(passing, top);
     }
   }
 }

@@ -5,7 +5,7 @@
 import { type ByteString, displayBytes, MAX_PATH_BYTES } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
-import type { Dirtree } from '../formats/objects.ts';
+import type { Dirtree, DirtreeDirectory, DirtreeFile } from '../formats/objects.ts';
 import type { Repository } from './repository.ts';
 
 export interface DirectoryNode {
@@ -46,17 +46,36 @@ export function rootOf(repository: Repository, commit: Checksum): DirectoryNode 
 /** Children of a folder: files first, then folders, each sorted by name, as ostree lists them. */
 export function* children(source: DirtreeSource, folder: DirectoryNode): Generator<TreeNode, void> {
   const { files, dirs } = source.dirtree(folder.tree);
-  const base = folder.path === '/' ? '/' : `${folder.path}/`;
+  const base = pathBelow(folder);
+  for (const file of files) yield fileNode(base, file);
+  for (const dir of dirs) yield directoryNode(base, dir);
+}
+
+/** What the paths of a folder's children begin with. */
+function pathBelow({ path, tree }: DirectoryNode): string {
+  const base = path === '/' ? '/' : `${path}/`;
   if (base.length > MAX_PATH_BYTES)
-    throw new FormatError(`dirtree ${folder.tree}`, 'path is too long', {
+    throw new FormatError(`dirtree ${tree}`, 'path is too long', {
       got: base.length,
       want: `at most ${MAX_PATH_BYTES}`,
     });
-  for (const { name, checksum } of files)
-    yield { kind: 'file', path: (base + name) as ByteString, name, checksum };
-  for (const { name, tree, meta } of dirs)
-    yield { kind: 'directory', path: (base + name) as ByteString, name, tree, meta };
+  return base;
 }
+
+const fileNode = (base: string, { name, checksum }: DirtreeFile): FileNode => ({
+  kind: 'file',
+  path: (base + name) as ByteString,
+  name,
+  checksum,
+});
+
+const directoryNode = (base: string, { name, tree, meta }: DirtreeDirectory): DirectoryNode => ({
+  kind: 'directory',
+  path: (base + name) as ByteString,
+  name,
+  tree,
+  meta,
+});
 
 /**
  * The node at a path below `from`. Repeated and final slashes and `.` are ignored; symlinks are not followed, and
@@ -90,15 +109,19 @@ export function child(source: DirtreeSource, folder: DirectoryNode, name: ByteSt
 export function* walk(source: DirtreeSource, node: TreeNode): Generator<TreeNode, void> {
   yield node;
   if (node.kind === 'file') return;
-  const stack = [children(source, node)];
-  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    const next = top.next();
-    if (next.done) {
-      stack.pop();
-      continue;
+  const stack: { readonly base: string; readonly dirs: readonly DirtreeDirectory[]; next: number }[] = [];
+  for (let entered: DirectoryNode | undefined = node; entered !== undefined; ) {
+    const { files, dirs } = source.dirtree(entered.tree);
+    const base = pathBelow(entered);
+    for (const file of files) yield fileNode(base, file);
+    stack.push({ base, dirs, next: 0 });
+    entered = undefined;
+    for (let top = stack.at(-1); top !== undefined && entered === undefined; top = stack.at(-1)) {
+      const dir = top.dirs[top.next++];
+      if (dir === undefined) stack.pop();
+      else entered = directoryNode(top.base, dir);
     }
-    yield next.value;
-    if (next.value.kind === 'directory') stack.push(children(source, next.value));
+    if (entered !== undefined) yield entered;
   }
 }
 

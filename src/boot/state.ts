@@ -10,6 +10,7 @@ import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Deployment } from '../deployment/deployment.ts';
+import { flushFindings } from '../deployment/flushes.ts';
 import { type ImageState, readImageState } from '../deployment/image-state.ts';
 import { readIfExists } from '../deployment/read-if-exists.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
@@ -215,6 +216,11 @@ class StateReader {
     }
     const repository = this.#attempt(UNKNOWN.repository, () => Repository.open(repositoryPath, system));
     const config = join(repositoryPath, 'config');
+    const configBytes = this.#attempt(UNKNOWN.config, () => system.readFile(config));
+    if (configBytes !== undefined)
+      this.#problems.push(
+        ...(this.#attempt(UNKNOWN.config, () => flushFindings(configBytes, sysroot)) ?? []),
+      );
     const bootPath = join(sysroot.path, 'boot');
     const deploymentPaths = all.map(({ deployment }) => deployment.path);
     return {
@@ -229,10 +235,7 @@ class StateReader {
       overlays: this.#attempt(UNKNOWN.overlays, () => readOverlays(sysroot.path, system)) ?? [],
       stagedOverlays: readStagedOverlays(sysroot, system),
       repositoryMode: repository?.mode,
-      config: {
-        path: config,
-        bytes: this.#attempt(UNKNOWN.config, () => system.readFile(config)) ?? Buffer.alloc(0),
-      },
+      config: { path: config, bytes: configBytes ?? Buffer.alloc(0) },
       storage: readStorage(sysroot.path, system),
       protection:
         (repository &&

@@ -6,12 +6,14 @@ import { ExitCode, NotFoundError, SealtreeError } from '../base/errors.ts';
 import type { System } from '../base/system.ts';
 import { type RunningState, readRunning } from '../boot/running.ts';
 import type { Deployment } from '../deployment/deployment.ts';
+import { readFlushFindings } from '../deployment/flushes.ts';
 import { type SealOutlook, sealOutlook } from '../deployment/outlook.ts';
 import { stateFolder } from '../deployment/state-folder.ts';
 import { type DeploymentReport, type ImageReport, reportDeployments } from '../deployment/status.ts';
 import type { Sysroot } from '../deployment/sysroot.ts';
 import { readVerified, type Verified } from '../deployment/verified.ts';
 import { blsValue } from '../formats/bls.ts';
+import type { Finding } from '../image/findings.ts';
 import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { fieldLines, jsonBytes, rfc3339, type Style } from './output.ts';
@@ -37,6 +39,7 @@ export async function status(context: Context): Promise<number> {
   const sysroot = await context.openSysroot();
   const reports = reportDeployments(sysroot, context.system);
   const outlook = sealOutlook(sysroot, context.system);
+  const problems = [...sysroot.problems, ...readFlushFindings(sysroot, context.system)];
   const running = sysroot.isBooted ? readRunning(context.system) : undefined;
   const last = lastVerification(sysroot, context.system);
   if (context.options.json) {
@@ -45,12 +48,12 @@ export async function status(context: Context): Promise<number> {
       deployments: reports.map(deploymentJson),
       running: running ?? null,
       verified: 'at' in last ? { ...last, at: rfc3339(last.at) } : null,
-      problems: sysroot.problems,
+      problems,
       outlook,
     });
   } else {
     for (const line of renderRunning(running, context.style)) context.print(line);
-    for (const line of render(sysroot, reports, outlook, context)) context.print(line);
+    for (const line of render(sysroot, reports, problems, outlook, context)) context.print(line);
     for (const line of renderLast(last, sysroot, context.style)) context.print(line);
   }
   const isWrong = reports.some(
@@ -148,6 +151,7 @@ function deploymentJson({ deployment, image }: DeploymentReport): Record<string,
 function render(
   sysroot: Sysroot,
   reports: readonly DeploymentReport[],
+  problems: readonly Finding[],
   outlook: SealOutlook,
   context: Context,
 ): string[] {
@@ -155,7 +159,7 @@ function render(
   const lines: string[] = [];
   if (reports.length === 0) lines.push(`${sysroot.path} has no deployments.`);
   for (const report of reports) lines.push(...renderDeployment(report, style));
-  if (sysroot.problems.length > 0) lines.push('', ...renderFindings(sysroot.problems, style));
+  if (problems.length > 0) lines.push('', ...renderFindings(problems, style));
   if (reports.some(({ image }) => image.state !== 'sealed'))
     lines.push('', ...renderOutlook(outlook, reports, style));
   else if (reports.some(({ image }) => image.verity !== 'enabled') && outlook.obstacles.length > 0)

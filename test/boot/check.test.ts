@@ -790,6 +790,22 @@ describe('boot check of what is around the entries', () => {
     );
   });
 
+  it('warns of a repository whose ostree does not wait for the disk', async () => {
+    using work = new Sandbox({ inMemory: true });
+    const sysroot = await installed(work, 'enforce');
+    const config = join(sysroot.repositoryPath, 'config');
+    edit(config, (text) => text.replace('[core]\n', '[core]\nfsync=false\n'));
+    const [finding, ...others] = await findingsOf(
+      await readState(sysroot, 'policy=enforce\n'),
+      sysroot.system,
+    );
+    assert.deepEqual(
+      [finding?.severity, finding?.code, finding?.where, others],
+      ['warning', 'fsync-off', config, []],
+    );
+    assert.deepEqual(finding?.remedy, [`ostree --repo=${sysroot.repositoryPath} config set core.fsync true`]);
+  });
+
   it('warns of a refusal that would restart for ever', async () => {
     using work = new Sandbox({ inMemory: true });
     const sysroot = await makeBootableSysroot(work.join('sysroot'));

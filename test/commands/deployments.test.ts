@@ -309,3 +309,28 @@ test('pin keeps what was named, and leaves the rest of an origin as it was', asy
   assert.equal(readFileSync(origin, 'utf8').trimEnd(), before.trimEnd());
   assert.equal((await run(system, 'pin', '7')).exitCode, 66);
 });
+
+test('status warns of a repository whose ostree does not wait for the disk', async () => {
+  const config = join(sysroot.repositoryPath, 'config');
+  const before = readFileSync(config, 'utf8');
+  assert.doesNotMatch((await run(withVerity(), 'status')).lines.join('\n'), /fsync|warning/);
+  for (const [value, wanted] of [
+    ['true', []],
+    ['false', ['warning fsync-off']],
+    ['0', ['warning fsync-off']],
+    ['perhaps', ['unchecked config-unreadable']],
+  ] as const) {
+    writeFileSync(config, before.replace('[core]\n', `[core]\nfsync=${value}\n`));
+    const { exitCode, lines } = await run(withVerity(), 'status', '--json');
+    const { problems } = JSON.parse(lines.join('\n')) as { problems: { severity: string; code: string }[] };
+    assert.deepEqual(
+      problems.map(({ severity, code }) => `${severity} ${code}`),
+      wanted,
+    );
+    assert.equal(exitCode, 0);
+  }
+  writeFileSync(config, before.replace('[core]\n', '[core]\nfsync=false\n'));
+  const text = (await run(withVerity(), 'status')).lines.join('\n');
+  assert.match(text, /^warning: .*\n +core\.fsync is off, .* never reached it$/m);
+  assert.ok(text.includes(`to mend: ostree --repo=${sysroot.repositoryPath} config set core.fsync true`));
+});

@@ -47,6 +47,8 @@ describeSystem('boot check', ['trixie', 'machine', 'guest'], () => {
   before(async () => {
     mountNew(work, 'sysroot', 'ext4', ['-O', 'verity']);
     sysroot = new OstreeSysroot(oracle('trixie'), work, ['os']);
+    // As a machine has it.
+    sysroot.repo('config', ['set', 'core.fsync', 'true']);
     for (const version of ['1', '2', '3']) {
       const tree = work.join(`tree-${version}`);
       makeSmallTree(tree, version);
@@ -105,6 +107,14 @@ describeSystem('boot check', ['trixie', 'machine', 'guest'], () => {
     assert.equal(status, ExitCode.ok);
     for (const code of [...HERE, 'loader-unknown'])
       assert(unseen.includes(code), `${code}: ${unseen.join()}`);
+  });
+
+  it('warns where ostree was told not to wait for the disk, until it was told to again', () => {
+    sysroot.repo('config', ['set', 'core.fsync', 'false']);
+    const { status, found } = check('--no-rehearsal');
+    assert.deepEqual([status, found], [ExitCode.ok, ['warning fsync-off']]);
+    sysroot.repo('config', ['set', 'core.fsync', 'true']);
+    assert.deepEqual(check('--no-rehearsal').found, []);
   });
 
   it('sees a kernel that a power cut left empty', () => {

@@ -100,9 +100,13 @@ for (const suite of ['bookworm', 'trixie', 'sid'] as const) {
           const theirs = parseOstreeStatus(text);
           const { deployments, problems } = JSON.parse(json) as {
             deployments: OwnDeployment[];
-            problems: unknown[];
+            problems: { code: string }[];
           };
-          assert.deepEqual(problems, []);
+          // These sysroots are made in a hurry.
+          assert.deepEqual(
+            problems.map(({ code }) => code),
+            ['fsync-off'],
+          );
           assert.deepEqual(deployments.map(seenDeployment), theirs);
           return theirs.map(({ marks }) => marks.join(', '));
         }) as [string[], string[]];

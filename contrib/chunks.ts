@@ -10,36 +10,41 @@ import { readFileSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
-/** Where not all of that is loaded: a hook with nothing to do, stand-ins, `--help`. */
-const QUICK = [
-  'base/system-linux',
-  'commands/surroundings',
-  'commands/raw',
-  'commands/hook',
-  'commands/mkcomposefs',
-  'commands/composefs-dump',
-  'commands/composefs-info',
-  'commands/program',
-].map((name) => `src/${name}.ts`);
-/** What reaches most of what all the others do. */
-const COMMON = ['src/commands/program.ts', 'src/commands/seal.ts'];
+/** What every run loads. */
+const START = ['src/base/system-linux.ts', 'src/commands/surroundings.ts'];
+/** Where little more is loaded: a hook with nothing to do, and `--help`. */
+const QUICK = ['src/commands/raw.ts', 'src/commands/hook.ts', 'src/commands/program.ts'];
+/** These read their arguments themselves. */
+const STAND_INS = ['mkcomposefs', 'composefs-dump', 'composefs-info'].map(
+  (name) => `src/commands/${name}.ts`,
+);
+/** What reaches most of what they do, and most of what commands do. */
+const COMMON_OF_STAND_INS = [...START, 'src/deployment/seal.ts'];
+const COMMON = [...START, 'src/commands/program.ts', 'src/commands/seal.ts'];
 
 /** @param entries sources from `root` that are entries anyway: first the program's, then those of threads */
 export async function fewerChunks(root: string, entries: readonly string[]): Promise<Plugin> {
   const inputs = await inputsOf(root, entries);
-  const early = reachable(QUICK, inputs);
+  const early = reachable([...START, ...QUICK], inputs);
   const onDemand = Object.values(inputs).flatMap(({ imports }) =>
-    imports.flatMap(({ kind, path }) => (kind === 'dynamic-import' && !early.has(path) ? path : [])),
+    imports.flatMap(({ kind, path }) => (kind === 'dynamic-import' ? path : [])),
   );
-  const reachAll = new Set([...onDemand, ...entries.slice(1)]);
+  const reaches = new Map(
+    [...onDemand, ...entries.slice(1)].map((path): [string, readonly string[]] => {
+      if (STAND_INS.includes(path)) return [path, COMMON_OF_STAND_INS];
+      return [path, early.has(path) ? START : COMMON];
+    }),
+  );
   return {
     name: 'fewer-chunks',
     setup({ onLoad }) {
       onLoad({ filter: /\.tsx?$/ }, ({ path }) => {
-        if (!reachAll.has(relative(root, path))) return undefined;
-        const lines = COMMON.map((other) => `import ${JSON.stringify(join(root, other))};\n`).join('');
+        const lines = (reaches.get(relative(root, path)) ?? [])
+          .filter((other) => join(root, other) !== path)
+          .map((other) => `import ${JSON.stringify(join(root, other))};\n`);
+        if (lines.length === 0) return undefined;
         const loader = extname(path) === '.tsx' ? 'tsx' : 'ts';
-        return { contents: lines + readFileSync(path, 'utf8'), loader };
+        return { contents: lines.join('') + readFileSync(path, 'utf8'), loader };
       });
     },
   };

@@ -19,7 +19,7 @@ const STAND_INS = ['mkcomposefs', 'composefs-dump', 'composefs-info'].map(
   (name) => `src/commands/${name}.ts`,
 );
 /** What reaches most of what they do, and most of what commands do. */
-const COMMON_OF_STAND_INS = [...START, 'src/deployment/seal.ts'];
+const COMMON_OF_STAND_INS = [...START, 'src/image/plan.ts', 'src/image/seal-image.ts'];
 const COMMON = [...START, 'src/commands/program.ts', 'src/commands/seal.ts'];
 
 /** @param entries sources from `root` that are entries anyway: first the program's, then those of threads */

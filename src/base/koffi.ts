@@ -10,11 +10,15 @@ export type Koffi = Pick<typeof import('koffi'), 'load' | 'address' | 'errno'>;
  */
 export function loadKoffi(): Koffi {
   const require = createRequire(import.meta.url);
-  try {
-    // Its package `koffi` finds the binary's, in several times the time that this one takes.
-    return require(`@koromix/koffi-${process.platform}-${process.arch}`) as Koffi;
-  } catch {
-    // Where packages lie otherwise it knows the way, and what is wrong it says.
-    return require('koffi') as Koffi;
+  const binaries = `@koromix/koffi-${process.platform}-${process.arch}`;
+  // The most usual binary; the package that picks one; and koffi itself, which knows where else they may be, and says what
+  // is wrong. The first is there in a tenth of the time that the last one takes.
+  for (const name of [`${binaries}/${process.platform}_${process.arch}/koffi.node`, binaries]) {
+    try {
+      return require(name) as Koffi;
+    } catch {
+      // The next one knows more ways.
+    }
   }
+  return require('koffi') as Koffi;
 }

@@ -1,16 +1,25 @@
 /**
  * Many contents at a time: small ones are collected in batches, large ones cut in pieces, and threads hash and write
- * them while the caller reads on. Threads write to staging folders of their own only, where nobody sees it; what makes
+ * them while the caller reads on; of files on the disk the threads get the paths, and read them, too. Threads write to staging folders of their own only, where nobody sees it; what makes
  * objects visible stays with {@link RepositoryWriter}, in one place and order. With a {@link System} other than the
  * kernel's, on one processor, or for less than one batch, the same is done without threads.
  */
+import type { ByteString } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
 import { OperationError } from '../base/errors.ts';
 import { linuxSystem } from '../base/system-linux.ts';
 import { processors, Thread } from '../base/threads.ts';
 import { contentHeader, type FileHeader } from '../formats/objects.ts';
-import { HASH_FIRST_BYTES, type NewFile, type RepositoryWriter } from './write.ts';
-import { type Batch, type BatchTarget, type Piece, StagingFolder, type Written } from './write-batch.ts';
+import type { NewFile, RepositoryWriter } from './write.ts';
+import {
+  type Batch,
+  type BatchTarget,
+  type DiskFiles,
+  HASH_FIRST_BYTES,
+  type Piece,
+  StagingFolder,
+  type Written,
+} from './write-batch.ts';
 import type { BatchAnswer, BatchRequest } from './write-batch-worker.ts';
 
 /** The largest content that goes into a batch. */
@@ -18,6 +27,8 @@ export const MAX_BATCHED = HASH_FIRST_BYTES;
 
 const BATCH_BYTES = 2 << 20;
 const BATCH_FILES = 256;
+/** Of files that are read by who writes them: no memory is held, it is for the last threads to end together. */
+const DISK_BYTES = 8 << 20;
 
 /** More would wait for the disk and for who reads the source. */
 const MAX_THREADS = 4;
@@ -31,6 +42,9 @@ interface BatchThread {
   readonly target: BatchTarget;
 }
 
+/** Whether a thread may be worth its start. */
+type Which = 'more comes' | 'the last';
+
 /** Is told a checksum once it is known. */
 type Done = (checksum: Checksum) => void;
 
@@ -41,6 +55,16 @@ interface Filling {
   readonly headers: FileHeader[];
   readonly files: number[];
   readonly done: Done[];
+}
+
+/** A batch of files on the disk as it is filled. */
+interface Listing {
+  readonly paths: ByteString[];
+  readonly sizes: number[];
+  readonly headers: FileHeader[];
+  readonly headerOf: number[];
+  readonly done: Done[];
+  bytes: number;
 }
 
 type ContentHeader = Omit<FileHeader, 'target'>;
@@ -68,6 +92,7 @@ export class BatchWriter {
   readonly #headers = new Map<string, { readonly header: FileHeader; readonly hashed: Buffer }>();
   #own: StagingFolder | undefined;
   #filling: Filling | undefined;
+  #listing: Listing | undefined;
   /** Requests that threads have not answered. */
   #waiting = 0;
   #failure: unknown;
@@ -92,7 +117,7 @@ export class BatchWriter {
     const length = hashed.length + size;
     if (this.#filling !== undefined) {
       const { done, filled, bytes } = this.#filling;
-      if (done.length === BATCH_FILES || filled + length > bytes.length) this.#dispatch('more comes');
+      if (done.length === BATCH_FILES || filled + length > bytes.length) this.#dispatchFilled('more comes');
     }
     this.#filling ??= { bytes: this.#memory(length), filled: 0, headers: [], files: [], done: [] };
     const filling = this.#filling;
@@ -104,6 +129,25 @@ export class BatchWriter {
     files.push(headers.length - 1, start, contentStart, filling.filled);
     filling.done.push(done);
     return Buffer.from(bytes.buffer, contentStart, size);
+  }
+
+  /**
+   * A regular file of any size that lies on the disk, and is read when it is written.
+   * @param done as of {@link add}
+   */
+  copy(header: ContentHeader, path: ByteString, size: number, done: Done): void {
+    this.#check();
+    const { header: kept } = this.#prepare(header);
+    this.#listing ??= { paths: [], sizes: [], headers: [], headerOf: [], done: [], bytes: 0 };
+    const listing = this.#listing;
+    if (listing.headers.at(-1) !== kept) listing.headers.push(kept);
+    listing.paths.push(path);
+    listing.sizes.push(size);
+    listing.headerOf.push(listing.headers.length - 1);
+    listing.done.push(done);
+    listing.bytes += size;
+    if (listing.done.length === BATCH_FILES || listing.bytes >= DISK_BYTES)
+      this.#dispatchListed('more comes');
   }
 
   /**
@@ -154,7 +198,8 @@ export class BatchWriter {
 
   /** Resolves when all that was added is part of the transaction. @throws what went wrong */
   async finish(): Promise<void> {
-    if (this.#filling !== undefined) this.#dispatch('the last');
+    this.#dispatchFilled('the last');
+    this.#dispatchListed('the last');
     await this.#until(() => this.#waiting === 0);
   }
 
@@ -189,8 +234,9 @@ export class BatchWriter {
     return this.#free.pop() ?? new Uint8Array(BATCH_BYTES);
   }
 
-  #dispatch(which: 'more comes' | 'the last'): void {
-    const { bytes, headers, files, done } = this.#filling as Filling;
+  #dispatchFilled(which: Which): void {
+    if (this.#filling === undefined) return;
+    const { bytes, headers, files, done } = this.#filling;
     this.#filling = undefined;
     const batch: Batch = { bytes, headers, files };
     const thread = this.#thread(which);
@@ -198,22 +244,36 @@ export class BatchWriter {
       this.#send(thread, batch, done);
       return;
     }
+    this.#writeHere((folder) => folder.write(batch), done);
+    this.#recycle(bytes);
+  }
+
+  #dispatchListed(which: Which): void {
+    if (this.#listing === undefined) return;
+    const { done, paths, sizes, headers, headerOf } = this.#listing;
+    this.#listing = undefined;
+    const files: DiskFiles = { paths, sizes, headers, headerOf };
+    const thread = this.#thread(which);
+    if (thread !== undefined) this.#send(thread, files, done);
+    else this.#writeHere((folder) => folder.copy(files), done);
+  }
+
+  #writeHere(write: (folder: StagingFolder) => readonly Written[], done: readonly Done[]): void {
     try {
       this.#own ??= new StagingFolder(this.writer.system, this.#newTarget());
-      this.#take(this.#own.target.folder, this.#own.write(batch), done);
+      this.#take(this.#own.target.folder, write(this.#own), done);
     } catch (error) {
       this.#failure = error;
       throw error;
     }
-    this.#recycle(bytes);
   }
 
-  #send({ thread, target }: BatchThread, work: Batch | Piece, done: readonly Done[]): void {
+  #send({ thread, target }: BatchThread, work: BatchRequest['work'], done: readonly Done[]): void {
     this.#waiting++;
     thread
-      .ask({ target, work }, [work.bytes.buffer])
+      .ask({ target, work }, 'bytes' in work ? [work.bytes.buffer] : [])
       .then(({ bytes, written }) => {
-        this.#recycle(bytes);
+        if (bytes !== undefined) this.#recycle(bytes);
         // After a failure nothing is taken in any more.
         if (this.#failure === undefined) this.#take(target.folder, written, done);
       })
@@ -232,7 +292,7 @@ export class BatchWriter {
   }
 
   /** The one with the least to do, a new one while all have something; none where one batch is all there is. */
-  #thread(which: 'more comes' | 'the last'): BatchThread | undefined {
+  #thread(which: Which): BatchThread | undefined {
     const least = this.#threads.toSorted((a, b) => a.thread.waiting - b.thread.waiting)[0];
     const mayStart = which === 'more comes' && this.#threads.length < this.#maxThreads;
     if (!mayStart || (least !== undefined && least.thread.waiting < 2)) return least;

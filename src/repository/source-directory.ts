@@ -3,6 +3,7 @@ import { type ByteString, bytesToString, displayBytes, stringToBytes } from '../
 import { FormatError, OperationError, UsageError } from '../base/errors.ts';
 import { isDirectory, isRegular, isSymlink, typeName } from '../base/mode.ts';
 import type { SystemReads } from '../base/system.ts';
+import { linuxSystem } from '../base/system-linux.ts';
 import { NO_XATTRS, type Xattr, type Xattrs } from '../base/xattrs.ts';
 import type { Content, SourceDirectory, SourceNode } from './source.ts';
 
@@ -62,7 +63,7 @@ class DirectoryReader {
     };
     switch (kind) {
       case 'file':
-        return { kind, ...attributes, content: new FileContent(path, size, this.#system) };
+        return { kind, ...attributes, content: new FileContent(bytesToString(path), size, this.#system) };
       case 'directory':
         return { kind, ...attributes, entries: () => this.#entries(path) };
       case 'symlink':
@@ -100,13 +101,15 @@ class DirectoryReader {
 
 const SLASH = Buffer.from('/');
 
-/** What a file has as it is read, as long as it was found to be. */
-class FileContent implements Content {
+/** What a file on the disk has as it is read, as long as it was found to be; it is opened when it is read. */
+export class FileContent implements Content {
   readonly size: number;
-  readonly #path: Buffer;
+  readonly path?: ByteString;
+  readonly #path: ByteString;
   readonly #system: SystemReads;
 
-  constructor(path: Buffer, size: number, system: SystemReads) {
+  constructor(path: ByteString, size: number, system: SystemReads) {
+    if (system === linuxSystem) this.path = path;
     this.#path = path;
     this.size = size;
     this.#system = system;
@@ -137,13 +140,13 @@ class FileContent implements Content {
   }
 
   #open(): number {
-    return this.#system.openRead(this.#path, { noFollow: true });
+    return this.#system.openRead(stringToBytes(this.#path), { noFollow: true });
   }
 
   #read(fd: number, into: Uint8Array, done: number): void {
     const count = this.#system.read(fd, into, null);
     if (count !== into.length)
-      throw new FormatError(displayBytes(bytesToString(this.#path)), 'changed while it was read', {
+      throw new FormatError(displayBytes(this.#path), 'changed while it was read', {
         got: `${done + count} bytes`,
         want: `${this.size}`,
       });

@@ -16,6 +16,8 @@ export interface Content {
   chunks(): Iterable<Uint8Array>;
   /** Puts all the bytes into `target`, which has {@link size}: a copy less, where there is this. */
   readInto?(target: Uint8Array): void;
+  /** Where it lies, when that is on this machine's disks: a thread can read it then. */
+  readonly path?: ByteString;
   /** The bytes are in memory and cannot change meanwhile: what was hashed need not be hashed as it is written. */
   readonly isFixed?: boolean;
 }

@@ -1,12 +1,17 @@
 /**
  * Contents become objects in a staging folder, here or in a thread: small ones in batches, each hashed and looked up
- * before it is written, large ones in pieces, hashed as they are written.
+ * before it is written, large ones in pieces, hashed as they are written. What lies on the disk is read here, too.
  */
 import { join } from 'node:path';
+import type { ByteString } from '../base/bytes.ts';
 import { type Checksum, checksumOf, nativeEngine } from '../base/digest.ts';
 import type { System } from '../base/system.ts';
-import type { FileHeader } from '../formats/objects.ts';
+import { contentHeader, type FileHeader } from '../formats/objects.ts';
+import { FileContent } from './source-directory.ts';
 import { FileObject, type WritableMode } from './write-object.ts';
+
+/** Up to this size a content is hashed before it is written, so that what exists is not written at all. */
+export const HASH_FIRST_BYTES = 1 << 20;
 
 /**
  * Small files: in `bytes` stands of each what is hashed before its content, then the content. As columns, which cross
@@ -20,6 +25,15 @@ export interface Batch {
 }
 
 export const COLUMNS = 4;
+
+/** Files on the disk, of any size, in columns by file. */
+export interface DiskFiles {
+  readonly paths: readonly ByteString[];
+  readonly sizes: readonly number[];
+  readonly headers: readonly FileHeader[];
+  /** Indices of headers. */
+  readonly headerOf: readonly number[];
+}
 
 /** The next bytes of a large file, the first or the only one with what it is. */
 export interface Piece {
@@ -62,6 +76,8 @@ export class StagingFolder {
   readonly #staged = new Set<string>();
   /** The large file that has begun. */
   #large: FileObject | undefined;
+  /** For one file of the disk, with what is hashed before its content. */
+  #memory = Buffer.alloc(0);
 
   constructor(system: System, target: BatchTarget) {
     this.target = target;
@@ -79,14 +95,24 @@ export class StagingFolder {
         number,
         number,
       ];
-      const checksum = checksumOf(nativeEngine.sha256(bytes.subarray(start, end)));
-      const name = objectName(checksum, this.#extension);
-      const isNew = this.#isMissing(name);
-      if (isNew)
-        this.#writeFile(name, headers[header] as FileHeader, bytes.subarray(contentStart, end), checksum);
-      written.push({ checksum, isNew });
+      written.push(
+        this.#writeSmall(headers[header] as FileHeader, bytes.subarray(start, end), contentStart - start),
+      );
     }
     return written;
+  }
+
+  /** Reads and writes what is not there yet, in the order of the files. */
+  copy({ paths, sizes, headers, headerOf }: DiskFiles): Written[] {
+    const hashed = headers.map((header) => contentHeader(header));
+    return paths.map((path, i) => {
+      const at = headerOf[i] as number;
+      const header = headers[at] as FileHeader;
+      const content = new FileContent(path, sizes[i] as number, this.#system);
+      return content.size > HASH_FIRST_BYTES
+        ? this.#copyLarge(header, content)
+        : this.#copySmall(header, hashed[at] as Buffer, content);
+    });
   }
 
   /** Takes a piece; the last one makes the object. */
@@ -97,15 +123,45 @@ export class StagingFolder {
     const object = this.#large as FileObject;
     return this.#orRemove(object, path, () => {
       object.write(bytes.subarray(0, length));
-      if (!isLast) return undefined;
-      const checksum = object.finish();
-      const name = objectName(checksum, this.#extension);
-      const isNew = this.#isMissing(name);
-      if (isNew) this.#system.rename(path, join(this.target.folder, name));
-      else this.#system.unlink(path);
-      this.#staged.add(name);
-      return { checksum, isNew };
+      return isLast ? this.#named(path, object.finish()) : undefined;
     });
+  }
+
+  #copyLarge(header: FileHeader, content: FileContent): Written {
+    const path = join(this.target.folder, LARGE_COPY);
+    const object = new FileObject(this.#system, this.target.mode, path, header, content.size);
+    return this.#orRemove(object, path, () => {
+      for (const chunk of content.chunks()) object.write(chunk);
+      return this.#named(path, object.finish());
+    });
+  }
+
+  #copySmall(header: FileHeader, hashed: Buffer, content: FileContent): Written {
+    const length = hashed.length + content.size;
+    if (this.#memory.length < length) this.#memory = Buffer.alloc(Math.max(length, 2 * this.#memory.length));
+    const bytes = this.#memory.subarray(0, length);
+    bytes.set(hashed);
+    content.readInto(bytes.subarray(hashed.length));
+    return this.#writeSmall(header, bytes, hashed.length);
+  }
+
+  /** @param bytes what is hashed: `contentStart` bytes of header, then the content */
+  #writeSmall(header: FileHeader, bytes: Uint8Array, contentStart: number): Written {
+    const checksum = checksumOf(nativeEngine.sha256(bytes));
+    const name = objectName(checksum, this.#extension);
+    const isNew = this.#isMissing(name);
+    if (isNew) this.#writeFile(name, header, bytes.subarray(contentStart), checksum);
+    return { checksum, isNew };
+  }
+
+  /** Gives a whole object its name, where that is missing. */
+  #named(path: string, checksum: Checksum): Written {
+    const name = objectName(checksum, this.#extension);
+    const isNew = this.#isMissing(name);
+    if (isNew) this.#system.rename(path, join(this.target.folder, name));
+    else this.#system.unlink(path);
+    this.#staged.add(name);
+    return { checksum, isNew };
   }
 
   #isMissing(name: string): boolean {
@@ -136,5 +192,6 @@ export class StagingFolder {
   }
 }
 
-/** What a large file is called until its checksum is known. */
+/** What a large file is called until its checksum is known: one that comes in pieces, and one of the disk. */
 const LARGE = 'large';
+const LARGE_COPY = 'large-copy';

@@ -5,7 +5,7 @@ import { type Progress, silent } from '../base/progress.ts';
 import type { VariantMap } from '../formats/objects.ts';
 import { BatchWriter, MAX_BATCHED } from './batch-writer.ts';
 import { type NewFolder, newFolder, writeNewTree } from './new-tree.ts';
-import { type Content, requireText, type SourceDirectory } from './source.ts';
+import { type Content, requireText, type SourceDirectory, type SourceFile } from './source.ts';
 import type { RepositoryWriter } from './write.ts';
 import { measured } from './write-object.ts';
 
@@ -103,15 +103,8 @@ async function writeEntries(
     }
     if (node.kind === 'symlink') {
       entries.set(name, { kind: 'symlink', checksum: batches.writer.writeSymlink(node) });
-    } else if (node.content.size > MAX_BATCHED) {
-      entries.set(name, { kind: 'file', checksum: batches.writer.writeFile(node, node.content) });
     } else {
-      // Nothing but this: it goes to a thread.
-      const { uid, gid, mode, xattrs, content } = node;
-      const memory = batches.add({ uid, gid, mode, xattrs }, content.size, (checksum) => {
-        entries.set(name, { kind: 'file', checksum });
-      });
-      readContent(content, memory);
+      writeFile(batches, node, (checksum) => entries.set(name, { kind: 'file', checksum }));
     }
     progress.advance(1, node.kind === 'file' ? node.content.size : 0);
     if (++taken % TURN_ENTRIES !== 0) continue;
@@ -120,6 +113,15 @@ async function writeEntries(
   }
   await batches.room();
   await progress.breathe();
+}
+
+function writeFile(batches: BatchWriter, node: SourceFile, done: (checksum: Checksum) => void): void {
+  const { uid, gid, mode, xattrs, content } = node;
+  // Nothing but this: it goes to a thread.
+  const header = { uid, gid, mode, xattrs };
+  if (content.path !== undefined) batches.copy(header, content.path, content.size, done);
+  else if (content.size > MAX_BATCHED) done(batches.writer.writeFile(header, content));
+  else readContent(content, batches.add(header, content.size, done));
 }
 
 /** @throws FormatError when the content is not as long as it said */

@@ -24,7 +24,7 @@ import {
 } from '../formats/objects.ts';
 import type { Repository } from './repository.ts';
 import type { Content } from './source.ts';
-import { fileExtension, objectName, objectPath } from './write-batch.ts';
+import { fileExtension, HASH_FIRST_BYTES, objectName, objectPath } from './write-batch.ts';
 import {
   FileObject,
   keptHeader,
@@ -52,9 +52,6 @@ export interface NewFile {
   /** Lets go of it, finished or not. */
   close(): void;
 }
-
-/** Up to this size a content is hashed before it is written, so that what exists is not written at all. */
-export const HASH_FIRST_BYTES = 1 << 20;
 
 /** One transaction: nothing is visible before {@link commit}, and nothing is left when it is closed without. */
 export class RepositoryWriter {

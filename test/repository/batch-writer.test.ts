@@ -1,7 +1,8 @@
 /** Many contents at a time: the same objects as one by one, with threads and without, and nothing of what failed. */
 import assert from 'node:assert/strict';
-import { readdirSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import type { ByteString } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
 import { FormatError, IoError } from '../../src/base/errors.ts';
 import { S_IFREG } from '../../src/base/mode.ts';
@@ -57,6 +58,30 @@ function put(batches: BatchWriter, { header, content }: File, done: (checksum: C
   const large = batches.begin(header, content.length, done);
   for (let at = 0; at < content.length; at += 700_001) large.write(content.subarray(at, at + 700_001));
   large.end();
+}
+
+/** As {@link write}, of files in the folder `source`, which are made of the list. */
+async function copy(
+  repository: Repository,
+  list: readonly File[],
+  source: string,
+  threads: number,
+): Promise<Checksum[]> {
+  mkdirSync(source, { recursive: true });
+  const checksums: Checksum[] = [];
+  using writer = await RepositoryWriter.open(repository, { fsync: false });
+  await using batches = new BatchWriter(writer, { threads });
+  for (const [i, { header, content }] of list.entries()) {
+    const path = `${source}/${i}` as ByteString;
+    writeFileSync(path, content);
+    batches.copy(header, path, content.length, (checksum) => {
+      checksums[i] = checksum;
+    });
+    await batches.room();
+  }
+  await batches.finish();
+  writer.commit();
+  return checksums;
 }
 
 async function write(repository: Repository, list: readonly File[], threads?: number): Promise<Checksum[]> {
@@ -122,6 +147,47 @@ describe('the writer of batches', () => {
       assert.deepEqual(leftovers(repository), []);
     }
   });
+
+  it('writes the same objects of files on the disk', async () => {
+    using work = new Sandbox();
+    const list = files();
+    const want = list.map(({ header, content }) => contentChecksum(header, content));
+    const given = newRepository(work, 'given');
+    await write(given, list, 0);
+    for (const threads of [0, 2]) {
+      const repository = newRepository(work, `copied${threads}`);
+      assert.deepEqual(await copy(repository, list, work.join('source'), threads), want);
+      assert.deepEqual(objectsOf(repository), objectsOf(given));
+      assert.deepEqual(leftovers(repository), []);
+    }
+  });
+
+  for (const [what, size, aBatch] of [
+    ['small', 3000, 260],
+    ['large', MAX_BATCHED + 10_000, 9],
+  ] as const)
+    it(`refuses a ${what} file on the disk that became shorter, and leaves nothing`, async () => {
+      using work = new Sandbox();
+      const [{ header }] = files() as [File];
+      const path = work.join('file');
+      writeFileSync(path, Buffer.alloc(size - 1));
+      for (const threads of [0, 1]) {
+        const repository = newRepository(work, `repo${threads}`);
+        const attempt = async (): Promise<void> => {
+          using writer = await RepositoryWriter.open(repository, { fsync: false });
+          await using batches = new BatchWriter(writer, { threads });
+          for (let i = 0; i < aBatch; i++) batches.copy(header, path as ByteString, size, () => undefined);
+          await batches.finish();
+        };
+        await assert.rejects(attempt, (error: Error) => {
+          assert(error instanceof FormatError);
+          assert.match(error.message, /file: changed while it was read.*(?:2999|1058575) bytes/);
+          return true;
+        });
+        assert.deepEqual(leftovers(repository), []);
+        assert.equal(objectsOf(repository).size, 0);
+      }
+    });
 
   it('and another one write the same content into one transaction', async () => {
     using work = new Sandbox();

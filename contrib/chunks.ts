@@ -10,31 +10,31 @@ import { readFileSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
-/** What every run loads. */
-const START = ['src/base/system-linux.ts', 'src/commands/surroundings.ts'];
-/** Where little more is loaded: a hook with nothing to do, and `--help`. */
-const QUICK = ['src/commands/raw.ts', 'src/commands/hook.ts', 'src/commands/program.ts'];
-/** These read their arguments themselves. */
+/** Commands that read their arguments themselves: where nothing is to be done, little is loaded. */
+const RAW = ['src/commands/raw.ts', 'src/commands/hook.ts'];
+/** What every other command needs, and all that `--help` does. */
+const PROGRAM = 'src/commands/program.ts';
+/** What reaches most of what commands do, and most of what the stand-ins do. */
+const COMMON = [PROGRAM, 'src/commands/seal.ts'];
+const COMMON_OF_STAND_INS = ['src/image/plan.ts', 'src/image/seal-image.ts'];
 const STAND_INS = ['mkcomposefs', 'composefs-dump', 'composefs-info'].map(
   (name) => `src/commands/${name}.ts`,
 );
-/** What reaches most of what they do, and most of what commands do. */
-const COMMON_OF_STAND_INS = [...START, 'src/image/plan.ts', 'src/image/seal-image.ts'];
-const COMMON = [...START, 'src/commands/program.ts', 'src/commands/seal.ts'];
 
 /** @param entries sources from `root` that are entries anyway: first the program's, then those of threads */
 export async function fewerChunks(root: string, entries: readonly string[]): Promise<Plugin> {
   const inputs = await inputsOf(root, entries);
-  const early = reachable([...START, ...QUICK], inputs);
+  const withProgram = reachable([PROGRAM], inputs);
+  const withoutProgram = reachable([...RAW, ...STAND_INS, ...COMMON_OF_STAND_INS], inputs);
+  const commonOf = (path: string): readonly string[] => {
+    if (STAND_INS.includes(path)) return COMMON_OF_STAND_INS;
+    if (withoutProgram.has(path) || path === PROGRAM) return [];
+    return withProgram.has(path) ? [PROGRAM] : COMMON;
+  };
   const onDemand = Object.values(inputs).flatMap(({ imports }) =>
     imports.flatMap(({ kind, path }) => (kind === 'dynamic-import' ? path : [])),
   );
-  const reaches = new Map(
-    [...onDemand, ...entries.slice(1)].map((path): [string, readonly string[]] => {
-      if (STAND_INS.includes(path)) return [path, COMMON_OF_STAND_INS];
-      return [path, early.has(path) ? START : COMMON];
-    }),
-  );
+  const reaches = new Map([...onDemand, ...entries.slice(1)].map((path) => [path, commonOf(path)]));
   return {
     name: 'fewer-chunks',
     setup({ onLoad }) {

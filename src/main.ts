@@ -29,20 +29,12 @@ async function main(): Promise<number> {
     return 0;
   }
   keepCompiled();
-  const [{ linuxSystem }, { processSurroundings }] = await Promise.all([
-    import('./base/system-linux.ts'),
-    import('./commands/surroundings.ts'),
-  ]);
-  const surroundings = processSurroundings(linuxSystem);
   if (args[0] === 'hook' || STAND_INS.includes(args[0] ?? '')) {
-    const { runRaw } = await import('./commands/raw.ts');
-    return runRaw(args[0] as string, args.slice(1), surroundings);
+    const { startRaw } = await import('./commands/raw.ts');
+    return startRaw(args[0] as string, args.slice(1));
   }
-  const [{ runProgram }, { COMMANDS }] = await Promise.all([
-    import('./commands/program.ts'),
-    import('./commands/registry.ts'),
-  ]);
-  return runProgram(args, surroundings, { version: version(), commands: COMMANDS });
+  const { startProgram } = await import('./commands/program.ts');
+  return startProgram(args, version());
 }
 
 /**

@@ -1,16 +1,21 @@
 /** Runs a command whose options commander parses: finds it, declares the options, maps usage errors. */
 import { Command, CommanderError, Option } from 'commander';
 import { ExitCode, type SealtreeError, UsageError } from '../base/errors.ts';
+import { linuxSystem } from '../base/system-linux.ts';
 import type { CommandModule, Run } from './command.ts';
 import { type Context, globalOptions, makeContext, type RawGlobalOptions } from './context.ts';
 import { reportFailure } from './failure.ts';
-import { type CommandEntry, findCommand, GLOBAL_OPTIONS, helpText } from './registry.ts';
-import type { Surroundings } from './surroundings.ts';
+import { COMMANDS, type CommandEntry, findCommand, GLOBAL_OPTIONS, helpText } from './registry.ts';
+import { processSurroundings, type Surroundings } from './surroundings.ts';
 
 export interface Program {
   readonly version: string;
   readonly commands: readonly CommandEntry[];
 }
+
+/** Runs `sealtree ARGS` on this machine; returns the exit code. Never throws. */
+export const startProgram = (args: readonly string[], version: string): Promise<number> =>
+  runProgram(args, processSurroundings(linuxSystem), { version, commands: COMMANDS });
 
 /** Runs `sealtree ARGS`; returns the exit code. Never throws. */
 export async function runProgram(

@@ -1,7 +1,12 @@
 /** Runs a command that reads its own arguments, without loading the option parser. */
 import { NotFoundError } from '../base/errors.ts';
+import { linuxSystem } from '../base/system-linux.ts';
 import { findCommand } from './registry.ts';
-import type { Surroundings } from './surroundings.ts';
+import { processSurroundings, type Surroundings } from './surroundings.ts';
+
+/** Runs the command on this machine; returns the exit code. Never throws. */
+export const startRaw = (name: string, args: readonly string[]): Promise<number> =>
+  runRaw(name, args, processSurroundings(linuxSystem));
 
 /** Runs the command; returns the exit code. Never throws. */
 export async function runRaw(

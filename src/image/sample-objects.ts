@@ -8,6 +8,7 @@ import { type Checksum, digestOf } from '../base/digest.ts';
 import { nobleEngine } from '../base/digest-noble.ts';
 import type { Progress } from '../base/progress.ts';
 import { VerityHasher } from '../formats/verity.ts';
+import { type ContentTable, Known } from '../repository/content-table.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Finding } from './findings.ts';
 
@@ -26,19 +27,25 @@ const MOST_OBJECTS = 200;
 /** What the second engine hashes in about half a second. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
-/** Chooses objects by chance: one in a hundred, at most 200 and 64 MiB of content. */
-export function sampleOf(objects: readonly ListedObject[]): ListedObject[] {
-  const left = [...objects];
-  const want = Math.min(MOST_OBJECTS, Math.ceil(objects.length / ONE_IN));
+/**
+ * Chooses objects by chance of those that an image lists with a digest: one in a hundred, at most 200 and 64 MiB of
+ * content. Nothing is made of the others: there may be a million.
+ * @param rows the image's objects in the table
+ */
+export function sampleOf(table: ContentTable, rows: Uint32Array): ListedObject[] {
+  const { size, known } = table.columns;
+  const left = rows.filter((row) => size[row] !== 0 && ((known[row] as number) & Known.digest) !== 0);
+  const want = Math.min(MOST_OBJECTS, Math.ceil(left.length / ONE_IN));
   const sample: ListedObject[] = [];
   let bytes = 0;
   for (let at = 0; at < left.length && sample.length < want; at++) {
     const other = at + Math.floor(Math.random() * (left.length - at));
-    const chosen = left[other]!;
-    left[other] = left[at]!;
-    if (bytes + chosen.sizeBytes > MOST_BYTES) continue;
-    bytes += chosen.sizeBytes;
-    sample.push(chosen);
+    const chosen = left[other] as number;
+    left[other] = left[at] as number;
+    const sizeBytes = size[chosen] as number;
+    if (bytes + sizeBytes > MOST_BYTES) continue;
+    bytes += sizeBytes;
+    sample.push({ checksum: table.checksum(chosen), sizeBytes, digest: table.digest(chosen) as Uint8Array });
   }
   return sample;
 }

@@ -18,7 +18,7 @@ import { type ObjectProtection, protectObjects } from './protect-objects.ts';
 import { type ImageVerity, type PublicationPlan, publish } from './publish.ts';
 import { recordedImage, recordImage } from './records.ts';
 import { type ObjectsRead, objectsRead, rereadObjects } from './reread-objects.ts';
-import { checkDigests, type ListedObject, sampleOf } from './sample-objects.ts';
+import { checkDigests, sampleOf } from './sample-objects.ts';
 import { imagePath } from './store.ts';
 import { validateImage } from './validate.ts';
 import { expectedObjects } from './verify-objects.ts';
@@ -141,10 +141,7 @@ async function validateBuilt(
     objectDigest: (checksum: Checksum) => image.objects.digest(checksum),
   };
   findings.push(...(await validateImage(bytes, path, expected, progress)));
-  const listed = [...image.objects.backing()].flatMap(({ checksum, sizeBytes, digest }): ListedObject[] =>
-    digest === undefined ? [] : [{ checksum, sizeBytes, digest }],
-  );
-  findings.push(...(await checkDigests(repository, sampleOf(listed), progress)));
+  findings.push(...(await checkDigests(repository, sampleOf(table, rows), progress)));
   if (findings.length > 0) throw new ValidationError(path, findings);
 }
 

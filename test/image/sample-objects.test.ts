@@ -1,18 +1,36 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ByteString } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
 import { silent } from '../../src/base/progress.ts';
+import { NO_XATTRS } from '../../src/base/xattrs.ts';
 import { verityDigest } from '../../src/formats/verity.ts';
 import { checkDigests, type ListedObject, sampleOf } from '../../src/image/sample-objects.ts';
+import { ContentTable, Known, writeDigest } from '../../src/repository/content-table.ts';
 
 const MIB = 1024 * 1024;
+
+const NO_DIGEST = Buffer.alloc(32);
 
 const objects = (count: number, sizeBytes: number): ListedObject[] =>
   Array.from({ length: count }, (_, i) => ({
     checksum: String(i).padStart(64, '0') as Checksum,
     sizeBytes,
-    digest: Buffer.alloc(32),
+    digest: NO_DIGEST,
   }));
+
+/** The table and the rows of an image that lists them. */
+function listed(objects: readonly ListedObject[]): [ContentTable, Uint32Array] {
+  const table = new ContentTable();
+  const rows = objects.map(({ checksum, sizeBytes, digest }) => {
+    const row = table.add(checksum);
+    const target = '' as ByteString;
+    table.setInfo(row, { size: sizeBytes, mode: 0o100644, uid: 0, gid: 0, xattrs: NO_XATTRS, target });
+    writeDigest(table.columns, row, digest, 0);
+    return row;
+  });
+  return [table, Uint32Array.from(rows)];
+}
 
 for (const [count, sizeBytes, want] of [
   [0, 1, 0],
@@ -23,7 +41,7 @@ for (const [count, sizeBytes, want] of [
   [5, 65 * MIB, 0],
 ] as const)
   test(`of ${count} objects of ${sizeBytes} bytes ${want} are chosen, each once`, () => {
-    const sample = sampleOf(objects(count, sizeBytes));
+    const sample = sampleOf(...listed(objects(count, sizeBytes)));
     assert.equal(new Set(sample.map(({ checksum }) => checksum)).size, sample.length);
     assert.equal(sample.length, want);
   });
@@ -31,13 +49,23 @@ for (const [count, sizeBytes, want] of [
 test('a large object does not keep a small one from being chosen', () => {
   const [small, ...large] = objects(50, 65 * MIB);
   assert.deepEqual(
-    sampleOf([...large, { ...small!, sizeBytes: 1 }]).map(({ checksum }) => checksum),
+    sampleOf(...listed([...large, { ...small!, sizeBytes: 1 }])).map(({ checksum }) => checksum),
     [small!.checksum],
   );
 });
 
+test('an object that the image lists without a digest is not chosen, nor one of which it says nothing', () => {
+  const [table, rows] = listed(objects(3, 1));
+  table.columns.known[1]! &= ~Known.digest;
+  assert.deepEqual(
+    Array.from({ length: 50 }, () => sampleOf(table, rows.subarray(1))[0]?.checksum),
+    Array.from({ length: 50 }, () => table.checksum(2)),
+  );
+});
+
 test('which objects are chosen is left to chance', () => {
-  const firsts = new Set(Array.from({ length: 100 }, () => sampleOf(objects(100, 1))[0]?.checksum));
+  const image = listed(objects(100, 1));
+  const firsts = new Set(Array.from({ length: 100 }, () => sampleOf(...image)[0]?.checksum));
   assert.ok(firsts.size > 10);
 });
 
@@ -50,9 +78,9 @@ test('a digest that is not that of the content is found, and no other', async ()
       onChunk(content.subarray(5000));
     },
   };
-  const listed = [wrong, { ...right, digest: verityDigest(content) }];
+  const sample = [wrong, { ...right, digest: verityDigest(content) }];
   assert.deepEqual(
-    (await checkDigests(repository, listed, silent())).map(({ code, where }) => [code, where]),
+    (await checkDigests(repository, sample, silent())).map(({ code, where }) => [code, where]),
     [['object-digest', `object ${wrong.checksum}.file`]],
   );
 });

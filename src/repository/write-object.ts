@@ -143,9 +143,19 @@ export class FileObject {
     this.#hasher = known === undefined ? contentHasher(header) : undefined;
     // Nobody else may open the file while it has not its owner yet.
     this.#fd = system.create(path, 0o600);
-    if (mode !== 'archive') return;
-    system.write(this.#fd, filezHeader({ header, size }));
-    if (size === 0) system.write(this.#fd, deflateRawSync(Buffer.alloc(0)));
+    if (mode === 'archive') this.#begin(this.#fd);
+  }
+
+  /** What stands before the content of an archive's object, and an empty content's stream. */
+  #begin(fd: number): void {
+    try {
+      this.#system.write(fd, filezHeader({ header: this.#header, size: this.#size }));
+      if (this.#size === 0) this.#system.write(fd, deflateRawSync(Buffer.alloc(0)));
+    } catch (error) {
+      // Nobody has the object yet who could close it.
+      this.close();
+      throw error;
+    }
   }
 
   /** @throws FormatError when that is more than was announced */

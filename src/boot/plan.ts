@@ -11,6 +11,7 @@
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type ByteString, bytesToText } from '../base/bytes.ts';
+import type { Deployment } from '../deployment/deployment.ts';
 import {
   type BlsEntry,
   blsOptions,
@@ -167,6 +168,8 @@ export interface BootPlan {
   readonly untouched: readonly Untouched[];
   /** What the mount script has to wait for: install has to be run once more after that. */
   readonly waitsFor: MenuByHand | undefined;
+  /** The staged deployment that gets the mount script at shutdown: until then it would boot plain. */
+  readonly atShutdown: Deployment | undefined;
 }
 
 /** What install would do. With refusals it has no steps. */
@@ -181,6 +184,7 @@ export function planInstall(state: BootState): BootPlan {
       steps: [],
       untouched: untouchedBy(state, new Set()),
       waitsFor: undefined,
+      atShutdown: undefined,
     };
   const isSealable = (target: BootTarget): boolean => findObstacles(target, state).length === 0;
   const sealed = state.targets.filter(isSealable);
@@ -219,12 +223,13 @@ export function planInstall(state: BootState): BootPlan {
     steps,
     untouched: untouchedBy(state, pathsOf(steps)),
     waitsFor,
+    atShutdown: desired.atShutdown.length > 0 ? state.staged?.deployment : undefined,
   };
 }
 
 /** What remove would do. With refusals it has no steps. */
 export function planRemove(state: BootState): BootPlan {
-  const common = { verb: 'remove' as const, way: undefined, waitsFor: undefined };
+  const common = { verb: 'remove' as const, way: undefined, waitsFor: undefined, atShutdown: undefined };
   const refusals = removeRefusals(state);
   if (refusals.length > 0)
     return { ...common, refusals, warnings: [], steps: [], untouched: untouchedBy(state, new Set()) };

@@ -402,7 +402,7 @@ function originalInside(bytes: Buffer, path: string): Buffer | 'damaged' {
  * A path of the running system as it is called on the physical root. /boot is a mount of its own there, of the same
  * folder, and a hard link cannot cross mounts.
  */
-export function physicalPath(path: string, sysroot: Sysroot, system: SystemReads): string {
+function physicalPath(path: string, sysroot: Sysroot, system: SystemReads): string {
   const physical = dirname(system.realpath(join(sysroot.path, 'ostree')));
   const boot = join(sysroot.path, 'boot');
   if (path.startsWith(`${boot}/`)) {

@@ -187,7 +187,8 @@ async function updateBoot(
   for (const { where, message } of plan.warnings)
     await say(surroundings, 'warning', `${event}: ${where}: ${message}`);
   if (outcome === 'refused') return ExitCode.failed;
-  if (outcome === 'done') await say(surroundings, 'info', `${event}: the boot is up to date`);
+  const later = plan.atShutdown && `, and ${plan.atShutdown.id} gets the mount script at shutdown`;
+  if (outcome === 'done') await say(surroundings, 'info', `${event}: the boot is up to date${later ?? ''}`);
   if (plan.waitsFor === undefined) return ExitCode.ok;
   const { command, path } = plan.waitsFor;
   await say(

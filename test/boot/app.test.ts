@@ -17,7 +17,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { buildProgram } from '../../contrib/build.ts';
-import { OperationError } from '../../src/base/errors.ts';
+import { FormatError, OperationError } from '../../src/base/errors.ts';
 import type { System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { installApp, readApp, readCopy, readKnownSums, removeApp } from '../../src/boot/keep/app.ts';
@@ -101,6 +101,15 @@ describe('the copy of the program', () => {
     removeApp(at, readApp(at, system).found, system);
     assert.equal(say(other), 'sealtree 1.0');
     assert.equal(readCopy(readApp(at, system), system), undefined);
+  });
+
+  it('that is damaged is said to be', async () => {
+    const at = folder();
+    await installApp(at, standIn('1.0'), system);
+    for (const text of ['{"version":', 'null', '{"version":1}']) {
+      writeFileSync(join(at, 'app/package.json'), text);
+      assert.throws(() => readCopy(readApp(at, system), system), FormatError, text);
+    }
   });
 
   it('is not what somebody else put there', async () => {

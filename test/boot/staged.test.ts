@@ -204,6 +204,9 @@ describe('a staged deployment', () => {
   it('gets the script at shutdown where /boot is a file system of its own', async () => {
     const sysroot = await makeStagedSysroot(work, 'separate', 'append');
     const separate = withRoom(1 << 30, true);
+    const before = await readState(sysroot);
+    assert.equal(planInstall(separate(before)).atShutdown?.id, before.staged?.deployment.id);
+    assert.equal(planInstall(withRoom(1 << 30)(before)).atShutdown, undefined);
     assert((await run(sysroot, planInstall, undefined, separate)).includes('amend'));
     assert(!existsSync(early(sysroot)), 'ostree would remove it');
     assert.match(values(sysroot), / tail\n/);

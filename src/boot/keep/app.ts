@@ -11,7 +11,7 @@ import { run } from '../../base/process.ts';
 import type { System, SystemReads } from '../../base/system.ts';
 import { readIfExists } from '../../deployment/read-if-exists.ts';
 import { isTemporaryName, temporaryName, writeSynced } from '../../image/store.ts';
-import { type KnownSums, type Program, parseSums } from './program.ts';
+import { type KnownSums, type Program, packageVersion, parseSums } from './program.ts';
 
 export interface AppState {
   /** The machine's own state folder, /var/lib/sealtree. */
@@ -112,7 +112,7 @@ export function programInCopy(folder: string, program: Program): Program {
   return { ...program, files };
 }
 
-/** The program of the current copy; undefined where there is none. @throws IoError */
+/** The program of the current copy; undefined where there is none. @throws IoError; FormatError where it is damaged */
 export function readCopy({ folder, current }: AppState, system: SystemReads): Program | undefined {
   if (current === undefined) return undefined;
   const copy = join(folder, copyName(current));
@@ -122,10 +122,8 @@ export function readCopy({ folder, current }: AppState, system: SystemReads): Pr
     .split('\n')
     .map((line) => line.slice(66))
     .map((path) => ({ path, source: join(copy, path), mode: system.stat(join(copy, path)).mode & 0o777 }));
-  const { version } = JSON.parse(system.readFile(join(copy, 'package.json')).toString('utf8')) as {
-    version: string;
-  };
-  return programInCopy(folder, { id: current, files, manifest, sums: '', version: `sealtree ${version}` });
+  const version = `sealtree ${packageVersion(copy, system)}`;
+  return programInCopy(folder, { id: current, files, manifest, sums: '', version });
 }
 
 function writeCopy(copy: string, { files, manifest, sums }: Program, system: System): void {

@@ -6,6 +6,7 @@
 import { basename, dirname, join, relative } from 'node:path';
 import { bytesToText } from '../../base/bytes.ts';
 import { nativeEngine } from '../../base/digest.ts';
+import { FormatError } from '../../base/errors.ts';
 import type { SystemReads } from '../../base/system.ts';
 import { PAYLOAD_NAMES, payloadPath } from '../payload.ts';
 
@@ -95,15 +96,12 @@ export function readProgram(
   });
   const manifest = summed.map(({ path, sum }) => `${sum}  ${path}\n`).join('');
   const modes = files.map(({ mode }) => mode.toString(8)).join(' ');
-  const { version } = JSON.parse(system.readFile(join(root, 'package.json')).toString('utf8')) as {
-    version: string;
-  };
   return {
     id: sha256(Buffer.from(manifest + modes)).slice(0, 16),
     files,
     manifest,
     sums: summed.map(({ looks, sum }) => (looks === undefined ? '' : `${sum} ${looks}\n`)).join(''),
-    version: `sealtree ${version}`,
+    version: `sealtree ${packageVersion(root, system)}`,
   };
 }
 
@@ -136,4 +134,19 @@ function filesBelow(folder: string, system: SystemReads): string[] {
     .readdir(folder)
     .map((name) => join(folder, bytesToText(name)))
     .flatMap((path) => (system.stat(path).isDirectory() ? filesBelow(path, system) : [path]));
+}
+
+/** The version in the package.json of that folder. @throws FormatError where it has none, or is none; IoError */
+export function packageVersion(root: string, system: SystemReads): string {
+  const path = join(root, 'package.json');
+  const text = system.readFile(path).toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new FormatError(path, 'not JSON', { cause: error });
+  }
+  if (typeof value === 'object' && value !== null && 'version' in value && typeof value.version === 'string')
+    return value.version;
+  throw new FormatError(path, 'it names no version');
 }

@@ -124,12 +124,19 @@ function plainLines(lines: readonly string[]): string[] {
 /** Changes come in bursts: what is said is said of the last of them. */
 const SETTLED_MS = 100;
 
-/** All that was said so far, for whoever shows it. */
+/** What was said last, at once. */
+export interface Said {
+  /** Counted from 1; 0 before anything was said. */
+  readonly number: number;
+  readonly lines: readonly string[];
+}
+
+/** What is said, for whoever shows it. */
 export class Aloud {
   readonly #store: Store;
   readonly #listeners = new Set<() => void>();
   #last: Spoken | undefined;
-  #lines: readonly string[] = [];
+  #said: Said = { number: 0, lines: [] };
   #timer: NodeJS.Timeout | undefined;
 
   constructor(store: Store) {
@@ -139,7 +146,7 @@ export class Aloud {
     });
   }
 
-  readonly lines = (): readonly string[] => this.#lines;
+  readonly said = (): Said => this.#said;
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
@@ -158,7 +165,7 @@ export class Aloud {
     const said = announced(this.#last, now);
     this.#last = now;
     if (said.length === 0) return;
-    this.#lines = [...this.#lines, ...said];
+    this.#said = { number: this.#said.number + 1, lines: said };
     for (const listener of this.#listeners) listener();
   };
 }

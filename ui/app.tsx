@@ -39,10 +39,12 @@ function Seen({ store, theme }: Pick<AppProps, 'store' | 'theme'>) {
 
 /** Lines that stay: a screen reader reads each of them once. */
 function Heard({ aloud }: { readonly aloud: Aloud }) {
-  const lines = useSyncExternalStore(aloud.subscribe, aloud.lines);
+  const { number, lines } = useSyncExternalStore(aloud.subscribe, aloud.said);
   return (
-    // ink writes what is new in the list, and nothing again.
-    <Static items={[...lines]}>{(line, place) => <Text key={place}>{line}</Text>}</Static>
+    // Of one list ink would want to be given all that was ever said. A new one it writes as what is new.
+    <Static key={number} items={[...lines]}>
+      {(line, place) => <Text key={place}>{line}</Text>}
+    </Static>
   );
 }
 

@@ -140,7 +140,7 @@ export async function start(options: StartOptions): Promise<string[]> {
   if (handsOver !== undefined) {
     // Keys are no longer for this process.
     stdin.pause();
-    await handOver(program, handsOver);
+    await handOver(program, readsAloud ? [...handsOver, '--screen-reader'] : handsOver);
   }
   return summaryOf(store.state());
 }

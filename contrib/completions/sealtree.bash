@@ -287,6 +287,7 @@ _sealtree_options() {
     pin) printf '%s ' --unpin --lock-timeout ;;
     sharing) printf '%s ' --content ;;
     gc) printf '%s ' --lock-timeout ;;
+    demo) printf '%s ' --screen-reader ;;
     config_show) printf '%s ' --root ;;
     ui) printf '%s ' --screen-reader ;;
     hook) printf '%s ' --sysroot --lock-timeout ;;

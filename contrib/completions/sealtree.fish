@@ -222,6 +222,7 @@ complete -c sealtree -n '__fish_use_subcommand' -a gc -d 'Remove images that no 
 complete -c sealtree -n '__fish_seen_subcommand_from gc' -l lock-timeout -r -d 'how long to wait for ostree or another run (default: 60)'
 
 complete -c sealtree -n '__fish_use_subcommand' -a demo -d 'Make a small sysroot to try things on, and seal it'
+complete -c sealtree -n '__fish_seen_subcommand_from demo' -l screen-reader -d 'for screen readers: the interface as plain lines'
 complete -c sealtree -n '__fish_seen_subcommand_from demo' -a "(__fish_complete_directories)"
 
 complete -c sealtree -n '__fish_use_subcommand' -a config -d 'Show the configuration and its origins'

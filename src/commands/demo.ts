@@ -11,7 +11,7 @@ import { mountImage, unmountImage } from '../image/mount.ts';
 import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { status } from './status.ts';
-import { hasTerminal, openInterface } from './ui.ts';
+import { hasTerminal, type InterfaceOptions, openInterface } from './ui.ts';
 
 export const command: CommandModule = {
   name: 'demo',
@@ -27,11 +27,16 @@ export const command: CommandModule = {
   define(command, run) {
     command
       .argument('[dir]', 'where to make it', 'demo')
-      .action(run(async (context, directory: string) => await demo(context, context.path(directory))));
+      .option('--screen-reader', 'for screen readers: the interface as plain lines')
+      .action(
+        run(async (context, directory: string, options: InterfaceOptions) =>
+          demo(context, context.path(directory), options),
+        ),
+      );
   },
 };
 
-async function demo(context: Context, path: string): Promise<number> {
+async function demo(context: Context, path: string, interfaceOptions: InterfaceOptions): Promise<number> {
   const { system, options } = context;
   if (options.repo !== undefined)
     throw new UsageError('a demonstration has a repository of its own: leave out --repo');
@@ -86,7 +91,10 @@ async function demo(context: Context, path: string): Promise<number> {
   for (const line of nextSteps(context, shown, made, results)) context.print(line);
   // What was printed is there again when it is left.
   if (hasTerminal(context))
-    return await openInterface({ ...context, options: { ...options, sysroot: path, repo: undefined } });
+    return await openInterface(
+      { ...context, options: { ...options, sysroot: path, repo: undefined } },
+      interfaceOptions,
+    );
   return exitCode;
 }
 

@@ -26,7 +26,8 @@ export const command: CommandModule = {
 export const hasTerminal = ({ stdout, env }: Pick<Context, 'stdout' | 'env'>): boolean =>
   stdout.isTerminal && process.stdin.isTTY === true && env.TERM !== 'dumb';
 
-interface InterfaceOptions {
+/** How it is shown. */
+export interface InterfaceOptions {
   readonly screenReader?: boolean;
 }
 

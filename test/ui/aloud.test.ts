@@ -119,6 +119,7 @@ describe('a screen that is read aloud', () => {
     screen.type('q');
     await ended;
     assert(!screen.isRaw);
+    assert.equal(screen.written.match(/^1 of 2: [0-9a-f]{8}, os/gm)?.length, 1);
     // Each line once, none taken back.
     assert.equal(screen.written.match(/2 of 4: 1 alpha/g)?.length, 1);
     assert.doesNotMatch(screen.written, /[│─█░▸✓]/);

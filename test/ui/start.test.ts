@@ -190,6 +190,18 @@ describe('interface', () => {
     assert.deepEqual(handed, [['demo']]);
   });
 
+  it('hands over that it is read aloud, too', async (t) => {
+    const handed: (readonly string[])[] = [];
+    const { screen, ended } = open(t, 80, 24, sandbox.join('nowhere'), undefined, {
+      readsAloud: true,
+      handOver: async (_program, words) => void handed.push(words),
+    });
+    await screen.until(/is not an ostree/);
+    screen.type('D');
+    await ended;
+    assert.deepEqual(handed, [['demo', '--screen-reader']]);
+  });
+
   it('ends with what went wrong, the terminal given back', async (t) => {
     const broken = Object.create(linuxSystem, {
       stat: {

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress } from '../base/progress.ts';
 import { linuxSystem } from '../base/system-linux.ts';
-import { processors, Thread } from '../base/threads.ts';
+import { processors, startThreads, type Thread } from '../base/threads.ts';
 import { type ContentTable, writeDigest } from '../repository/content-table.ts';
 import type { Repository } from '../repository/repository.ts';
 import { ObjectLearner, type VerityMode } from './digests.ts';
@@ -43,8 +43,9 @@ export async function learnObjects(
 ): Promise<void> {
   const { mode, progress } = options;
   progress.begin(mode === 'no' ? 'reading objects' : 'digesting objects', rows.length);
-  const threads = threadsFor(repository, rows.length, options);
-  if (threads > 0) return await learnInThreads(repository, table, rows, threads, options);
+  const wanted = threadsFor(repository, rows.length, options);
+  const workers = startThreads<LearnRequest, LearnAnswer>(PROGRAM, wanted);
+  if (workers.length > 0) return await learnInThreads(repository, table, rows, workers, options);
   const learner = new ObjectLearner(repository, mode, {
     info: (row, info) => table.setInfo(row, info),
     digest: (row, bytes, offset) => writeDigest(table.columns, row, bytes, offset),
@@ -70,12 +71,18 @@ async function learnInThreads(
   repository: Repository,
   table: ContentTable,
   rows: Uint32Array,
-  threads: number,
+  workers: readonly Thread<LearnRequest, LearnAnswer>[],
   { mode, progress }: LearnOptions,
 ): Promise<void> {
   const shared = new Int32Array(new SharedArrayBuffer(SHARED_NUMBERS * Int32Array.BYTES_PER_ELEMENT));
-  const work = { repositoryPath: repository.path, mode, columns: table.columns, rows, shared, threads };
-  const workers = Array.from({ length: threads }, () => new Thread<LearnRequest, LearnAnswer>(PROGRAM));
+  const work = {
+    repositoryPath: repository.path,
+    mode,
+    columns: table.columns,
+    rows,
+    shared,
+    threads: workers.length,
+  };
   let isLearnt = false;
   try {
     const answers = Promise.all(workers.map((worker, thread) => worker.ask({ ...work, thread })));

@@ -20,6 +20,7 @@ import { Repository, type RepositoryMode } from '../../src/repository/repository
 import { type SourceNode, sourceDirectory, sourceFile, sourceSymlink } from '../../src/repository/source.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
 import { writeCommitOf } from '../../src/repository/write-commit.ts';
+import { allowThreads } from '../support/played-threads.ts';
 
 const MODES: readonly RepositoryMode[] = ['bare-user-only', 'bare-user', 'archive'];
 
@@ -88,6 +89,10 @@ describe('objects', () => {
       }
       assert.equal(want.length, SIZES.length + 302);
       for (const threads of [0, 1, 3]) assert.deepEqual(await learn(repository, threads), want);
+      for (const allowed of [0, 2]) {
+        using _ = allowThreads(allowed);
+        assert.deepEqual(await learn(repository, 3), want, `${allowed} of 3 threads could be started`);
+      }
     });
 
     it(`of a ${mode} repository have no digest where none is wanted`, async () => {

@@ -13,7 +13,7 @@ export const command: CommandModule = {
   name: 'gc',
   summary: 'Remove images that no deployment or ref uses',
   details: [
-    'Removes stored images whose digest no deployment has and that no ref was sealed with, their records, what is known of layers that no container image at a ref has, and what killed runs left. What a deployment has is told by the bytes of its .ostree.cfs; when one cannot be read, nothing is removed.',
+    'Removes stored images whose digest no deployment has and that no ref was sealed with, their records, what is known of layers that no container image at a ref has and of objects that are gone, and what killed runs left. What a deployment has is told by the bytes of its .ostree.cfs; when one cannot be read, nothing is removed.',
   ],
   examples: [['gc --dry-run', 'what would go, and how much that frees']],
   define(command, run) {
@@ -59,6 +59,7 @@ async function gc(context: Context, lockTimeout: string): Promise<number> {
       refs: plan.refs,
       layers: plan.layers,
       temporary: leftovers,
+      goneObjects: plan.goneObjects,
       foreign: foreign.map(jsonBytes),
       freedBytes,
     });
@@ -69,6 +70,10 @@ async function gc(context: Context, lockTimeout: string): Promise<number> {
   for (const { path, sizeBytes } of removed) context.print(`${verb} ${path} (${prettyBytes(sizeBytes)})`);
   for (const path of [...plan.records, ...plan.refs, ...plan.layers, ...leftovers])
     context.print(`${verb} ${path}`);
+  if (plan.goneObjects > 0)
+    context.print(
+      `${verb} what was known of ${plan.goneObjects} ${plan.goneObjects === 1 ? 'object that is' : 'objects that are'} gone`,
+    );
   for (const name of foreign) context.print(`left alone: ${displayBytes(name)} is not ours`);
   context.print(
     `${kept.length} ${kept.length === 1 ? 'image' : 'images'} in use, ${removed.length} ${dryRun ? 'to remove' : 'removed'}, ${prettyBytes(freedBytes)} ${dryRun ? 'to free' : 'freed'}`,

@@ -6,6 +6,7 @@ import { layersOf, unneededLayers } from '../container/records.ts';
 import { executeGc, type GcPlan, planGc, type StoredImage } from '../image/gc.ts';
 import { recordedImage, removeRecords, unneededRecords } from '../image/records.ts';
 import { refLeftovers, sealedRefs } from '../image/sealed-refs.ts';
+import { countGone, pruneObjectInfo } from '../repository/object-info.ts';
 import { type Ref, Repository } from '../repository/repository.ts';
 import { withLocks, withPublishingLock } from './locks.ts';
 import { readSysroot } from './sysroot.ts';
@@ -18,7 +19,12 @@ export interface SweepPlan {
   readonly refs: readonly string[];
   /** What is known of layers that no container image at a ref has. */
   readonly layers: readonly string[];
+  /** How many objects are gone of which object-info tells something. */
+  readonly goneObjects: number;
 }
+
+/** Without what takes reading the names of all objects. */
+type QuickPlan = Omit<SweepPlan, 'goneObjects'>;
 
 export interface SweepOptions {
   readonly dryRun: boolean;
@@ -31,7 +37,7 @@ export interface SweepOptions {
  * entry: an image that one of them has is kept. So is that of a ref, as long as there is the ref.
  */
 export async function sweep(sysrootPath: string, options: SweepOptions, system: System): Promise<SweepPlan> {
-  const plan = (): SweepPlan => planSweep(sysrootPath, system);
+  const plan = (): SweepPlan => whole(planSweep(sysrootPath, system), system);
   if (options.dryRun) return plan();
   const times = { timeoutMs: options.lockTimeoutMs, progress: options.progress };
   return await withLocks(sysrootPath, times, system, () => execute(plan(), system));
@@ -43,17 +49,23 @@ export async function sweepRepository(
   options: SweepOptions,
   system: System,
 ): Promise<SweepPlan> {
-  const plan = (): SweepPlan => planFor(repositoryPath, [], system);
+  const plan = (): SweepPlan => whole(planFor(repositoryPath, [], system), system);
   if (options.dryRun) return plan();
   const times = { timeoutMs: options.lockTimeoutMs, progress: options.progress };
   return await withPublishingLock(repositoryPath, times, system, () => execute(plan(), system));
 }
+
+const whole = (plan: QuickPlan, system: System): SweepPlan => ({
+  ...plan,
+  goneObjects: countGone(Repository.open(plan.images.repositoryPath, system)),
+});
 
 function execute(plan: SweepPlan, system: System): SweepPlan {
   // A note or record must not outlive its image: it would call a deployment's image lost.
   for (const path of [...plan.refs, ...plan.layers]) system.unlink(path);
   removeRecords(plan.images.repositoryPath, plan.records, system);
   executeGc(plan.images, system);
+  if (plan.goneObjects > 0) pruneObjectInfo(Repository.open(plan.images.repositoryPath, system));
   return plan;
 }
 
@@ -74,12 +86,12 @@ interface DeployedFolder {
   readonly path: string;
 }
 
-function planSweep(sysrootPath: string, system: System): SweepPlan {
+function planSweep(sysrootPath: string, system: System): QuickPlan {
   const { repositoryPath, deployments, unlistedFolders } = readSysroot(sysrootPath, system);
   return planFor(repositoryPath, [...deployments, ...unlistedFolders], system);
 }
 
-function planFor(repositoryPath: string, folders: readonly DeployedFolder[], system: System): SweepPlan {
+function planFor(repositoryPath: string, folders: readonly DeployedFolder[], system: System): QuickPlan {
   const repository = Repository.open(repositoryPath, system);
   const refs = repository.listRefs();
   const names = new Set(refs.map(({ refspec }) => refspec));

@@ -13,6 +13,7 @@ import { writeImage } from '../formats/erofs/write.ts';
 import type { Dirmeta } from '../formats/objects.ts';
 import { verityDigest } from '../formats/verity.ts';
 import { CHECKSUM_BYTES, ContentTable, Known } from '../repository/content-table.ts';
+import { objectsPresent } from '../repository/object-info.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
 import { treeSize } from '../repository/tree.ts';
 import type { VerityMode } from './digests.ts';
@@ -144,12 +145,8 @@ async function findObjects(
 
 /** What is known of an object that is not there any more is forgotten: learning of it again says what is wrong. */
 function forgetMissing(repository: Repository, table: ContentTable, rows: Uint32Array): void {
-  const isThere = new Uint8Array(table.count);
-  for (const checksum of repository.listContent()) {
-    const row = table.row(checksum);
-    if (row !== -1) isThere[row] = 1;
-  }
-  for (const row of rows) if (isThere[row] === 0) table.forget(row);
+  const isPresent = objectsPresent(repository, table);
+  for (const row of rows) if (isPresent[row] === 0) table.forget(row);
 }
 
 /** Of these rows those of which something is still to be learnt, folder by folder as objects lie on the disk. */

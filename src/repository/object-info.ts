@@ -66,7 +66,40 @@ export function writeObjectInfo(
   table: ContentTable,
   used: readonly Uint32Array[],
 ): void {
-  if (!isUsable(repository)) return;
+  if (isUsable(repository)) save(repository, table, kept(repository, table, used));
+}
+
+/** For each row whether its object is in the repository: by the names in its folders. */
+export function objectsPresent(repository: Repository, table: ContentTable): Uint8Array {
+  const isPresent = new Uint8Array(table.count);
+  for (const checksum of repository.listContent()) {
+    const row = table.row(checksum);
+    if (row !== -1) isPresent[row] = 1;
+  }
+  return isPresent;
+}
+
+/** How many objects are gone of which something is known. */
+export function countGone(repository: Repository): number {
+  const table = readObjectInfo(repository);
+  return table === undefined ? 0 : table.count - presentRows(repository, table).length;
+}
+
+/** Keeps nothing of objects that are gone, the caller holding the lock. */
+export function pruneObjectInfo(repository: Repository): void {
+  const table = readObjectInfo(repository);
+  if (table === undefined) return;
+  const rows = presentRows(repository, table);
+  if (rows.length < table.count) save(repository, table, rows);
+}
+
+function presentRows(repository: Repository, table: ContentTable): Uint32Array {
+  const isPresent = objectsPresent(repository, table);
+  return Uint32Array.from({ length: table.count }, (_, row) => row).filter((row) => isPresent[row] === 1);
+}
+
+/** What cannot be kept is no failure: see {@link writeObjectInfo}. */
+function save(repository: Repository, table: ContentTable, rows: Uint32Array): void {
   const { system } = repository;
   const folder = `${repository.path}/${FOLDER}`;
   const temporary = `${folder}/.${NAME}-new`;
@@ -74,7 +107,7 @@ export function writeObjectInfo(
     if (system.lstatIfExists(temporary) !== undefined) system.unlink(temporary);
     const fd = system.create(temporary, FILE_MODE);
     try {
-      system.write(fd, serialize(table, kept(repository, table, used), kindOf(repository)));
+      system.write(fd, serialize(table, rows, kindOf(repository)));
     } finally {
       system.close(fd);
     }

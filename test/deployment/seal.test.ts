@@ -626,6 +626,20 @@ test('gc removes what no deployment has, with its record, and never what one sti
   );
 });
 
+test('gc forgets what was known of objects that are gone', async () => {
+  const { system } = simulateInodes(linuxSystem, { verity: false });
+  await seal(system);
+  const options = { dryRun: false, lockTimeoutMs: 0, progress: silent() };
+  const known = () => readObjectInfo(Repository.open(sysroot.repositoryPath, system))?.count ?? 0;
+  const before = known();
+  unlinkSync(objectWith('2222').path);
+  assert.equal((await sweep(sysroot.path, { ...options, dryRun: true }, system)).goneObjects, 1);
+  assert.equal(known(), before);
+  assert.equal((await sweep(sysroot.path, options, system)).goneObjects, 1);
+  assert.equal(known(), before - 1);
+  assert.equal((await sweep(sysroot.path, options, system)).goneObjects, 0);
+});
+
 test('gc removes what a run left that was killed while it wrote a record', async () => {
   const { system } = simulateInodes(linuxSystem, { verity: false });
   await seal(system);

@@ -10,13 +10,19 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { ByteString } from '../../src/base/bytes.ts';
 import { type Checksum, nativeEngine } from '../../src/base/digest.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { ContentTable, writeDigest } from '../../src/repository/content-table.ts';
 import { initRepository } from '../../src/repository/init.ts';
-import { readObjectInfo, writeObjectInfo } from '../../src/repository/object-info.ts';
+import {
+  countGone,
+  pruneObjectInfo,
+  readObjectInfo,
+  writeObjectInfo,
+} from '../../src/repository/object-info.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { faultSystem } from '../support/fault-system.ts';
 import { Sandbox } from '../support/sandbox.ts';
@@ -153,6 +159,25 @@ describe('what is known of objects', () => {
     assert.deepEqual(contents(readObjectInfo(repository)), contents(table)?.slice(0, 1000));
     writeObjectInfo(repository, table, [rows.subarray(0, 1500)]);
     assert.equal(readObjectInfo(repository)?.count, COUNT);
+  });
+
+  it('loses what is gone when it is pruned, and only that', () => {
+    const there = [1, 2, COUNT - 1].map(checksum);
+    for (const one of there) {
+      const path = repository.objectPath(one, 'file');
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, '');
+    }
+    assert.equal(countGone(repository), COUNT - there.length);
+    pruneObjectInfo(repository);
+    const left = readObjectInfo(repository);
+    assert.equal(left?.count, there.length);
+    for (const one of there) assert.deepEqual(left?.info(left.row(one)), table.info(table.row(one)));
+    const before = statSync(file).ino;
+    assert.equal(countGone(repository), 0);
+    pruneObjectInfo(repository);
+    assert.equal(statSync(file).ino, before);
+    for (const one of there) rmSync(repository.objectPath(one, 'file'));
   });
 
   it('stays as it was when the new file cannot be written, and a killed run is made good', () => {

@@ -20,6 +20,8 @@ export interface Libc {
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   fcntl(fd: number, command: number, argument: Uint8Array): number;
   syncfs(fd: number): number;
+  /** Undefined in C libraries from before it. */
+  renameat2?(fromFolder: number, from: CPath, toFolder: number, to: CPath, flags: number): number;
   /** Name of the last failure, such as `ENODATA`. */
   errno(): string;
 }
@@ -47,6 +49,10 @@ export const Ioctl = {
 
 /** FS_IMMUTABLE_FL of include/uapi/linux/fs.h. */
 export const FS_IMMUTABLE_FL = 0x10;
+
+/** Of include/uapi/linux/fcntl.h and fs.h: paths are those of the process; nothing is replaced. */
+export const AT_FDCWD = -100;
+export const RENAME_NOREPLACE = 1;
 
 /** F_OFD_SETLK of include/uapi/asm-generic/fcntl.h. */
 export const F_OFD_SETLK = 37;
@@ -121,11 +127,23 @@ function bind(koffi: Koffi): Libc {
     ioctl: program.func('ioctl', 'int', ['int', 'unsigned long', 'void *']) as Libc['ioctl'],
     fcntl: program.func('fcntl', 'int', ['int', 'int', 'void *']) as Libc['fcntl'],
     syncfs: program.func('syncfs', 'int', ['int']) as Libc['syncfs'],
+    ...renameat2Of(program),
     errno: () => {
       const number = koffi.errno();
       return names.get(number) ?? `errno ${number}`;
     },
   };
+}
+
+/** In glibc since 2.28. */
+function renameat2Of(program: ReturnType<typeof import('koffi')['load']>): Pick<Libc, 'renameat2'> {
+  try {
+    const types = ['int', 'void *', 'int', 'void *', 'unsigned int'];
+    return { renameat2: program.func('renameat2', 'int', types) as NonNullable<Libc['renameat2']> };
+  } catch {
+    // Whoever wants it has another way.
+    return {};
+  }
 }
 
 /** errno(3) by number; of two names for one number the one the kernel's documents use. */

@@ -39,12 +39,14 @@ import type { ByteString } from './bytes.ts';
 import { bytesToString, stringToBytes } from './bytes.ts';
 import { errnoOf, IoError, UnsupportedError } from './errors.ts';
 import {
+  AT_FDCWD,
   type CPath,
   FS_IMMUTABLE_FL,
   Ioctl,
   type Libc,
   libc,
   libcProblem,
+  RENAME_NOREPLACE,
   verityEnableArgument,
 } from './libc.ts';
 import { isReadOnlyMount, type Mount, mountOf, parseMountinfo } from './mountinfo.ts';
@@ -95,6 +97,7 @@ export const linuxSystem: System = {
   mkdir: (path, mode = 0o755) => attempt('make the folder', path, () => void mkdirSync(path, mode)),
   rmdir: (path) => attempt('remove the folder', path, () => rmdirSync(path)),
   rename: (from, to) => attempt(`rename to ${showPath(to)}`, from, () => renameSync(from, to)),
+  renameIfAbsent,
   link: (from, to) => attempt(`link to ${showPath(to)}`, from, () => linkSync(from, to)),
   symlink: (target, path) =>
     attempt('make the symlink', path, () => symlinkSync(stringToBytes(target), path)),
@@ -184,6 +187,23 @@ function write(fd: number, bytes: Uint8Array): void {
   attempt('write', fd, () => {
     for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
   });
+}
+
+function renameIfAbsent(from: Path, to: Path): void {
+  const c = libcProblem() === undefined ? libc('rename') : undefined;
+  if (c?.renameat2 !== undefined) {
+    const [source, target] = [cPath(from, 'rename'), cPath(to, 'rename')];
+    if (c.renameat2(AT_FDCWD, source, AT_FDCWD, target, RENAME_NOREPLACE) === 0) return;
+    const errno = c.errno();
+    if (!['EEXIST', 'EINVAL', 'ENOSYS'].includes(errno))
+      throw new IoError(`rename to ${showPath(to)}`, showPath(from), errno);
+  }
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw asIoError(`link to ${showPath(to)}`, from, error);
+  }
+  attempt('remove', from, () => unlinkSync(from));
 }
 
 function withOpen<T>(path: Path, flags: number, use: (fd: number) => T): T {

@@ -115,6 +115,11 @@ export interface SystemWrites {
   mkdir(path: Path, mode?: number): void;
   rmdir(path: Path): void;
   rename(from: Path, to: Path): void;
+  /**
+   * Renames unless something has the name `to` already: then `from` is removed, and what is there stays. In one step
+   * where the file system can (RENAME_NOREPLACE), else a hard link comes first.
+   */
+  renameIfAbsent(from: Path, to: Path): void;
   link(from: Path, to: Path): void;
   symlink(target: ByteString, path: Path): void;
   unlink(path: Path): void;

@@ -1,12 +1,12 @@
 /**
  * Writes objects and refs into a repository, in transactions as ostree does it (ostree-repo-commit.c): objects are
- * completed in a folder of their own below `tmp`, flushed together, and linked into `objects`; refs change last. A
+ * completed in a folder of their own below `tmp`, flushed together, and renamed into `objects`; refs change last. A
  * crash leaves the repository as it was, or with objects nothing names yet, and at most that folder, which any
  * `ostree` command sweeps from `tmp` after a day.
  */
 import { join } from 'node:path';
 import { type Checksum, checksumOf, isHex64 } from '../base/digest.ts';
-import { errnoOf, UsageError } from '../base/errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { makeFolder, makeFolders } from '../base/folders.ts';
 import { isRegular, isSymlink } from '../base/mode.ts';
 import { randomHex } from '../base/random.ts';
@@ -286,22 +286,14 @@ export class RepositoryWriter {
       const folder = join(this.path, 'objects', name.slice(0, 2));
       if (!folders.has(folder)) makeFolder(folder, this.system, 0o777);
       folders.add(folder);
-      this.#linkIfAbsent(join(from, name), objectPath(this.path, name));
+      // An object that is there stays: deployments are hard links of it, and it may have fs-verity.
+      this.system.renameIfAbsent(`${from}/${name}`, objectPath(this.path, name));
     }
     if (this.#fsync) {
       for (const folder of folders) this.system.fsyncDirectory(folder);
       this.system.fsyncDirectory(join(this.path, 'objects'));
     }
     this.#discard();
-  }
-
-  /** An object that is there stays: deployments are hard links of it, and it may have fs-verity. */
-  #linkIfAbsent(from: string, to: string): void {
-    try {
-      this.system.link(from, to);
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST') throw error;
-    }
   }
 
   #discard(): void {

@@ -110,6 +110,18 @@ test('a NUL byte in a path ends in EINVAL, never in a shorter path', () => {
   }
 });
 
+test('a file is renamed only where nothing has the name, and is gone from the old one in any case', () => {
+  using work = new Sandbox();
+  const [from, to] = [work.join('from'), work.join('fólder')];
+  writeFileSync(from, 'first');
+  system.renameIfAbsent(from, to);
+  writeFileSync(from, 'second');
+  system.renameIfAbsent(from, Buffer.from(to));
+  assert.equal(readFileSync(to, 'utf8'), 'first');
+  assert.equal(system.lstatIfExists(from), undefined);
+  assert.throws(() => system.renameIfAbsent(from, work.join('other')), { code: 'io', errno: 'ENOENT' });
+});
+
 test('names and link targets are bytes', () => {
   using work = new Sandbox();
   const name = Buffer.concat([Buffer.from(`${work.path}/`), Buffer.from([0xff, 0x41])]);

@@ -240,7 +240,7 @@ describe('the repository writer', () => {
     });
     const order = [
       'syncfs tmp',
-      'link tmp',
+      'renameIfAbsent tmp',
       'fsyncDirectory objects',
       'mkdir refs/heads/os',
       'fsyncDirectory refs/heads',
@@ -256,7 +256,7 @@ describe('the repository writer', () => {
       order.every((step) => steps.includes(step)),
       steps.join('\n'),
     );
-    assert.ok(steps.lastIndexOf('link tmp') < steps.indexOf('fsyncDirectory objects'));
+    assert.ok(steps.lastIndexOf('renameIfAbsent tmp') < steps.indexOf('fsyncDirectory objects'));
   });
 
   it('lets go of the lock even when it cannot clean up', async () => {

@@ -52,6 +52,7 @@ const WRITES: Readonly<Record<keyof SystemWrites, true>> = {
   mkdir: true,
   rmdir: true,
   rename: true,
+  renameIfAbsent: true,
   link: true,
   symlink: true,
   unlink: true,

@@ -49,6 +49,11 @@ export function simulateInodes(base: System, options: { readonly verity: boolean
       forget(to);
       base.rename(from, to);
     },
+    renameIfAbsent(from, to) {
+      needMutable('rename', from, to);
+      if (base.lstatIfExists(to) !== undefined) forget(from);
+      base.renameIfAbsent(from, to);
+    },
     link(from, to) {
       needMutable('link', to);
       base.link(from, to);

@@ -334,6 +334,16 @@ export const IMPORTED_TAR: Outcome = outcomeOf({
   skipped: [],
 });
 
+export const IMPORTED_DIR: Outcome = outcomeOf({
+  schema: 'sealtree/import-dir/v1',
+  checksum: 'e4'.repeat(32),
+  parent: 'e3'.repeat(32),
+  ref: 'import/old',
+  files: 5120,
+  bytes: 71_000_000,
+  skipped: [],
+});
+
 export const IMPORTED_OCI: Outcome = outcomeOf({
   schema: 'sealtree/import-oci/v1',
   checksum: 'e6'.repeat(32),

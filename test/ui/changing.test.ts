@@ -4,7 +4,11 @@ import assert from 'node:assert/strict';
 import { existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
+import { textToBytes } from '../../src/base/bytes.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
+import { Repository } from '../../src/repository/repository.ts';
+import { resolveRevision } from '../../src/repository/revisions.ts';
+import { lookup, rootOf } from '../../src/repository/tree.ts';
 import { Sandbox } from '../support/sandbox.ts';
 import { sealtreeArgv } from '../support/sealtree.ts';
 import { makeSmallSysroot, type SmallSysroot } from '../support/small-sysroot.ts';
@@ -92,6 +96,33 @@ describe('changes', () => {
     await ui.sees(/1 image removed/);
     await ui.press('q');
     await ui.misses(/no deployment has it/);
+  });
+
+  it('import a folder as a commit', async (t) => {
+    const sysroot = await makeSmallSysroot(sandbox.join('import'));
+    sandbox.write('offered/rootfs/etc/motd', 'welcome\n');
+    // What is offered first is in the folder that the interface was started in.
+    const before = process.cwd();
+    t.after(() => process.chdir(before));
+    process.chdir(sandbox.join('offered'));
+    const ui = begin(t, sysroot.path);
+    await ui.sees(/3 of 3 not sealed/);
+    await ui.press('W', '2');
+    await ui.sees(/2 commits/);
+    await ui.press('i');
+    await ui.sees(/folder +\.\./, /folder +rootfs\//);
+    await ui.press('j', 'i');
+    await ui.sees(/ref: import\/rootfs/);
+    await ui.press('enter');
+    await ui.sees(/make a commit of 1 file/, /The ref import\/rootfs will name it/, /y do it/);
+    const repository = Repository.open(sysroot.repositoryPath, linuxSystem);
+    assert.throws(() => resolveRevision(repository, 'import/rootfs'));
+    await ui.press('y');
+    await ui.sees(/import\/rootfs is commit [0-9a-f]{12}: 1 file/);
+    const commit = resolveRevision(repository, 'import/rootfs');
+    const motd = lookup(repository, rootOf(repository, commit), textToBytes('/etc/motd'));
+    assert(motd.kind === 'file');
+    assert.equal(repository.content(motd.checksum).size, 8);
   });
 
   it('are not needed to look at what boots and what is shared, at any size', async (t) => {

@@ -55,6 +55,15 @@ describe('what a folder offers', () => {
         ['archive', 'tree.tar', undefined],
       ],
     );
+    assert.deepEqual(
+      [
+        sourceOf(rows[3], 'dir'),
+        sourceOf(rows[0], 'dir'),
+        sourceOf(rows[3], 'tar'),
+        sourceOf(rows[6], 'dir'),
+      ],
+      [`${folder}/below`, undefined, undefined, undefined],
+    );
     assert.equal(sourceOf(rows[2], 'oci'), `${folder}/apps:docker.io/library/db:13`);
     assert.equal(sourceOf(rows[4], 'oci'), `${folder}/single`);
     assert.deepEqual(
@@ -73,4 +82,11 @@ describe('what a folder offers', () => {
     it(`is called ${ref} where the file is ${name}`, () => {
       assert.equal(suggestedRef({ kind: 'archive', name, path: `/${name}`, sizeBytes: 1 }), ref);
     });
+
+  it('is called as a folder is, whatever that ends in', () => {
+    assert.equal(
+      suggestedRef({ kind: 'folder', name: 'rootfs.tar', path: '/rootfs.tar' }),
+      'import/rootfs.tar',
+    );
+  });
 });

@@ -1,4 +1,4 @@
-/** The way from the commits to what can be imported: a file or an image is chosen, then the ref that will name it. */
+/** The way from the commits to what can be imported: a folder, a file or an image is chosen, then the ref that will name it. */
 import { dirname } from 'node:path';
 import { type Action, close, only, open } from '../../action.ts';
 import { displayText } from '../../models/text.ts';
@@ -35,7 +35,7 @@ function plan(state: State): Step {
     return only({ ...state, notice: 'a commit is found by its ref' });
   const name = asked.source.split('/').at(-1) ?? '';
   return propose(leaveRef(state), {
-    kind: asked.what === 'tar' ? 'import-tar' : 'import-oci',
+    kind: `import-${asked.what}`,
     title: `import ${displayText(name)}`,
     words: importWords(asked),
     accept: 'y',
@@ -51,8 +51,11 @@ const aboveOf = ({ imports: { rows, failure, path } }: State): string | undefine
     ? dirname(path)
     : rows?.find(({ kind, name }) => kind === 'folder' && name === '..')?.path;
 
-/** What `enter` imports a row as. */
-const usual = (state: State): Asked['what'] => (selectedImport(state)?.kind === 'archive' ? 'tar' : 'oci');
+/** What a row is imported as, where nothing else is asked for. */
+function usual(state: State): Asked['what'] {
+  const kind = selectedImport(state)?.kind;
+  return kind === 'folder' ? 'dir' : kind === 'archive' ? 'tar' : 'oci';
+}
 
 const commandOf = (state: State, what: Asked['what']): string[] | undefined => {
   const row = selectedImport(state);
@@ -96,7 +99,7 @@ export const IMPORT_ACTIONS: readonly Action[] = [
     title: 'import',
     modes: ['imports', 'details'],
     detailsOf: ['imports'],
-    when: (s) => isKind(s, 'archive', 'image'),
+    when: (s) => sourceOf(selectedImport(s), usual(s)) !== undefined,
     changes: true,
     command: (s) => commandOf(s, usual(s)),
     run: (s) => ask(s, usual(s)),

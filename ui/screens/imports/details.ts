@@ -20,6 +20,10 @@ export function importDetails(state: State, width: number, theme: Theme): string
   switch (row.kind) {
     case 'folder':
       lines.text('Enter looks into it.');
+      if (sourceOf(row, 'dir') === undefined) break;
+      lines.blank();
+      lines.text('i imports all that is in it as a commit, with owners, permissions and xattrs as they are.');
+      showCommands(state, row, ['dir'], lines);
       break;
     case 'broken':
       lines.text(row.message, theme.tone.bad);

@@ -1,4 +1,4 @@
-/** Archives and container images in a folder, to be imported as commits. Pure. */
+/** Archives, container images and folders in a folder, to be imported as commits. Pure. */
 import type { Failure } from '../../models/failure.ts';
 import { type Scroll, TOP } from '../../models/list.ts';
 import type { State } from '../../state.ts';
@@ -20,8 +20,8 @@ export type ImportRow =
 
 /** What is to be imported, once it has a name. */
 export interface Asked {
-  readonly what: 'tar' | 'oci';
-  /** As the command takes it: a file, or `LAYOUT:TAG`. */
+  readonly what: 'dir' | 'tar' | 'oci';
+  /** As the command takes it: a folder, a file, or `LAYOUT:TAG`. */
   readonly source: string;
   /** The ref, as far as it is typed. */
   readonly ref: string;
@@ -86,17 +86,24 @@ export function lookInto(imports: Imports, path = imports.path): Imports {
 
 /** Imports of what a row is; undefined for what is nothing of that kind. */
 export function sourceOf(row: ImportRow | undefined, what: Asked['what']): string | undefined {
-  if (row?.kind === 'archive') return row.path;
-  if (row?.kind !== 'image' || what === 'tar') return undefined;
+  // What the one above holds is more than this folder shows.
+  if (row?.kind === 'folder') return what === 'dir' && row.name !== '..' ? row.path : undefined;
+  if (row?.kind === 'archive') return what === 'dir' ? undefined : row.path;
+  if (row?.kind !== 'image' || what !== 'oci') return undefined;
   return row.tag === undefined ? row.path : `${row.path}:${row.tag}`;
 }
 
 /** Ends of names that tar archives have; sealtree reads what is in them whatever they are called. */
 export const ARCHIVE = /\.(tar(\.(gz|zst|xz))?|tgz|tzst|txz)$/;
 
-/** A ref that goes with the name of a file or a tag: such as `import/web`. */
+/** A ref that goes with the name of a folder, a file or a tag: such as `import/web`. */
 export function suggestedRef(row: ImportRow): string {
-  const name = row.kind === 'image' ? (row.tag ?? row.name) : row.name.replace(ARCHIVE, '');
+  const name =
+    row.kind === 'image'
+      ? (row.tag ?? row.name)
+      : row.kind === 'archive'
+        ? row.name.replace(ARCHIVE, '')
+        : row.name;
   const fragments = name
     .replace(/^.*\//, '')
     .replaceAll(/[^\p{L}\p{N}_.-]+/gu, '-')

@@ -42,6 +42,15 @@ export interface SealRefDocument {
   }[];
 }
 
+/** `sealtree import dir --json`. */
+export interface ImportDirDocument {
+  readonly checksum: string;
+  readonly parent: string | null;
+  readonly ref: string | null;
+  readonly files: number;
+  readonly bytes: number;
+}
+
 /** `sealtree import tar --json`. */
 export interface ImportTarDocument {
   readonly checksum: string;
@@ -114,6 +123,10 @@ export function resultOf(kind: JobKind, outcome: Outcome): Result | undefined {
     case 'unseal-ref': {
       const document = documentOf<SealRefDocument>(outcome, 'seal');
       return document && sealRefResult(document);
+    }
+    case 'import-dir': {
+      const document = documentOf<ImportDirDocument>(outcome, 'import-dir');
+      return document && importDirResult(document);
     }
     case 'import-tar': {
       const document = documentOf<ImportTarDocument>(outcome, 'import-tar');
@@ -193,6 +206,11 @@ function sealRefResult({ refs }: SealRefDocument): Result {
     ({ ref, action, imageDigest }) => `${ref} ${SEALED_REF[action]}, image ${imageDigest.slice(0, 12)}`,
   );
   return { isGood: true, lines };
+}
+
+function importDirResult({ ref, checksum, files, bytes }: ImportDirDocument): Result {
+  const what = `${counted(files, 'file')}, ${prettyBytes(bytes)}`;
+  return { isGood: true, lines: [`${ref} is commit ${checksum.slice(0, 12)}: ${what}`] };
 }
 
 function importTarResult({ ref, checksum, entries, bytes }: ImportTarDocument): Result {

@@ -15,6 +15,7 @@ export type JobKind =
   | 'seal'
   | 'seal-ref'
   | 'unseal-ref'
+  | 'import-dir'
   | 'import-tar'
   | 'import-oci'
   | 'verify'
@@ -30,6 +31,7 @@ const CHANGING: ReadonlySet<JobKind> = new Set([
   'seal',
   'seal-ref',
   'unseal-ref',
+  'import-dir',
   'import-tar',
   'import-oci',
   'gc',

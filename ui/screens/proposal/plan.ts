@@ -5,6 +5,7 @@ import { documentOf, type Outcome } from '../../program.ts';
 import { counted } from '../../view.ts';
 import {
   type GcDocument,
+  type ImportDirDocument,
   type ImportOciDocument,
   type ImportTarDocument,
   type PinDocument,
@@ -47,6 +48,10 @@ export function planOf(kind: JobKind, outcome: Outcome): Plan | undefined {
     case 'unseal-ref': {
       const document = documentOf<SealRefDocument>(outcome, 'seal');
       return document && sealRefPlan(document);
+    }
+    case 'import-dir': {
+      const document = documentOf<ImportDirDocument>(outcome, 'import-dir');
+      return document && importDirPlan(document);
     }
     case 'import-tar': {
       const document = documentOf<ImportTarDocument>(outcome, 'import-tar');
@@ -135,21 +140,35 @@ function sealRefPlan({ refs }: SealRefDocument): Plan {
   return { rows, summary, isPossible: count > 0, words: [] };
 }
 
-function importTarPlan({ ref, parent, entries, bytes }: ImportTarDocument): Plan {
+function importDirPlan({ ref, parent, files, bytes }: ImportDirDocument): Plan {
   const step: PlanRow = {
     kind: 'step',
-    text: `make a commit of ${entries} ${entries === 1 ? 'entry' : 'entries'}, ${prettyBytes(bytes)}`,
+    text: `make a commit of ${counted(files, 'file')}, ${prettyBytes(bytes)}`,
     notes: [
-      'All of the archive was read: it holds nothing that is refused.',
-      `The ref ${ref} will name it.`,
-      parent === null
-        ? 'It has no parent: it is the first commit of the ref.'
-        : `Its parent is ${parent}, which the ref names now.`,
+      'All of the folder was read: it holds nothing that a commit cannot hold.',
+      ...namedBy(ref, parent),
     ],
     diff: [],
   };
   return importPlan([step]);
 }
+
+function importTarPlan({ ref, parent, entries, bytes }: ImportTarDocument): Plan {
+  const step: PlanRow = {
+    kind: 'step',
+    text: `make a commit of ${entries} ${entries === 1 ? 'entry' : 'entries'}, ${prettyBytes(bytes)}`,
+    notes: ['All of the archive was read: it holds nothing that is refused.', ...namedBy(ref, parent)],
+    diff: [],
+  };
+  return importPlan([step]);
+}
+
+const namedBy = (ref: string | null, parent: string | null): string[] => [
+  `The ref ${ref} will name it.`,
+  parent === null
+    ? 'It has no parent: it is the first commit of the ref.'
+    : `Its parent is ${parent}, which the ref names now.`,
+];
 
 function importOciPlan({ ref, manifestDigest, platform, layers }: ImportOciDocument): Plan {
   const unpack = layers.map(({ diffId, known }): PlanRow => {

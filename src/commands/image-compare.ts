@@ -44,8 +44,8 @@ export async function verify(context: Context, file: string, options: VerifyOpti
 }
 
 /** One line that says what was looked at, and never more than that. */
-function verifySummary({ survey, digest, objects, objectsRead, findings }: ImageVerification): string {
-  const seen = survey === undefined ? 'not readable as an image' : `${survey.inodes} inodes read`;
+function verifySummary({ inodes, digest, objects, objectsRead, findings }: ImageVerification): string {
+  const seen = inodes === undefined ? 'not readable as an image' : `${inodes} inodes read`;
   const looked =
     objects === 0 ? '' : `, ${objects} objects looked at, ${objectsRead} of them read and hashed`;
   return `${digest}: ${seen}${looked}: ${countFindings(findings)}`;

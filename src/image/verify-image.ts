@@ -4,15 +4,16 @@
  */
 import { type ByteString, displayBytes, stringToBytes } from '../base/bytes.ts';
 import { type Digest, digestOf } from '../base/digest.ts';
-import { nobleEngine } from '../base/digest-noble.ts';
 import { errnoOf, FormatError, UnsupportedError, UsageError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System, SystemReads, VerityMeasurement } from '../base/system.ts';
-import { ErofsImage, readTree } from '../formats/erofs/read.ts';
+import { ErofsImage } from '../formats/erofs/read.ts';
 import { VerityHasher, verityDigest } from '../formats/verity.ts';
+import { checkStructure } from './check-structure.ts';
 import type { Finding, Severity } from './findings.ts';
 import { type ImageObject, type ImageSurvey, surveyImage } from './inspect.ts';
+import { secondDigest } from './second-digest.ts';
 
 export interface VerifyImageOptions {
   /** The digest it should have. */
@@ -26,12 +27,19 @@ export interface VerifyImageOptions {
 
 export interface ImageVerification {
   readonly findings: readonly Finding[];
-  /** Undefined where the image cannot be read as one. */
-  readonly survey: ImageSurvey | undefined;
+  /** How many were read; undefined where the image cannot be read as one. */
+  readonly inodes: number | undefined;
   readonly digest: Digest;
   /** Objects looked at, and of those whose content was read. */
   readonly objects: number;
   readonly objectsRead: number;
+}
+
+/** What came of reading an image; `problem` says why it is none. */
+interface ReadImage {
+  readonly inodes?: number;
+  readonly survey?: ImageSurvey;
+  readonly problem?: Finding;
 }
 
 /** Paths named in one finding; the rest is only counted. */
@@ -83,19 +91,22 @@ class ImageCheck {
     const { progress, objects } = this.#options;
     progress.begin('reading the image');
     const bytes = this.#system.readFile(this.#path);
-    const digest = this.#checkDigest(bytes);
+    // Beside all that follows; a failure of the reading comes first.
+    const hashing = secondDigest(bytes);
+    hashing.catch(() => undefined);
+    const digest = digestOf(verityDigest(bytes));
+    const { inodes, survey, problem } = this.#readImage(bytes);
     await progress.breathe();
-    const survey = this.#checkStructure(bytes);
-    await progress.breathe();
-    if (survey !== undefined) {
-      this.#checkPayloads(survey);
-      if (objects === undefined) this.#add('unchecked', 'objects', this.#path, 'objects were not looked at');
-      else await this.#checkObjects(survey, objects);
-    }
+    this.#checkDigest(digest, await hashing);
+    if (problem !== undefined) this.#findings.push(problem);
+    if (survey !== undefined) this.#checkPayloads(survey);
+    if (inodes !== undefined && objects === undefined)
+      this.#add('unchecked', 'objects', this.#path, 'objects were not looked at');
+    if (survey !== undefined && objects !== undefined) await this.#checkObjects(survey, objects);
     progress.end();
     return {
       findings: this.#findings,
-      survey,
+      inodes,
       digest,
       objects: this.#objects,
       objectsRead: this.#objectsRead,
@@ -103,9 +114,7 @@ class ImageCheck {
   }
 
   /** By both engines, by the kernel where it can, and against the one that was expected. */
-  #checkDigest(bytes: Uint8Array): Digest {
-    const digest = digestOf(verityDigest(bytes));
-    const second = digestOf(verityDigest(bytes, nobleEngine));
+  #checkDigest(digest: Digest, second: Digest): void {
     const where = this.#path;
     if (second !== digest)
       this.#add('error', 'digest-engines', where, `the hash engines disagree: ${digest} and ${second}`);
@@ -124,21 +133,21 @@ class ImageCheck {
       const got = verity.digest.toString('hex');
       this.#add('error', 'image-verity', where, `fs-verity measures ${got}, the bytes give ${digest}`);
     }
-    return digest;
   }
 
-  /** The walk that checks every offset, name and field on its way. */
-  #checkStructure(bytes: Uint8Array): ImageSurvey | undefined {
+  /** Checks every offset, name and field. A survey is made where its objects are looked at, or something is to be told. */
+  #readImage(bytes: Uint8Array): ReadImage {
     try {
       const image = new ErofsImage(bytes, this.#path);
-      readTree(image);
-      return surveyImage(image);
+      const isComplete = checkStructure(image);
+      const isSurveyed = !isComplete || this.#options.objects !== undefined;
+      return { inodes: image.superblock.inodeCount, ...(isSurveyed ? { survey: surveyImage(image) } : {}) };
     } catch (error) {
-      if (error instanceof FormatError) this.#add('error', 'image-structure', this.#path, error.message);
-      else if (error instanceof UnsupportedError)
-        this.#add('unchecked', 'image-version', this.#path, error.message);
-      else throw error;
-      return undefined;
+      if (error instanceof FormatError)
+        return { problem: findingOf('error', 'image-structure', this.#path, error.message) };
+      if (error instanceof UnsupportedError)
+        return { problem: findingOf('unchecked', 'image-version', this.#path, error.message) };
+      throw error;
     }
   }
 
@@ -250,22 +259,26 @@ class ImageCheck {
     return state === 'disabled' ? 'warning' : 'unchecked';
   }
 
-  #add(
-    severity: Severity,
-    code: string,
-    where: string,
-    message: string,
-    paths: readonly ByteString[] = [],
-  ): void {
-    const shown = paths.slice(0, MOST_PATHS).map(displayBytes);
-    this.#findings.push({
-      severity,
-      code,
-      where,
-      message,
-      ...(paths.length === 0 ? {} : { paths: shown, pathCount: paths.length }),
-    });
+  #add(...finding: Parameters<typeof findingOf>): void {
+    this.#findings.push(findingOf(...finding));
   }
+}
+
+function findingOf(
+  severity: Severity,
+  code: string,
+  where: string,
+  message: string,
+  paths: readonly ByteString[] = [],
+): Finding {
+  const shown = paths.slice(0, MOST_PATHS).map(displayBytes);
+  return {
+    severity,
+    code,
+    where,
+    message,
+    ...(paths.length === 0 ? {} : { paths: shown, pathCount: paths.length }),
+  };
 }
 
 const BUFFER = Buffer.allocUnsafeSlow(1 << 20);

@@ -163,8 +163,8 @@ describe('the check of an image', () => {
     const bytes = readFileSync(IMAGE);
     bytes.writeUInt16LE(0xffff, 1152 + 2);
     writeFileSync(IMAGE, bytes);
-    const { list, survey } = await check(protectedSystem);
-    assert.deepEqual([list, survey], [['error image-structure'], undefined]);
+    const { list, inodes } = await check(protectedSystem);
+    assert.deepEqual([list, inodes], [['error image-structure'], undefined]);
   });
 
   it('does not call an image of a later format damaged', async () => {

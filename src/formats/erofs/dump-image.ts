@@ -3,26 +3,14 @@
  * are directories, symlinks and backed files of which every field can be written as it lies there. What takes more
  * than that, or is wrong, is left to the line of {@link ./dump.ts}.
  */
-import type { ByteString } from '../../base/bytes.ts';
-import { isRegular, isSymlink } from '../../base/mode.ts';
 import { finish } from '../../base/steps.ts';
 import { escapedXattr, escapeOf, formatLine, imageNode } from './dump.ts';
-import { DataLayout, Limit, METACOPY_HEAD, METACOPY_SIZE, Overlay } from './layout.ts';
+import { PlainInode } from './plain-inode.ts';
 import { type ErofsImage, ImageWalk, type Inode, type XattrReader } from './read.ts';
 import { DIGEST_SIZE } from './tree.ts';
 
 /** The lines of a dump in pieces of about this size. */
 const PIECE_BYTES = 1 << 17;
-
-/** What a name of an xattr means for a line. */
-const Meaning = {
-  /** Written as it is. */
-  plain: 1,
-  redirect: 2,
-  metacopy: 3,
-  /** Of overlayfs or of the marks for it: not written, or not as it is. */
-  other: 4,
-} as const;
 
 /**
  * What `formatDump` gives of the image, in pieces whose memory is used again for the next; what comes before a fault is
@@ -71,28 +59,21 @@ class ImageDump {
   length = 0;
   readonly #image: ErofsImage;
   #text = Buffer.allocUnsafe(2 * PIECE_BYTES);
-  /** By the number that the reader gives a name. */
-  readonly #meanings: number[] = [];
+  readonly #plain: PlainInode;
   /** The last time that was written, and how. */
   /** By mode, of which an image has few. */
   readonly #attributes = new Map<number, Attributes>();
-  // Of the inode at hand: where its target or its backing file's path is, and its digest; 0 for none.
-  #payloadStart = 0;
-  #payloadEnd = 0;
-  #digestStart = 0;
 
   constructor(image: ErofsImage) {
     this.#image = image;
+    this.#plain = new PlainInode(image);
   }
 
   /** Adds the line of the entry at hand. */
   add(walk: ImageWalk): void {
     const { inode } = walk;
-    const xattrs = inode.xattrSize === 0 ? undefined : this.#image.xattrPlaces(inode);
-    const start = this.length;
-    if (walk.linkOf === undefined && this.#isPlain(inode, xattrs) && this.#addPlain(walk, xattrs)) return;
-    this.length = start;
-    this.#addText(formatLine(walk.path, imageNode(this.#image, inode), walk.linkOf));
+    if (walk.linkOf === undefined && this.#isPlain(inode)) this.#addPlain(walk);
+    else this.#addText(formatLine(walk.path, imageNode(this.#image, inode), walk.linkOf));
   }
 
   /** The text so far, valid until the next line; it is begun anew. */
@@ -102,87 +83,31 @@ class ImageDump {
     return text;
   }
 
-  /** Whether all fields can be written as they are stored; finds out where they are. */
-  #isPlain(inode: Inode, xattrs: XattrReader | undefined): boolean {
-    const { mode, size, tailStart } = inode;
-    this.#payloadStart = 0;
-    this.#payloadEnd = 0;
-    this.#digestStart = 0;
-    const isBacked = inode.dataLayout === DataLayout.chunkBased;
-    if (isSymlink(mode)) {
-      if (size === 0 || inode.dataSize !== 0 || !this.#isPath(tailStart, tailStart + size)) return false;
-      this.#payloadStart = tailStart;
-      this.#payloadEnd = tailStart + size;
-    } else if (isRegular(mode) && !isBacked && size > 0) {
-      return false;
-    }
-    return xattrs === undefined || this.#arePlain(xattrs, isBacked);
+  /** Whether all fields can be written as they are stored. Xattrs are written by name, unshared ones first. */
+  #isPlain(inode: Inode): boolean {
+    const plain = this.#plain;
+    if (!plain.look(inode) || plain.isInline || plain.unshared > 1 || plain.shared > 1) return false;
+    // A path that is written as none is.
+    return plain.payloadEnd - plain.payloadStart !== 1 || this.#image.bytes[plain.payloadStart] !== DASH;
   }
 
-  /** The same of the xattrs. They are written by name, unshared ones first: of either kind there is one at most. */
-  #arePlain(xattrs: XattrReader, isBacked: boolean): boolean {
-    let unshared = 0;
-    let shared = 0;
-    for (let i = 0; i < xattrs.count; i++) {
-      const start = xattrs.valueStarts[i] as number;
-      const end = xattrs.valueEnds[i] as number;
-      switch (this.#meaningOf(xattrs, i)) {
-        case Meaning.plain:
-          if (i < xattrs.sharedCount) shared++;
-          else unshared++;
-          break;
-        case Meaning.redirect:
-          if (!isBacked || this.#image.bytes[start] !== SLASH || !this.#isPath(start + 1, end)) return false;
-          this.#payloadStart = start + 1;
-          this.#payloadEnd = end;
-          break;
-        case Meaning.metacopy:
-          if (!isBacked || !this.#isMetacopy(start, end)) return false;
-          if (end > start) this.#digestStart = start + METACOPY_HEAD.length;
-          break;
-        default:
-          return false;
-      }
-    }
-    return unshared <= 1 && shared <= 1;
-  }
-
-  #meaningOf(xattrs: XattrReader, place: number): number {
-    const number = xattrs.names[place] as number;
-    this.#meanings[number] ??= meaningOf(xattrs.name(number));
-    return this.#meanings[number];
-  }
-
-  /** Whether bytes may be a path (but for NULs), and one that is not written like none. */
-  #isPath(start: number, end: number): boolean {
-    const { bytes } = this.#image;
-    const length = end - start;
-    return length > 1 ? length <= Limit.payloadLength : length === 1 && bytes[start] !== DASH;
-  }
-
-  #isMetacopy(start: number, end: number): boolean {
-    if (end === start) return true;
-    if (end - start !== METACOPY_SIZE) return false;
-    return METACOPY_HEAD.every((byte, i) => this.#image.bytes[start + i] === byte);
-  }
-
-  /** Adds a line of fields as they are stored; false where a path turns out to have a NUL in it. */
-  #addPlain({ inode, pathBytes, pathLength }: ImageWalk, xattrs: XattrReader | undefined): boolean {
+  /** Adds a line of fields as they are stored. */
+  #addPlain({ inode, pathBytes, pathLength }: ImageWalk): void {
+    const { xattrs, payloadStart, payloadEnd, digestStart } = this.#plain;
     this.#reserve(FIXED_FIELDS);
     if (pathLength === 0) this.#addByte(SLASH);
     else this.#addEscaped(pathBytes, 0, pathLength);
     this.#addByte(SPACE);
     this.#addNumber(inode.size);
     this.#addString(this.#attributesOf(inode));
-    if (this.#payloadStart === 0) this.#addByte(DASH);
-    else if (this.#addEscaped(this.#image.bytes, this.#payloadStart, this.#payloadEnd)) return false;
+    if (payloadStart === 0) this.#addByte(DASH);
+    else this.#addEscaped(this.#image.bytes, payloadStart, payloadEnd);
     // No content.
     this.#addString(' - ');
-    if (this.#digestStart === 0) this.#addByte(DASH);
-    else this.#addDigest(this.#digestStart);
+    if (digestStart === 0) this.#addByte(DASH);
+    else this.#addDigest(digestStart);
     if (xattrs !== undefined) this.#addXattrs(xattrs);
     this.#addByte(NEWLINE);
-    return true;
   }
 
   /** Mode, link count, owner, device and time, as the last inode of that mode has had them or written anew. */
@@ -209,7 +134,7 @@ class ImageDump {
     const { count, sharedCount } = xattrs;
     for (let i = 0; i < count; i++) {
       const place = (i + sharedCount) % count;
-      if (this.#meaningOf(xattrs, place) !== Meaning.plain) continue;
+      if (!this.#plain.isOwn(xattrs, place)) continue;
       this.#addString(` ${escapedXattr(xattrs.name(xattrs.names[place] as number))}=`);
       const start = xattrs.valueStarts[place] as number;
       this.#addEscaped(this.#image.bytes, start, xattrs.valueEnds[place] as number, EQUALS);
@@ -264,23 +189,17 @@ class ImageDump {
     this.length += this.#text.write(text, this.length, 'latin1');
   }
 
-  /** Adds bytes as they are written in a dump, and says whether there was a NUL. @param special is escaped, too */
-  #addEscaped(bytes: Buffer, start: number, end: number, special = 0): boolean {
+  /** Bytes as they are written in a dump. @param special is escaped, too */
+  #addEscaped(bytes: Buffer, start: number, end: number, special = 0): void {
     this.#reserve(ESCAPE_LENGTH * (end - start) + FIXED_FIELDS);
     const text = this.#text;
     let to = this.length;
-    let hasNul = false;
     for (let i = start; i < end; i++) {
       const byte = bytes[i] as number;
-      if (PLAIN[byte] === 1 && byte !== special) {
-        text[to++] = byte;
-      } else {
-        hasNul ||= byte === 0;
-        to += text.write(escapeOf(byte, special), to, 'latin1');
-      }
+      if (PLAIN[byte] === 1 && byte !== special) text[to++] = byte;
+      else to += text.write(escapeOf(byte, special), to, 'latin1');
     }
     this.length = to;
-    return hasNul;
   }
 
   /** Makes room for so many bytes. */
@@ -290,12 +209,4 @@ class ImageDump {
     this.#text.copy(text, 0, 0, this.length);
     this.#text = text;
   }
-}
-
-function meaningOf(name: ByteString): number {
-  if (name === Overlay.redirect) return Meaning.redirect;
-  if (name === Overlay.metacopy) return Meaning.metacopy;
-  const isMark =
-    name.startsWith(Overlay.prefix) || name === Overlay.userWhiteout || name === Overlay.userWhiteouts;
-  return isMark ? Meaning.other : Meaning.plain;
 }

@@ -49,6 +49,13 @@ const TEXTS: { readonly [K in keyof Keys]: KeyText<Keys[K]['words'][number]> } =
       module: 'By a module of the program that makes the initramfs: the tree was built with it.',
     },
   },
+  screenReader: {
+    about: 'What sealtree ui is, for all who use this machine.',
+    words: {
+      no: 'A screen, but where --screen-reader or SEALTREE_SCREEN_READER asks for lines.',
+      yes: 'Plain lines that follow each other, for screen readers.',
+    },
+  },
 };
 
 /** @param version - of sealtree */
@@ -57,7 +64,7 @@ export function settingsPage(version: string): string {
   const [first, ...further] = CONFIG_FOLDERS;
   return page(
     'sealtree.conf',
-    'what a machine wants from its boot',
+    'what a machine wants from its boot and its interface',
     version,
     [
       [
@@ -77,25 +84,9 @@ export function settingsPage(version: string): string {
           'Without any file all defaults hold. sealtree config show prints the values that hold with the file each comes from. What the settings say gets into the initramfs by sealtree boot install: a change has an effect after the next one.',
         ]),
       ],
-      [
-        'THE GROUP [boot]',
-        names.flatMap((name) => {
-          const { key, words } = SETTING_KEYS[name];
-          const { about, words: means } = TEXTS[name];
-          return [
-            '.TP',
-            `.BR ${escapeRoff(key)} =`,
-            text(about),
-            '.RS',
-            ...words.flatMap((word, i) => [
-              '.TP',
-              `.B ${escapeRoff(word)}`,
-              text(`${(means as Readonly<Record<string, string>>)[word]}${i === 0 ? ' The default.' : ''}`),
-            ]),
-            '.RE',
-          ];
-        }),
-      ],
+      ...[...Map.groupBy(names, (name) => SETTING_KEYS[name].group)].map(([group, ofGroup]) =>
+        section(group, ofGroup),
+      ),
       [
         'EXAMPLES',
         [
@@ -113,4 +104,24 @@ export function settingsPage(version: string): string {
     ],
     { section: 5, source: 'settings' },
   );
+}
+
+function section(group: string, names: readonly (keyof Keys)[]): [title: string, lines: string[]] {
+  const lines = names.flatMap((name) => {
+    const { key, words } = SETTING_KEYS[name];
+    const { about, words: means } = TEXTS[name];
+    return [
+      '.TP',
+      `.BR ${escapeRoff(key)} =`,
+      text(about),
+      '.RS',
+      ...words.flatMap((word, i) => [
+        '.TP',
+        `.B ${escapeRoff(word)}`,
+        text(`${(means as Readonly<Record<string, string>>)[word]}${i === 0 ? ' The default.' : ''}`),
+      ]),
+      '.RE',
+    ];
+  });
+  return [`THE GROUP [${group}]`, lines];
 }

@@ -57,7 +57,8 @@ function rowsOf(settings: Settings): Row[] {
 
 function render(rows: readonly Row[], { files }: Settings, { style }: Context): string[] {
   const groups = [...new Set(rows.map(({ group }) => group))];
-  const lines = groups.flatMap((group) => [
+  const lines = groups.flatMap((group, i) => [
+    ...(i === 0 ? [] : ['']),
     `[${group}]`,
     ...rows
       .filter((row) => row.group === group)

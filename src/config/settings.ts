@@ -1,5 +1,5 @@
 /**
- * sealtree.conf: what a machine wants from its boot (sealtree.conf(5)). A GKeyFile found by UAPI.6 (`search.ts`);
+ * sealtree.conf: what a machine wants from its boot, and who sits at it from the interface (sealtree.conf(5)). A GKeyFile found by UAPI.6 (`search.ts`);
  * every value knows which file it comes from.
  *
  * A key or group that is not known is a finding and no error: a file that a later version wrote must not keep this
@@ -40,6 +40,8 @@ export interface Settings {
   readonly unpinned: Setting<Unpinned>;
   readonly onRefusal: Setting<OnRefusal>;
   readonly initramfs: Setting<InitramfsSetting>;
+  /** Whether the interface is lines for a screen reader instead of a screen. */
+  readonly screenReader: Setting<'no' | 'yes'>;
   readonly files: ConfigFiles;
   readonly problems: readonly SettingsProblem[];
 }
@@ -52,12 +54,18 @@ export interface SettingKey {
   readonly words: readonly [string, ...string[]];
 }
 
-/** Every key there is, by its name in {@link Settings}. */
-export const SETTING_KEYS = {
+/** What the boot goes by, by its name in {@link Settings}: what its history keeps. */
+export const BOOT_KEYS = {
   policy: { group: 'boot', key: 'policy', words: ['prefer', 'enforce'] },
   unpinned: { group: 'boot', key: 'unpinned', words: ['refuse', 'plain'] },
   onRefusal: { group: 'boot', key: 'on-refusal', words: ['auto', 'emergency', 'reboot'] },
   initramfs: { group: 'boot', key: 'initramfs', words: ['auto', 'append', 'overlay', 'module'] },
+} as const satisfies Record<string, SettingKey>;
+
+/** Every key there is. */
+export const SETTING_KEYS = {
+  ...BOOT_KEYS,
+  screenReader: { group: 'ui', key: 'screen-reader', words: ['no', 'yes'] },
 } as const satisfies Record<string, SettingKey>;
 
 /**
@@ -75,6 +83,7 @@ export function settingsOf(files: ConfigFiles): Settings {
     unpinned: pick(keyfiles, SETTING_KEYS.unpinned),
     onRefusal: pick(keyfiles, SETTING_KEYS.onRefusal),
     initramfs: pick(keyfiles, SETTING_KEYS.initramfs),
+    screenReader: pick(keyfiles, SETTING_KEYS.screenReader),
     files,
     problems: keyfiles.flatMap(unknownIn),
   };

@@ -45,6 +45,10 @@ on-refusal=reboot
 # default
 initramfs=auto
 
+[ui]
+# default
+screen-reader=no
+
 # not read: /usr/lib/sealtree/sealtree.conf.d/60-local.conf, overridden by ${ETC}
 `,
     );
@@ -61,6 +65,7 @@ initramfs=auto
         { group: 'boot', key: 'unpinned', value: 'refuse', origin: null },
         { group: 'boot', key: 'on-refusal', value: 'reboot', origin: ETC },
         { group: 'boot', key: 'initramfs', value: 'auto', origin: null },
+        { group: 'ui', key: 'screen-reader', value: 'no', origin: null },
       ],
       read: [USR, ETC],
       unread: [{ path: '/usr/lib/sealtree/sealtree.conf.d/60-local.conf', because: 'overridden', by: ETC }],

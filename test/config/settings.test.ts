@@ -124,14 +124,15 @@ describe('the search for configuration', () => {
 
 describe('settings', () => {
   it('have defaults with which a machine always boots', () => {
-    const { policy, unpinned, onRefusal, initramfs, problems } = settings();
+    const { policy, unpinned, onRefusal, initramfs, screenReader, problems } = settings();
     assert.deepEqual(
-      [policy, unpinned, onRefusal, initramfs].map(({ value, origin }) => [value, origin]),
+      [policy, unpinned, onRefusal, initramfs, screenReader].map(({ value, origin }) => [value, origin]),
       [
         ['prefer', undefined],
         ['refuse', undefined],
         ['auto', undefined],
         ['auto', undefined],
+        ['no', undefined],
       ],
     );
     assert.deepEqual(problems, []);
@@ -155,7 +156,7 @@ describe('settings', () => {
         const values = Object.values(settings()).flatMap((one) => ('value' in one ? [one.value] : []));
         assert.ok(values.includes(word));
       }
-      for (const bad of ['', 'yes', words[0].toUpperCase(), `${words[0]} # why`, `"${words[0]}"`]) {
+      for (const bad of ['', 'maybe', words[0].toUpperCase(), `${words[0]} # why`, `"${words[0]}"`]) {
         file(ETC, `[${group}]\n${key}=${bad}\n`);
         assert.throws(
           settings,

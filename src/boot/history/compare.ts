@@ -3,7 +3,7 @@
  * `ostree=` links flip with each deployment, so a difference of files alone would show much and say little.
  */
 import { type ByteString, displayBytes } from '../../base/bytes.ts';
-import type { SETTING_KEYS } from '../../config/settings.ts';
+import type { BOOT_KEYS } from '../../config/settings.ts';
 import { splitKargs } from '../../formats/kargs.ts';
 import { unifiedDiff } from '../diffs.ts';
 import type { BootConfiguration, ConfiguredDeployment, KeptConfiguration } from './configuration.ts';
@@ -25,7 +25,7 @@ export function compareConfigurations(a: BootConfiguration, b: BootConfiguration
     if (from !== to) changes.push({ deployment, what, from, to });
   };
   note('installed', yesOrNo(a.isInstalled), yesOrNo(b.isInstalled));
-  for (const name of Object.keys(b.settings) as (keyof typeof SETTING_KEYS)[])
+  for (const name of Object.keys(b.settings) as (keyof typeof BOOT_KEYS)[])
     note(SETTING_NAMES[name], a.settings[name], b.settings[name]);
   note('boot loader', a.loader, b.loader);
   const [first, firstNow] = [a.deployments[0], b.deployments[0]];
@@ -43,7 +43,7 @@ export function compareConfigurations(a: BootConfiguration, b: BootConfiguration
 
 const NONE = 'none';
 
-const SETTING_NAMES: Readonly<Record<keyof typeof SETTING_KEYS, string>> = {
+const SETTING_NAMES: Readonly<Record<keyof typeof BOOT_KEYS, string>> = {
   policy: 'policy',
   unpinned: 'unpinned',
   onRefusal: 'on-refusal',

@@ -8,7 +8,7 @@ import { type ByteString, bytesToText } from '../../base/bytes.ts';
 import { nativeEngine } from '../../base/digest.ts';
 import { FormatError, SealtreeError } from '../../base/errors.ts';
 import type { SystemReads } from '../../base/system.ts';
-import { SETTING_KEYS, type Settings } from '../../config/settings.ts';
+import { BOOT_KEYS, type Settings } from '../../config/settings.ts';
 import { readIfExists } from '../../deployment/read-if-exists.ts';
 import type { Sysroot } from '../../deployment/sysroot.ts';
 import { blsValue } from '../../formats/bls.ts';
@@ -40,7 +40,7 @@ export interface ConfiguredDeployment {
   readonly addition: string | null;
 }
 
-export type SettingValues = Readonly<Record<keyof typeof SETTING_KEYS, string>>;
+export type SettingValues = Readonly<Record<keyof typeof BOOT_KEYS, string>>;
 
 export interface BootConfiguration {
   /** Whether install had been run. */
@@ -206,8 +206,8 @@ export function parseJson(bytes: Uint8Array, where: string): Readonly<Record<str
 }
 
 function parseSettings(value: Readonly<Record<string, unknown>>, where: string): SettingValues {
-  const wordOf = (name: keyof typeof SETTING_KEYS): string => {
-    const words: readonly string[] = SETTING_KEYS[name].words;
+  const wordOf = (name: keyof typeof BOOT_KEYS): string => {
+    const words: readonly string[] = BOOT_KEYS[name].words;
     const found = words.find((word) => word === value[name]);
     if (found === undefined)
       throw new FormatError(where, `settings.${name}`, { got: value[name], want: words.join(', ') });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type ByteString, displayBytes } from '../../base/bytes.ts';
 import type { SystemReads } from '../../base/system.ts';
 import type { ConfigFile } from '../../config/search.ts';
-import { SETTING_KEYS, type Settings, settingsOf } from '../../config/settings.ts';
+import { BOOT_KEYS, type Settings, settingsOf } from '../../config/settings.ts';
 import { readIfExists } from '../../deployment/read-if-exists.ts';
 import type { Finding } from '../../image/findings.ts';
 import type { StepOf } from '../plan.ts';
@@ -61,7 +61,7 @@ function restoreSettings(
   const base = settingsOf({ ...files, read: others });
   const lines = (Object.keys(wanted) as (keyof SettingValues)[])
     .filter((name) => base[name].value !== wanted[name])
-    .map((name) => `${SETTING_KEYS[name].key}=${wanted[name]}\n`);
+    .map((name) => `${BOOT_KEYS[name].key}=${wanted[name]}\n`);
   if (lines.length === 0) return { settings: base, file: undefined };
   const comment = '# Written by sealtree boot rollback: the settings that it brought back.\n';
   const file = { path: ROLLBACK_FILE, bytes: Buffer.from(`${comment}[boot]\n${lines.join('')}`) };
@@ -94,7 +94,7 @@ function settingsLost({ configuration, number }: HistoryEntry, settings: Setting
   return (Object.keys(values) as (keyof SettingValues)[])
     .filter((name) => values[name] !== configuration.settings[name])
     .map((name) => {
-      const { key } = SETTING_KEYS[name];
+      const { key } = BOOT_KEYS[name];
       const where = settings[name].origin ?? key;
       return lostFinding(
         where,

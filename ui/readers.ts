@@ -7,7 +7,7 @@ import { ErofsImage } from '../src/formats/erofs/read.ts';
 import { Repository } from '../src/repository/repository.ts';
 import { repositoryOf } from './models/command-line.ts';
 import { type Subject, subjectKey } from './models/subject.ts';
-import type { RunProgram } from './program.ts';
+import type { Reader, Source } from './reader.ts';
 import { BootReader } from './screens/boot/reader.ts';
 import { CommitsReader } from './screens/commits/reader.ts';
 import { DiffReader } from './screens/diff/reader.ts';
@@ -17,34 +17,11 @@ import { ImportsReader } from './screens/imports/reader.ts';
 import { ObjectsReader } from './screens/objects/reader.ts';
 import { SharingReader } from './screens/sharing/reader.ts';
 import { TreeReader } from './screens/tree/reader.ts';
-import type { Event, Request, State } from './state.ts';
+import type { Request } from './state.ts';
 import { CommitTree } from './trees/commit-tree.ts';
 import type { FileTree } from './trees/file-tree.ts';
 import { ImageTree } from './trees/image-tree.ts';
 import { Turns } from './turns.ts';
-
-/** What readers work with. */
-export interface Source extends Pick<State, 'sysrootPath' | 'repositoryPath'> {
-  readonly system: System;
-  readonly dispatch: (event: Event) => void;
-  /** Runs the program itself, for what takes long or needs more than reading. */
-  readonly run: RunProgram;
-  /** Opened once, with what was cached of it. @throws SealtreeError */
-  readonly repository: () => Repository;
-  /** Opened once, as long as few others are asked for. @throws SealtreeError */
-  readonly files: (subject: Subject) => FileTree;
-}
-
-/** Answers the requests that name it. */
-export interface Reader<R extends Request> {
-  /**
-   * `isStale` says whether nobody waits for this any more: the interface has ended, or something newer of the same type
-   * was asked for. Failures that are for the person become events.
-   */
-  answer(request: R, isStale: () => boolean): Promise<void> | void;
-  /** What is read from now on is read from disk. */
-  forget?(): void;
-}
 
 export interface ReadersOptions
   extends Pick<Source, 'sysrootPath' | 'repositoryPath' | 'system' | 'dispatch' | 'run'> {}

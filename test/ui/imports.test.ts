@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import { linuxSystem } from '../../src/base/system-linux.ts';
-import type { Source } from '../../ui/readers.ts';
+import type { Source } from '../../ui/reader.ts';
 import { ImportsReader } from '../../ui/screens/imports/reader.ts';
 import { type ImportRow, sourceOf, suggestedRef } from '../../ui/screens/imports/state.ts';
 import type { Event } from '../../ui/state.ts';

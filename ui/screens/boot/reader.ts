@@ -1,7 +1,7 @@
 /** Asks what boots: `sealtree boot status`. */
 import { programFailure } from '../../models/failure.ts';
 import { documentOf } from '../../program.ts';
-import type { Reader, Source } from '../../readers.ts';
+import type { Reader, Source } from '../../reader.ts';
 import type { BootReport } from './report.ts';
 import type { BootRequest } from './state.ts';
 

@@ -2,7 +2,7 @@
 import { SealtreeError } from '../../../src/base/errors.ts';
 import type { Repository } from '../../../src/repository/repository.ts';
 import { repositoryFailure } from '../../models/failure.ts';
-import type { Reader, Source } from '../../readers.ts';
+import type { Reader, Source } from '../../reader.ts';
 import { Turns } from '../../turns.ts';
 import { readCommitFacts } from './facts.ts';
 import type { CommitsRequest } from './state.ts';

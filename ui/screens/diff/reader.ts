@@ -4,7 +4,7 @@ import { SealtreeError } from '../../../src/base/errors.ts';
 import { isRegular } from '../../../src/base/mode.ts';
 import { diffLines, unifiedDiffInTurns } from '../../../src/boot/diffs.ts';
 import type { EntryFacts } from '../../models/entry.ts';
-import type { Reader, Source } from '../../readers.ts';
+import type { Reader, Source } from '../../reader.ts';
 import type { FileNode, FileTree } from '../../trees/file-tree.ts';
 import { Turns } from '../../turns.ts';
 import { compareFiles } from './changes.ts';

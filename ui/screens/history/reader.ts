@@ -1,7 +1,7 @@
 /** Asks for the history of what boots: `sealtree boot history`. */
 import { programFailure } from '../../models/failure.ts';
 import { documentOf } from '../../program.ts';
-import type { Reader, Source } from '../../readers.ts';
+import type { Reader, Source } from '../../reader.ts';
 import type { HistoryChangeReport, HistoryReport } from './report.ts';
 import type { HistoryRequest } from './state.ts';
 

@@ -6,7 +6,7 @@ import { sealedRefs } from '../../../src/image/sealed-refs.ts';
 import { listImages } from '../../../src/image/store.ts';
 import { repositoryOf } from '../../models/command-line.ts';
 import { repositoryFailure } from '../../models/failure.ts';
-import type { Reader, Source } from '../../readers.ts';
+import type { Reader, Source } from '../../reader.ts';
 import { rest } from '../../turns.ts';
 import { readOverview } from './overview.ts';
 import type { ImageFile, ImagePlace, ImageRef, ImagesRequest } from './state.ts';

@@ -5,7 +5,7 @@ import { SealtreeError } from '../../../src/base/errors.ts';
 import { isDirectory, isRegular } from '../../../src/base/mode.ts';
 import { silent } from '../../../src/base/progress.ts';
 import { Layout } from '../../../src/container/layout.ts';
-import type { Reader, Source } from '../../readers.ts';
+import type { Reader, Source } from '../../reader.ts';
 import { Turns } from '../../turns.ts';
 import { ARCHIVE, type ImportRow, type ImportsRequest } from './state.ts';
 

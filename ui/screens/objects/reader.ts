@@ -10,7 +10,7 @@ import {
   payloadObject,
 } from '../../../src/image/verify-objects.ts';
 import { subjectKey } from '../../models/subject.ts';
-import type { Reader, Source } from '../../readers.ts';
+import type { Reader, Source } from '../../reader.ts';
 import { findUses } from '../../trees/object-uses.ts';
 import { rest, Turns } from '../../turns.ts';
 import { objectsInTurns } from '../images/overview.ts';

@@ -1,7 +1,7 @@
 /** Asks what is shared: `sealtree sharing`. */
 import { programFailure } from '../../models/failure.ts';
 import { documentOf, type Running } from '../../program.ts';
-import type { Reader, Source } from '../../readers.ts';
+import type { Reader, Source } from '../../reader.ts';
 import type { SharingReport } from './report.ts';
 import { type SharingRequest, sharingWords } from './state.ts';
 

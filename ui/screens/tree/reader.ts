@@ -3,7 +3,7 @@ import type { ByteString } from '../../../src/base/bytes.ts';
 import { textToBytes } from '../../../src/base/bytes.ts';
 import { NotFoundError, SealtreeError } from '../../../src/base/errors.ts';
 import { type Subject, subjectKey } from '../../models/subject.ts';
-import type { Reader, Source } from '../../readers.ts';
+import type { Reader, Source } from '../../reader.ts';
 import { type Content, type FileNode, walkFiles } from '../../trees/file-tree.ts';
 import { rest, Turns } from '../../turns.ts';
 import { Best, matcherFor } from './fuzzy.ts';

@@ -142,6 +142,10 @@ function assertDone(boot: MachineBoot, steps: readonly string[]): void {
   }
 }
 
+/** The goal is 1.05, on a machine with processors of its own; this is for what no noise explains. */
+const MOST_SLOWDOWN = 1.3;
+const MOST_PAIRS = 3;
+
 /** From the start of the kernel to multi-user.target, in seconds of the machine's clock. */
 const readyAfter = (boot: MachineBoot): number => Number(boot.step('ready').stdout) / 1e6;
 
@@ -252,16 +256,22 @@ describeSystem('machines', ['trixie', 'guest', 'machine'], () => {
   it('boot about as quickly sealed as plain', async (t) => {
     const { plain, sealed } = pair;
     assert(plain !== undefined && sealed !== undefined, 'they have booted before');
-    // Side by side, so that whatever else this host does hits both.
-    const [first, second]: readonly [MachineBoot, MachineBoot] = await Promise.all([
-      plain.boot(SURVEY),
-      sealed.boot(SURVEY),
-    ]);
-    assertPlain(first, plain);
-    assert.equal(mountsOf(second).get('/')?.type, 'overlay');
-    const [before, now] = [readyAfter(first), readyAfter(second)];
-    t.diagnostic(`multi-user.target after ${before.toFixed(1)} s plain, ${now.toFixed(1)} s sealed`);
-    // The goal is 1.05, on a machine with processors of its own; this is for what no noise explains.
-    assert(now / before < 1.5, `sealed : plain = ${(now / before).toFixed(3)}`);
+    // What else this host does makes boots slower, never quicker: of each the quickest counts.
+    const quickest = { plain: Number.POSITIVE_INFINITY, sealed: Number.POSITIVE_INFINITY };
+    const ratio = (): number => quickest.sealed / quickest.plain;
+    for (let pairs = 0; pairs < MOST_PAIRS && !(ratio() < MOST_SLOWDOWN); pairs++) {
+      // Side by side, so that it hits both.
+      const [first, second]: readonly [MachineBoot, MachineBoot] = await Promise.all([
+        plain.boot(SURVEY),
+        sealed.boot(SURVEY),
+      ]);
+      assertPlain(first, plain);
+      assert.equal(mountsOf(second).get('/')?.type, 'overlay');
+      const [before, now] = [readyAfter(first), readyAfter(second)];
+      t.diagnostic(`multi-user.target after ${before.toFixed(1)} s plain, ${now.toFixed(1)} s sealed`);
+      quickest.plain = Math.min(quickest.plain, before);
+      quickest.sealed = Math.min(quickest.sealed, now);
+    }
+    assert(ratio() < MOST_SLOWDOWN, `sealed : plain = ${ratio().toFixed(3)}`);
   });
 });

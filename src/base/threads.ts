@@ -72,14 +72,12 @@ export class Thread<Request, Value> {
     try {
       return new Thread(module);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_INIT_FAILED')
-        return undefined;
+      if (codeOf(error) === 'ERR_WORKER_INIT_FAILED') return undefined;
       throw error;
     }
   }
 
-  /** @param module as of {@link Thread.start} */
-  constructor(module: URL) {
+  private constructor(module: URL) {
     this.#worker = new (workerThreads().Worker)(programOf(module), { env: environment() });
     this.#worker.unref();
     this.#worker.on('message', (reply: Reply) => {
@@ -89,7 +87,7 @@ export class Thread<Request, Value> {
       else question?.resolve(reply.value);
     });
     this.#worker.on('messageerror', (error) => this.#end(unread('answer', error)));
-    this.#worker.on('error', (error) => this.#end(error));
+    this.#worker.on('error', (error) => this.#end(reasonOf(error)));
     this.#worker.on('exit', () => this.#end(new OperationError('thread', 'a worker thread has ended')));
   }
 
@@ -123,6 +121,15 @@ export class Thread<Request, Value> {
     for (const { reject } of this.#questions.splice(0)) reject(this.#ended);
   }
 }
+
+/** Why a thread ended: what its module threw is that; what Node could not give it (memory, descriptors) is no defect. */
+function reasonOf(error: unknown): unknown {
+  if (!(error instanceof Error) || codeOf(error)?.startsWith('ERR_WORKER_') !== true) return error;
+  return new OperationError('thread', `a worker thread could not go on: ${error.message}`, { cause: error });
+}
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 /** As many threads as wanted, or as many of them as the system lets this process have: maybe none. */
 export function startThreads<Request, Value>(module: URL, wanted: number): Thread<Request, Value>[] {

@@ -74,6 +74,21 @@ describe('a worker thread', () => {
     await assert.rejects(asked, /answer could not be read: out of memory/);
   });
 
+  it('that Node had to end says so, which is no defect of ours', async () => {
+    let worker: Worker | undefined;
+    using _ = watchWorkers((started) => {
+      worker = started;
+    });
+    await using thread = start();
+    const asked = thread.ask({ add: 1, to: new Uint8Array([1]) });
+    const message = 'Worker initialization failure: EMFILE';
+    worker?.emit('error', Object.assign(new Error(message), { code: 'ERR_WORKER_INIT_FAILED' }));
+    await assert.rejects(
+      asked,
+      (error) => error instanceof OperationError && error.message.endsWith(message),
+    );
+  });
+
   it('answers a request that it cannot read in its turn', async () => {
     const port = new PretendedPort();
     using _ = port.ofThisThread();

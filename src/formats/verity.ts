@@ -76,6 +76,17 @@ export class VerityHasher {
     this.#used[0] = input.copy(partial, 0, at + whole * BLOCK_SIZE);
   }
 
+  /**
+   * Takes the hashes of blocks in place of their bytes.
+   * @param sizeBytes of the data; only its last block may be shorter, and nothing comes after that
+   */
+  updateHashed(hashes: Buffer, sizeBytes: number): void {
+    this.#size += sizeBytes;
+    this.#addHashes(hashes.length / HASH_SIZE, 0, (target, at, from, count) =>
+      hashes.copy(target, at, from * HASH_SIZE, (from + count) * HASH_SIZE),
+    );
+  }
+
   /** The 32 bytes of the digest. The hasher is then as new: use it again for many small files. */
   digest(): Buffer {
     writeDescriptor(this.#descriptor, 0, this.#size, this.#size > 0 ? this.#root() : undefined, 0);
@@ -102,8 +113,23 @@ export class VerityHasher {
     }
   }
 
-  /** Hashes the first `count` blocks of `input`, which are of `level`, into the level above, and that level's as they fill. */
+  /** Hashes the first `count` blocks of `input`, which are of `level`, into the level above. */
   #hashBlocks(input: Buffer, count: number, level: number): void {
+    this.#addHashes(count, level, (target, at, from, some) => {
+      const blocks = from === 0 ? input : input.subarray(from * BLOCK_SIZE);
+      this.#engine.sha256Blocks(blocks, BLOCK_SIZE, some, target, at);
+    });
+  }
+
+  /**
+   * Adds the hashes of `count` blocks of `level` to the level above, whose blocks are hashed as they fill.
+   * @param put writes those of blocks `from` to `from + count` at `at` of `target`
+   */
+  #addHashes(
+    count: number,
+    level: number,
+    put: (target: Buffer, at: number, from: number, count: number) => void,
+  ): void {
     const above = level + 1;
     if (above === this.#levels.length) {
       this.#levels.push(Buffer.alloc(BLOCK_SIZE));
@@ -115,8 +141,7 @@ export class VerityHasher {
     for (let done = 0; done < count; ) {
       const used = this.#used[above] as number;
       const now = Math.min(count - done, (BLOCK_SIZE - used) / HASH_SIZE);
-      const from = done === 0 ? input : input.subarray(done * BLOCK_SIZE);
-      this.#engine.sha256Blocks(from, BLOCK_SIZE, now, target, used);
+      put(target, used, done, now);
       done += now;
       this.#used[above] = used + now * HASH_SIZE;
       if (this.#used[above] < BLOCK_SIZE) continue;

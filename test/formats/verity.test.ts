@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { nativeEngine } from '../../src/base/digest.ts';
+import { type DigestEngine, nativeEngine } from '../../src/base/digest.ts';
 import { nobleEngine } from '../../src/base/digest-noble.ts';
 import { VerityHasher, verityDigest } from '../../src/formats/verity.ts';
 import { MAX_BATCHED_BYTES, VerityBatch } from '../../src/formats/verity-batch.ts';
+import { hashLeaves, leavesDigest, shareLeaves } from '../../src/formats/verity-leaves.ts';
 import fc from '../support/fast-check.ts';
 
 /** Bytes that differ from block to block. */
@@ -34,6 +35,18 @@ describe('fs-verity digest', () => {
       assert.equal(verityDigest(pattern(size)).toString('hex'), digest);
     });
   }
+
+  it('is the same of blocks that two take in turn, and nothing is left for who comes late', () => {
+    const late: DigestEngine = { ...nativeEngine, sha256Blocks: () => assert.fail('all blocks are taken') };
+    for (const [size, digest] of DIGESTS) {
+      if (size > 1 << 20) continue;
+      const leaves = shareLeaves(pattern(size));
+      for (let engine = nativeEngine; hashLeaves(leaves, engine); )
+        engine = engine === nativeEngine ? nobleEngine : nativeEngine;
+      assert.equal(hashLeaves(leaves, late), false);
+      assert.equal(leavesDigest(leaves, nobleEngine).toString('hex'), digest, `${size} bytes`);
+    }
+  });
 
   it('is the same by both engines', () => {
     for (const [size, digest] of DIGESTS) {

@@ -3,12 +3,13 @@
  * root and the oracles, `node test/run.ts boot` those that boot machines. Further words pick the files whose path
  * contains one of them. Prints why tests were skipped; fails when one failed or none ran.
  */
-import { accessSync, constants, globSync, statfsSync } from 'node:fs';
-import { availableParallelism, release } from 'node:os';
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type EventData, run } from 'node:test';
 import { dot, spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { memoryFolder } from './support/sandbox.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -38,25 +39,6 @@ let passed = 0;
 let failed = 0;
 const skipped: string[] = [];
 
-const MEMORY = '/dev/shm';
-
-/** What all tests that run at a time may have lying about; a container is often given less there. */
-const ROOM_BYTES = 2 ** 30;
-
-/** User xattrs, which tests need, came to file systems in memory with Linux 6.6. */
-function hasRoom(path: string): boolean {
-  const [major = 0, minor = 0] = release().split('.').map(Number);
-  if (major < 6 || (major === 6 && minor < 6)) return false;
-  try {
-    accessSync(path, constants.W_OK);
-    const { bavail, bsize } = statfsSync(path);
-    return bavail * bsize >= ROOM_BYTES;
-  } catch {
-    // Whatever the reason: there is the disk.
-    return false;
-  }
-}
-
 /** A file that hangs, or does not exit, would keep the run from ending. */
 const SILENCE_MS = (suite === undefined ? 3 : 15) * 60_000;
 const abort = new AbortController();
@@ -69,7 +51,8 @@ const watchdog = setTimeout(() => {
 process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/compiled');
 
 // Half of what the kernel does for these tests is making and removing names, which memory does without a journal.
-if (suite === undefined && hasRoom(MEMORY)) process.env.SEALTREE_TEST_TMP ??= MEMORY;
+const memory = suite === undefined ? memoryFolder() : undefined;
+if (memory !== undefined) process.env.SEALTREE_TEST_TMP ??= memory;
 
 const events = run({
   signal: abort.signal,

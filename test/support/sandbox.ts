@@ -13,9 +13,10 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 const DISK = realpathSync(tmpdir());
@@ -23,29 +24,47 @@ const DISK = realpathSync(tmpdir());
 /** Where work folders are made; oracle roots see it at the same path. `npm test` has it in memory. */
 export const WORK_BASE = realpathSync(process.env.SEALTREE_TEST_TMP ?? DISK);
 
-/** A file system in memory, where the machine has one: what changes thousands of names need not wait for a disk. */
-const MEMORY = isWritable('/dev/shm') ? '/dev/shm' : WORK_BASE;
+const SHARED_MEMORY = '/dev/shm';
 
-function isWritable(path: string): boolean {
+/** What tests that run at a time may have lying about; a container is often given less there. */
+const ROOM_BYTES = 2 ** 30;
+
+/**
+ * A file system in memory that tests can do all in that they do on a disk but fs-verity, where the machine has one: what
+ * changes thousands of names need not wait for a disk.
+ */
+export function memoryFolder(): string | undefined {
+  // User xattrs came to file systems in memory with Linux 6.6.
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  if (major < 6 || (major === 6 && minor < 6)) return undefined;
   try {
-    accessSync(path, constants.W_OK);
-    return true;
+    accessSync(SHARED_MEMORY, constants.W_OK);
+    const { bavail, bsize } = statfsSync(SHARED_MEMORY);
+    if (bavail * bsize < ROOM_BYTES) return undefined;
+    // Programs are tried there, too.
+    const mount = mountLines().findLast((fields) => fields[4] === SHARED_MEMORY);
+    return mount?.[5]?.split(',').includes('noexec') ? undefined : SHARED_MEMORY;
   } catch {
     // Whatever the reason, it is of no use then.
-    return false;
+    return undefined;
   }
 }
+
+/** The fields of /proc/self/mountinfo: the fifth is the mount point, the sixth its options. */
+const mountLines = (): string[][] =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '));
+
+const MEMORY = memoryFolder() ?? WORK_BASE;
 
 const PREFIX = 'sealtree-test-';
 
 /** Mount points at or under `path`, deepest first. */
 export function mountsUnder(path: string): string[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) =>
-      (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_, o) =>
-        String.fromCharCode(Number.parseInt(o, 8)),
-      ),
+  return mountLines()
+    .map((fields) =>
+      (fields[4] ?? '').replace(/\\([0-7]{3})/g, (_, o) => String.fromCharCode(Number.parseInt(o, 8))),
     )
     .filter((point) => point === path || point.startsWith(`${path}/`))
     .reverse();

@@ -7,9 +7,11 @@ import { after, before, test } from 'node:test';
 import { textToBytes } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
 import { FormatError } from '../../src/base/errors.ts';
+import { isDirectory } from '../../src/base/mode.ts';
 import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import {
+  CompactInode,
   Dirent,
   FileType,
   HEADER_FLAG_ACL,
@@ -17,7 +19,7 @@ import {
   SUPERBLOCK_START,
   Superblock,
 } from '../../src/formats/erofs/layout.ts';
-import { ErofsImage } from '../../src/formats/erofs/read.ts';
+import { ErofsImage, type Inode } from '../../src/formats/erofs/read.ts';
 import { ImageTree, type NodeFields } from '../../src/formats/erofs/tree.ts';
 import { writeImage } from '../../src/formats/erofs/write.ts';
 import { type BuiltImage, buildImage } from '../../src/image/plan.ts';
@@ -232,3 +234,33 @@ test('found: another number of inodes than there are', async () => {
   const bytes = patched((image) => image.writeUInt32LE(inodeCount - 1, at));
   assert.deepEqual(await differences(bytes), [`${inodeCount - 1} inodes announced, ${inodeCount} found`]);
 });
+
+/** Where inodes say what the digest alone decides: a block of data that is nowhere, the chunk size, the place in the order. */
+const UNCOMPARED = [CompactInode.data, CompactInode.uid] as const;
+
+for (const path of ['/usr/bin/tool', '/bin', '/usr'])
+  test(`found or refused: any bit that is flipped in inode, xattrs, target and entries of ${path}`, async () => {
+    const image = new ErofsImage(built.bytes, 'image');
+    const inode = image.walk().find((entry) => entry.path === path)?.inode as Inode;
+    assert.ok(inode.compact);
+    const end = inode.tailStart + inode.tailSize;
+    const unfound: string[] = [];
+    for (let at = inode.offset; at < end; at++) {
+      const field = at - inode.offset;
+      if (field >= UNCOMPARED[0] && field < UNCOMPARED[1]) continue;
+      // A folder that is longer by zeros has the same entries.
+      if (isDirectory(inode.mode) && field >= CompactInode.fileSize && field < CompactInode.reserved)
+        continue;
+      for (let bit = 0; bit < 8; bit++) {
+        const bytes = patched((copy) => {
+          copy[at]! ^= 1 << bit;
+        });
+        const isFound = await differences(bytes).then(
+          (found) => found.length > 0,
+          (error) => error instanceof FormatError,
+        );
+        if (!isFound) unfound.push(`bit ${bit} of byte ${field}`);
+      }
+    }
+    assert.deepEqual(unfound, []);
+  });

@@ -10,7 +10,7 @@ import type { System } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
 import type { VerityMode } from '../image/digests.ts';
 import { buildImage } from '../image/plan.ts';
-import { areProtected, type ObjectProtection } from '../image/protect-objects.ts';
+import { areProtected, type ListedDigests, type ObjectProtection } from '../image/protect-objects.ts';
 import {
   describePublication,
   type ImageVerity,
@@ -195,7 +195,7 @@ class SealRun {
   async #protectionOf(
     path: string,
     image: Digest,
-    objects: () => ReadonlyMap<Checksum, Uint8Array | undefined>,
+    objects: () => ListedDigests,
   ): Promise<Protection | undefined> {
     const imageVerity = this.#verityOf(path);
     if (imageVerity?.state !== 'enabled') return imageVerity && { imageVerity };

@@ -24,14 +24,21 @@ export interface ObjectFiles {
 }
 
 /**
+ * Objects, each with the digest that the image lists, or undefined where it lists none: a Map, or what makes one entry
+ * after the other, since there may be a million.
+ */
+export interface ListedDigests extends Iterable<readonly [Checksum, Uint8Array | undefined]> {
+  readonly size: number;
+}
+
+/**
  * Enables fs-verity on content objects (regular files) and lets the kernel confirm what the image says of them.
- * @param objects each with the digest that the image lists, or undefined where it lists none
  * @throws UnsupportedError when the policy is `require` and it cannot be had; OperationError when the kernel measures
  *   another digest; IoError, such as ETXTBSY for an object that is being written
  */
 export async function protectObjects(
   repository: ObjectFiles,
-  objects: ReadonlyMap<Checksum, Uint8Array | undefined>,
+  objects: ListedDigests,
   policy: VerityPolicy,
   progress: Progress,
 ): Promise<ObjectProtection> {
@@ -60,7 +67,7 @@ export async function protectObjects(
  */
 export async function areProtected(
   repository: ObjectFiles,
-  objects: ReadonlyMap<Checksum, Uint8Array | undefined>,
+  objects: ListedDigests,
   progress: Progress,
 ): Promise<boolean> {
   progress.begin('measuring objects', objects.size);

@@ -12,9 +12,10 @@
  * carrying one out is a sequence of {@link SystemWrites}, each of which leaves the old or the new state.
  */
 import { dirname, join, relative, resolve } from 'node:path';
-import { bytesEqual, bytesToText, textToBytes } from '../base/bytes.ts';
+import { asBuffer, bytesEqual, bytesToText, textToBytes } from '../base/bytes.ts';
 import type { Digest } from '../base/digest.ts';
 import { errnoOf, OperationError, UnsupportedError } from '../base/errors.ts';
+import { eachChunk } from '../base/file-chunks.ts';
 import { isDirectory, isRegular, isSymlink } from '../base/mode.ts';
 import { randomHex } from '../base/random.ts';
 import type { System, SystemReads } from '../base/system.ts';
@@ -90,7 +91,7 @@ export interface PublicationResult {
 
 /**
  * Checks an image before it is published: throws when it is not the right one.
- * @param bytes the image as read back from disk
+ * @param bytes the image as the disk has it: read from there, or compared with what was read
  * @param path the file they were read from
  */
 export type Validate = (bytes: Buffer, path: string) => void | Promise<void>;
@@ -142,16 +143,27 @@ function differs(path: string, publication: Publication, system: SystemReads): s
     return `${stats.size} bytes long instead of ${publication.bytes.length}`;
   if ((stats.mode & 0o7777) !== IMAGE_MODE)
     return `mode 0${(stats.mode & 0o7777).toString(8)} instead of 0644`;
-  let bytes: Buffer;
+  let isSame: boolean;
   try {
-    bytes = system.readFile(path);
+    isSame = isFileOf(publication.bytes, path, system);
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
     // EIO is what fs-verity says of a damaged file.
     return `unreadable (${errno})`;
   }
-  return bytesEqual(bytes, publication.bytes) ? undefined : 'its bytes are not those of the image';
+  return isSame ? undefined : 'its bytes are not those of the image';
+}
+
+/** Whether a file has these bytes and no others. An image may be hundreds of megabytes: a piece of the file at a time. */
+function isFileOf(bytes: Uint8Array, path: string, system: SystemReads): boolean {
+  let done = 0;
+  let isSame = true;
+  eachChunk(path, system, (chunk) => {
+    isSame &&= bytesEqual(chunk, bytes.subarray(done, done + chunk.length));
+    done += chunk.length;
+  });
+  return isSame && done === bytes.length;
 }
 
 function isSameFile(a: string, b: string, system: SystemReads): boolean {
@@ -205,11 +217,10 @@ async function storeImage(plan: PublicationPlan, validate: Validate, system: Sys
   return await removedOnFailure(temporary, system, async () => {
     if (store.kind === 'adopt') adopt(store.from, temporary, system);
     else writeSynced(temporary, publication.bytes, IMAGE_MODE, system);
-    const bytes = system.readFile(temporary);
-    if (!bytesEqual(bytes, publication.bytes)) {
+    if (!isFileOf(publication.bytes, temporary, system)) {
       throw new OperationError('publish', `${temporary}: the disk gave back other bytes than were written`);
     }
-    await validate(bytes, temporary);
+    await validate(asBuffer(publication.bytes), temporary);
     const verity = protect(temporary, publication, system);
     system.rename(temporary, plan.imagePath);
     system.fsyncDirectory(folder);

@@ -14,7 +14,7 @@ import type { Repository } from '../repository/repository.ts';
 import type { VerityMode } from './digests.ts';
 import type { Finding } from './findings.ts';
 import type { BuiltImage } from './plan.ts';
-import { type ObjectProtection, protectObjects } from './protect-objects.ts';
+import { type ListedDigests, type ObjectProtection, protectObjects } from './protect-objects.ts';
 import { type ImageVerity, type PublicationPlan, publish } from './publish.ts';
 import { recordedImage, recordImage } from './records.ts';
 import { type ObjectsRead, objectsRead, rereadObjects } from './reread-objects.ts';
@@ -39,8 +39,12 @@ export function requireObjects(repository: Repository): void {
 }
 
 /** The digests of the objects an image lists. */
-export const listedDigests = (image: BuiltImage): ReadonlyMap<Checksum, Uint8Array | undefined> =>
-  new Map(image.objects.backing().map(({ checksum, digest }) => [checksum, digest]));
+export const listedDigests = ({ objects }: BuiltImage): ListedDigests => ({
+  size: objects.backingCount,
+  *[Symbol.iterator]() {
+    for (const { checksum, digest } of objects.backing()) yield [checksum, digest];
+  },
+});
 
 /**
  * An object never changes. Where one differs from what the commit was sealed with, a new image would call the
@@ -114,8 +118,7 @@ export async function publishImage(
 ): Promise<SealedImage> {
   const { progress } = options;
   const { verity } = plan.publication;
-  const listed = verity === 'off' ? new Map() : listedDigests(image);
-  const objects = await protectObjects(repository, listed, verity, progress);
+  const objects = await protectObjects(repository, listedDigests(image), verity, progress);
   const validate = (bytes: Buffer, path: string): Promise<void> =>
     validateBuilt(repository, image, bytes, path, options);
   const { verity: imageVerity } = await publish(plan, validate, repository.system);

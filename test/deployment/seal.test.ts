@@ -240,16 +240,23 @@ test('after a lost record, and after a link that failed, it is said what was don
 
 test('an image that is not the one of its commit is not published', async () => {
   const { system } = simulateInodes(linuxSystem, { verity: false });
+  const images = new Set<number>();
   // A disk that turns a bit of an inode's mode, and says nothing.
   const lying: System = {
     ...system,
-    readFile(path) {
-      const bytes = system.readFile(path);
-      if (path.toString().includes('.sealtree-tmp-')) bytes[1152 + 4] = (bytes[1152 + 4] as number) ^ 1;
-      return bytes;
+    openRead(path, options) {
+      const fd = system.openRead(path, options);
+      if (path.toString().includes('.sealtree-tmp-')) images.add(fd);
+      return fd;
+    },
+    read(fd, into, position) {
+      const count = system.read(fd, into, position);
+      if (images.delete(fd)) into[1152 + 4] = (into[1152 + 4] as number) ^ 1;
+      return count;
     },
   };
   const results = await seal(lying);
+  for (const { error } of results) assert.match(String(error), /gave back other bytes than were written/);
   assert.ok(results.every(({ action }) => action === 'failed'));
   assert.deepEqual(readdirSync(store()), []);
   assert.ok(sysroot.deploymentPaths.every((path) => !readdirSync(path).includes('.ostree.cfs')));

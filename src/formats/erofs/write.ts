@@ -77,7 +77,8 @@ class ImageWriter {
   constructor(inodes: Inodes, placement: Placement) {
     this.#inodes = inodes;
     this.#placement = placement;
-    this.#out = Buffer.alloc(placement.imageSize);
+    // Shared memory: a thread that hashes the image needs no copy of it.
+    this.#out = Buffer.from(new SharedArrayBuffer(placement.imageSize));
     this.#view = new DataView(this.#out.buffer, this.#out.byteOffset, this.#out.byteLength);
     this.#nextBlock = placement.dataStart / BLOCK_SIZE;
   }

@@ -12,11 +12,19 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 
 /** Commands that read their arguments themselves: where nothing is to be done, little is loaded. */
 const RAW = ['src/commands/raw.ts', 'src/commands/hook.ts'];
+/** What nearly every run needs; little enough for all. */
+const BASE = [
+  'base/digest',
+  'base/progress',
+  'base/system-linux',
+  'commands/output',
+  'commands/surroundings',
+].map((name) => `src/${name}.ts`);
 /** What every other command needs, and all that `--help` does. */
 const PROGRAM = 'src/commands/program.ts';
 /** What reaches most of what commands do, and most of what the stand-ins do. */
-const COMMON = [PROGRAM, 'src/commands/seal.ts'];
-const COMMON_OF_STAND_INS = ['src/image/plan.ts', 'src/image/seal-image.ts'];
+const COMMON = [...BASE, PROGRAM, 'src/commands/seal.ts'];
+const COMMON_OF_STAND_INS = [...BASE, 'src/image/plan.ts', 'src/image/seal-image.ts'];
 const STAND_INS = ['mkcomposefs', 'composefs-dump', 'composefs-info'].map(
   (name) => `src/commands/${name}.ts`,
 );
@@ -28,8 +36,8 @@ export async function fewerChunks(root: string, entries: readonly string[]): Pro
   const withoutProgram = reachable([...RAW, ...STAND_INS, ...COMMON_OF_STAND_INS], inputs);
   const commonOf = (path: string): readonly string[] => {
     if (STAND_INS.includes(path)) return COMMON_OF_STAND_INS;
-    if (withoutProgram.has(path) || path === PROGRAM) return [];
-    return withProgram.has(path) ? [PROGRAM] : COMMON;
+    if (withoutProgram.has(path) || path === PROGRAM) return BASE;
+    return withProgram.has(path) ? [...BASE, PROGRAM] : COMMON;
   };
   const onDemand = Object.values(inputs).flatMap(({ imports }) =>
     imports.flatMap(({ kind, path }) => (kind === 'dynamic-import' ? path : [])),

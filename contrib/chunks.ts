@@ -42,7 +42,12 @@ export async function fewerChunks(root: string, entries: readonly string[]): Pro
   const onDemand = Object.values(inputs).flatMap(({ imports }) =>
     imports.flatMap(({ kind, path }) => (kind === 'dynamic-import' ? path : [])),
   );
-  const reaches = new Map([...onDemand, ...entries.slice(1)].map((path) => [path, commonOf(path)]));
+  const [, ...threads] = entries;
+  // Each thread loads what it needs anew: more would cost it more than finding the files does.
+  const reaches = new Map([
+    ...onDemand.map((path) => [path, commonOf(path)] as const),
+    ...threads.map((path) => [path, BASE] as const),
+  ]);
   return {
     name: 'fewer-chunks',
     setup({ onLoad }) {

@@ -9,18 +9,12 @@ import { BLOCK_SIZE, DESCRIPTOR_SIZE, HASH_SIZE, writeDescriptor } from './verit
 /** A file of more bytes has more than one level of hashes: {@link VerityHasher} takes those. */
 export const MAX_BATCHED_BYTES = BLOCK_SIZE * (BLOCK_SIZE / HASH_SIZE);
 
-/** Room for the largest file that is batched, and for hundreds of the usual ones. */
-const CAPACITY_BYTES = 2 * MAX_BATCHED_BYTES;
+/** Room for the largest file that is batched, and for hundreds of the usual ones; more would leave the processor's cache. */
+const CAPACITY_BYTES = MAX_BATCHED_BYTES;
 const CAPACITY_BLOCKS = CAPACITY_BYTES / BLOCK_SIZE;
 
-/** Gets the 32 bytes at `offset` of `digests`; the memory is reused. */
-export type DigestSink = (digests: Buffer, offset: number) => void;
-
-interface Waiting {
-  readonly firstBlock: number;
-  readonly sizeBytes: number;
-  readonly sink: DigestSink;
-}
+/** Gets the 32 bytes at `offset` of `digests`, whose memory is reused, for the file that was added as `file`. */
+export type DigestSink = (file: number, digests: Buffer, offset: number) => void;
 
 export class VerityBatch {
   readonly #engine: DigestEngine;
@@ -32,10 +26,16 @@ export class VerityBatch {
   readonly #roots = Buffer.allocUnsafeSlow((CAPACITY_BLOCKS / 2) * HASH_SIZE);
   readonly #descriptors = Buffer.alloc(CAPACITY_BLOCKS * DESCRIPTOR_SIZE);
   readonly #digests = Buffer.allocUnsafeSlow(CAPACITY_BLOCKS * HASH_SIZE);
-  readonly #waiting: Waiting[] = [];
+  readonly #sink: DigestSink;
+  // What waits: by which number it is known, where its data begins, how long it is.
+  readonly #files = new Float64Array(CAPACITY_BLOCKS);
+  readonly #firstBlocks = new Uint32Array(CAPACITY_BLOCKS);
+  readonly #sizes = new Uint32Array(CAPACITY_BLOCKS);
+  #waiting = 0;
   #blocks = 0;
 
-  constructor(engine: DigestEngine = nativeEngine) {
+  constructor(sink: DigestSink, engine: DigestEngine = nativeEngine) {
+    this.#sink = sink;
     this.#engine = engine;
   }
 
@@ -51,41 +51,45 @@ export class VerityBatch {
     return this.#data.subarray(start, start + sizeBytes);
   }
 
-  /** Takes the file whose content was put into {@link room}; `sink` is called at the latest by {@link flush}. */
-  add(sizeBytes: number, sink: DigestSink): void {
+  /** Takes the file whose content was put into {@link room}; its digest comes at the latest by {@link flush}. */
+  add(file: number, sizeBytes: number): void {
     const start = this.#blocks * BLOCK_SIZE;
     const padded = roundUp(sizeBytes, BLOCK_SIZE);
     this.#data.fill(0, start + sizeBytes, start + padded);
-    this.#waiting.push({ firstBlock: this.#blocks, sizeBytes, sink });
+    const waiting = this.#waiting++;
+    this.#files[waiting] = file;
+    this.#firstBlocks[waiting] = this.#blocks;
+    this.#sizes[waiting] = sizeBytes;
     this.#blocks += padded / BLOCK_SIZE;
   }
 
   /** Digests what waits. */
   flush(): void {
-    const waiting = this.#waiting;
     const engine = this.#engine;
+    const waiting = this.#waiting;
     engine.sha256Blocks(this.#data, BLOCK_SIZE, this.#blocks, this.#leaves, 0);
     let trees = 0;
-    for (const { firstBlock, sizeBytes } of waiting) {
-      if (sizeBytes <= BLOCK_SIZE) continue;
-      const hashes = Math.ceil(sizeBytes / BLOCK_SIZE) * HASH_SIZE;
+    for (let i = 0; i < waiting; i++) {
+      const size = this.#sizes[i] as number;
+      if (size <= BLOCK_SIZE) continue;
+      const from = (this.#firstBlocks[i] as number) * HASH_SIZE;
+      const hashes = Math.ceil(size / BLOCK_SIZE) * HASH_SIZE;
       const at = trees++ * BLOCK_SIZE;
-      this.#leaves.copy(this.#trees, at, firstBlock * HASH_SIZE, firstBlock * HASH_SIZE + hashes);
+      this.#leaves.copy(this.#trees, at, from, from + hashes);
       this.#trees.fill(0, at + hashes, at + BLOCK_SIZE);
     }
     engine.sha256Blocks(this.#trees, BLOCK_SIZE, trees, this.#roots, 0);
     let tree = 0;
-    waiting.forEach(({ firstBlock, sizeBytes }, i) => {
-      const isLeaf = sizeBytes <= BLOCK_SIZE;
+    for (let i = 0; i < waiting; i++) {
+      const size = this.#sizes[i] as number;
+      const isLeaf = size <= BLOCK_SIZE;
       const root = isLeaf ? this.#leaves : this.#roots;
-      const at = (isLeaf ? firstBlock : tree++) * HASH_SIZE;
-      writeDescriptor(this.#descriptors, i * DESCRIPTOR_SIZE, sizeBytes, root, at);
-    });
-    engine.sha256Blocks(this.#descriptors, DESCRIPTOR_SIZE, waiting.length, this.#digests, 0);
-    waiting.forEach(({ sink }, i) => {
-      sink(this.#digests, i * HASH_SIZE);
-    });
-    waiting.length = 0;
+      const at = (isLeaf ? (this.#firstBlocks[i] as number) : tree++) * HASH_SIZE;
+      writeDescriptor(this.#descriptors, i * DESCRIPTOR_SIZE, size, root, at);
+    }
+    engine.sha256Blocks(this.#descriptors, DESCRIPTOR_SIZE, waiting, this.#digests, 0);
+    this.#waiting = 0;
     this.#blocks = 0;
+    for (let i = 0; i < waiting; i++) this.#sink(this.#files[i] as number, this.#digests, i * HASH_SIZE);
   }
 }

@@ -95,7 +95,7 @@ export class ObjectLearner {
   readonly #mode: VerityMode;
   readonly #sink: LearntSink;
   readonly #target: ContentTarget;
-  readonly #batch = new VerityBatch();
+  readonly #batch: VerityBatch;
   /** Whether asking the kernel makes sense. */
   #measurable = true;
   // The object at hand: its row, whether its content was wanted, what came of it piece by piece.
@@ -108,6 +108,7 @@ export class ObjectLearner {
     this.#repository = repository;
     this.#mode = mode;
     this.#sink = sink;
+    this.#batch = new VerityBatch((row, digests, offset) => sink.digest(row, digests, offset));
     this.#target = {
       wants: (_, fd) => this.#wantsContent(fd),
       room: ({ size }) => (size <= MAX_BATCHED_BYTES ? this.#batch.room(size) : undefined),
@@ -158,7 +159,7 @@ export class ObjectLearner {
     if (!this.#isComputed) return;
     this.bytesRead += info.size;
     if (info.size <= MAX_BATCHED_BYTES) {
-      this.#batch.add(info.size, (bytes, offset) => this.#sink.digest(row, bytes, offset));
+      this.#batch.add(row, info.size);
       return;
     }
     if (this.#large === undefined || this.#streamed !== info.size)

@@ -4,6 +4,7 @@
  */
 import type { Checksum, Digest } from '../base/digest.ts';
 import { UsageError } from '../base/errors.ts';
+import { HelperThreads } from '../image/helper-threads.ts';
 import { buildImage } from '../image/plan.ts';
 import type { ObjectProtection } from '../image/protect-objects.ts';
 import {
@@ -72,7 +73,8 @@ async function seal(
   }
   const commit = refNamed(repository, ref).checksum;
   const known = digests === 'yes' && !rebuild ? readObjectInfo(repository) : undefined;
-  const image = await buildImage(repository, commit, { verity: digests, known, progress });
+  await using helpers = new HelperThreads(system);
+  const image = await buildImage(repository, commit, { verity: digests, known, helpers, progress });
   const plan = planPublication(
     {
       repositoryPath: repository.path,
@@ -98,7 +100,7 @@ async function seal(
   };
   const isDone = plan.isPublished && isRecorded;
   if (dryRun) return { ...common, action: isDone ? 'unchanged' : 'sealed' };
-  const sealed = await publishImage(repository, image, plan, { digests, progress });
+  const sealed = await publishImage(repository, image, plan, { digests, helpers, progress });
   recordSealedRef(repository.path, ref, { commit, digest: image.digest }, system);
   const { table, rows, learnt } = image.objects;
   if (digests === 'yes' && learnt > 0) writeObjectInfo(repository, table, [rows]);

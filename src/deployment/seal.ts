@@ -9,6 +9,7 @@ import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
 import type { VerityMode } from '../image/digests.ts';
+import { HelperThreads } from '../image/helper-threads.ts';
 import { buildImage } from '../image/plan.ts';
 import { areProtected, type ListedDigests, type ObjectProtection } from '../image/protect-objects.ts';
 import {
@@ -115,12 +116,14 @@ class SealRun {
   #known: ContentTable | undefined;
   #knownBefore = 0;
   readonly #needed: Uint32Array[] = [];
+  readonly #helpers: HelperThreads;
 
   constructor(sysroot: Sysroot, options: SealOptions, system: System) {
     this.#sysroot = sysroot;
     this.#repository = Repository.open(sysroot.repositoryPath, system);
     this.#options = options;
     this.#system = system;
+    this.#helpers = new HelperThreads(system);
     requireObjects(this.#repository);
   }
 
@@ -133,6 +136,7 @@ class SealRun {
   async seal(deployments: readonly Deployment[]): Promise<SealResult[]> {
     const byCommit = Map.groupBy(deployments, ({ checksum }) => checksum);
     const results = new Map<Deployment, SealResult>();
+    await using _ = this.#helpers;
     for (const group of byCommit.values()) {
       for (const result of await this.#sealCommit(group)) results.set(result.deployment, result);
     }
@@ -255,6 +259,7 @@ class SealRun {
     const image = await buildImage(this.#repository, commit, {
       verity: digests,
       known: this.#knownObjects(),
+      helpers: this.#helpers,
       progress,
     });
     this.#needed.push(image.objects.rows);
@@ -288,7 +293,11 @@ class SealRun {
         (deployment): SealResult => ({ deployment, action: actionOf(deployment), ...common, steps }),
       );
 
-    const { imageVerity, objects } = await publishImage(this.#repository, image, plan, { digests, progress });
+    const { imageVerity, objects } = await publishImage(this.#repository, image, plan, {
+      digests,
+      helpers: this.#helpers,
+      progress,
+    });
     return deployments.map(
       (deployment): SealResult => ({
         deployment,

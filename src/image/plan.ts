@@ -17,7 +17,10 @@ import { objectsPresent } from '../repository/object-info.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
 import { treeSize } from '../repository/tree.ts';
 import type { VerityMode } from './digests.ts';
-import { learnObjects } from './object-threads.ts';
+import type { Finding } from './findings.ts';
+import { HelperThreads } from './helper-threads.ts';
+import { learnObjects } from './learn-objects.ts';
+import { objectsRead } from './reread-objects.ts';
 
 /** Directories that a deployment's root must have so that the boot can mount there. */
 const ROOT_DIRECTORIES: readonly ByteString[] = ['usr', 'etc', 'boot', 'var', 'sysroot'].map(textToBytes);
@@ -38,6 +41,8 @@ export interface BuiltImage {
   /** How its object digests were found. */
   readonly mode: VerityMode;
   readonly objects: CommitObjects;
+  /** What a helper finds that reads the objects again; undefined where no helper does. */
+  readonly rereading: Promise<readonly Finding[]> | undefined;
 }
 
 /** An object that an image points to: a regular file that is not empty. */
@@ -98,6 +103,9 @@ export class CommitObjects {
   }
 }
 
+/** For fewer objects threads cost more than they give: each takes as long to start as 2,000 small objects to hash. */
+const WORTH_THREADS = 2000;
+
 /** A few dirtrees that name each other many times can describe more entries than there are atoms. */
 const MOST_ENTRIES = 50_000_000;
 
@@ -114,17 +122,21 @@ export function refuseEndless(repository: Repository, commit: Checksum): void {
     });
 }
 
-/** Finds the content objects of a commit: their rows in `table`, which gets those it lacks. */
+/**
+ * Finds the content objects of a commit: their rows in `table`, which gets those it lacks.
+ * @param onMany called as soon as it is seen that many are new
+ */
 async function findObjects(
   repository: Repository,
   commit: Checksum,
   table: ContentTable,
-  progress: Progress,
+  { progress, onMany }: { readonly progress: Progress; readonly onMany: () => void },
 ): Promise<Uint32Array> {
   refuseEndless(repository, commit);
   progress.begin('reading the commit');
   const before = table.count;
   const isFound = new Uint8Array(before);
+  let isMany = false;
   const seen = new Set<Checksum>();
   const pending = [repository.commit(commit).rootTree];
   for (let tree = pending.pop(); tree !== undefined; tree = pending.pop()) {
@@ -136,6 +148,10 @@ async function findObjects(
       if (row < before) isFound[row] = 1;
     }
     for (const dir of dirs) pending.push(dir.tree);
+    if (!isMany && table.count - before >= WORTH_THREADS) {
+      isMany = true;
+      onMany();
+    }
     progress.advance(files.length);
     await progress.breathe();
   }
@@ -217,6 +233,8 @@ export interface BuildOptions {
   readonly verity?: VerityMode;
   /** What earlier runs learnt of objects, to be believed and added to; nothing by default. */
   readonly known?: ContentTable | undefined;
+  /** To be had for more than the building: they go on reading objects again. By default they come and go with it. */
+  readonly helpers?: HelperThreads;
   readonly progress: Progress;
 }
 
@@ -230,15 +248,41 @@ export async function buildImage(
   options: BuildOptions,
 ): Promise<BuiltImage> {
   const { verity: mode = 'yes', progress, known: table = new ContentTable() } = options;
+  await using own = options.helpers === undefined ? new HelperThreads(repository.system) : undefined;
+  const helpers = options.helpers ?? own;
   const isNew = table.count === 0;
-  const rows = await findObjects(repository, commit, table, progress);
+  // They come to work while the commit is still being read.
+  const onMany = (): void => void helpers?.start();
+  const rows = await findObjects(repository, commit, table, { progress, onMany });
   if (!isNew) forgetMissing(repository, table, rows);
   const unknown = unknownRows(table, rows, mode);
-  await learnObjects(repository, table, unknown, { mode, progress });
+  const isWorthHelp = unknown.length >= WORTH_THREADS;
+  await learnObjects(repository, table, unknown, {
+    mode,
+    helpers: isWorthHelp ? helpers : undefined,
+    progress,
+  });
+  const rereading = reread(repository, table, rows, options.helpers);
   const tree = await planTree(repository, commit, table, progress);
   progress.begin('writing the image');
   const { bytes, version } = writeImage(tree);
   await progress.breathe();
   const objects = new CommitObjects(table, rows, unknown.length);
-  return { commit, bytes, version, digest: digestOf(verityDigest(bytes)), mode, objects };
+  return { commit, bytes, version, digest: digestOf(verityDigest(bytes)), mode, objects, rereading };
+}
+
+/** Has a helper that is there already read objects again, for whoever validates the image. */
+function reread(
+  { path }: Repository,
+  table: ContentTable,
+  rows: Uint32Array,
+  helpers: HelperThreads | undefined,
+): Promise<readonly Finding[]> | undefined {
+  const objects = objectsRead(table, rows);
+  if (objects.rows.length < WORTH_THREADS) return undefined;
+  const asked = helpers?.idlest()?.ask({ kind: 'reread', repositoryPath: path, objects });
+  const findings = asked as Promise<readonly Finding[]> | undefined;
+  // Whoever awaits it is told; what fails before that comes first.
+  findings?.catch(() => undefined);
+  return findings;
 }

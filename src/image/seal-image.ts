@@ -13,6 +13,7 @@ import { VerityHasher, verityDigest } from '../formats/verity.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { VerityMode } from './digests.ts';
 import type { Finding } from './findings.ts';
+import type { HelperThreads } from './helper-threads.ts';
 import type { BuiltImage } from './plan.ts';
 import { type ListedDigests, type ObjectProtection, protectObjects } from './protect-objects.ts';
 import { type ImageVerity, type PublicationPlan, publish } from './publish.ts';
@@ -106,6 +107,13 @@ export interface SealedImage {
   readonly objects: ObjectProtection;
 }
 
+interface ValidationOptions {
+  readonly digests: VerityMode;
+  /** Those the image was built with. */
+  readonly helpers: HelperThreads;
+  readonly progress: Progress;
+}
+
 /**
  * Publishes an image as planned and records it; the caller holds the lock.
  * @throws ValidationError when it is not the image of its commit; nothing is published then
@@ -114,7 +122,7 @@ export async function publishImage(
   repository: Repository,
   image: BuiltImage,
   plan: PublicationPlan,
-  options: { readonly digests: VerityMode; readonly progress: Progress },
+  options: ValidationOptions,
 ): Promise<SealedImage> {
   const { progress } = options;
   const { verity } = plan.publication;
@@ -131,10 +139,9 @@ async function validateBuilt(
   image: BuiltImage,
   bytes: Buffer,
   path: string,
-  { digests, progress }: { readonly digests: VerityMode; readonly progress: Progress },
+  { digests, helpers, progress }: ValidationOptions,
 ): Promise<void> {
   const { table, rows } = image.objects;
-  const findings = await reread(repository, objectsRead(table, rows), progress);
   const expected = {
     repository,
     commit: image.commit,
@@ -142,8 +149,10 @@ async function validateBuilt(
     digest: image.digest,
     objectInfo: (checksum: Checksum) => image.objects.info(checksum),
     objectDigest: (checksum: Checksum) => image.objects.digest(checksum),
+    helpers,
   };
-  findings.push(...(await validateImage(bytes, path, expected, progress)));
+  const findings = [...(await validateImage(bytes, path, expected, progress))];
+  findings.push(...(await (image.rereading ?? reread(repository, objectsRead(table, rows), progress))));
   findings.push(...(await checkDigests(repository, sampleOf(table, rows), progress)));
   if (findings.length > 0) throw new ValidationError(path, findings);
 }

@@ -25,7 +25,8 @@ import type { DirtreeDirectory } from '../formats/objects.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
 import type { VerityMode } from './digests.ts';
 import type { Finding } from './findings.ts';
-import { secondDigest } from './second-digest.ts';
+import type { HelperThreads } from './helper-threads.ts';
+import { SecondDigest } from './second-digest.ts';
 
 export interface ImageExpectation {
   readonly repository: Repository;
@@ -37,6 +38,8 @@ export interface ImageExpectation {
   readonly objectInfo?: (checksum: Checksum) => ContentInfo | undefined;
   /** The digest an object should be listed with: 32 bytes, or undefined where the image should list none. */
   readonly objectDigest: (checksum: Checksum) => Uint8Array | undefined;
+  /** Who can hash the image beside the comparison; otherwise a thread is started for it. */
+  readonly helpers?: HelperThreads;
 }
 
 /** Findings are cut after this many: a wrong image is wrong in thousands of places. */
@@ -69,16 +72,17 @@ export async function validateImage(
     findings.push({ severity: 'error', code, where, message });
   };
   progress.begin('validating the image');
-  const hashing = secondDigest(bytes);
-  // Awaited below; a failure of the comparison comes first.
-  hashing.catch(() => undefined);
+  await using hashing = new SecondDigest(bytes, expected.helpers);
   const walk = new TreeComparison(new ErofsImage(bytes, where), expected, wrong);
   for (const done of walk.steps()) {
     progress.advance(done);
     await progress.breathe();
     if (findings.length >= MOST_FINDINGS) break;
   }
-  return [...digestFindings(await hashing, where, expected), ...findings].slice(0, MOST_FINDINGS);
+  return [...digestFindings(await hashing.finish(progress), where, expected), ...findings].slice(
+    0,
+    MOST_FINDINGS,
+  );
 }
 
 function digestFindings(digest: Digest, where: string, expected: ImageExpectation): Finding[] {

@@ -13,7 +13,7 @@ import { VerityHasher, verityDigest } from '../formats/verity.ts';
 import { checkStructure } from './check-structure.ts';
 import type { Finding, Severity } from './findings.ts';
 import { type ImageObject, type ImageSurvey, surveyImage } from './inspect.ts';
-import { secondDigest } from './second-digest.ts';
+import { SecondDigest } from './second-digest.ts';
 
 export interface VerifyImageOptions {
   /** The digest it should have. */
@@ -91,13 +91,11 @@ class ImageCheck {
     const { progress, objects } = this.#options;
     progress.begin('reading the image');
     const bytes = this.#system.readFile(this.#path);
-    // Beside all that follows; a failure of the reading comes first.
-    const hashing = secondDigest(bytes);
-    hashing.catch(() => undefined);
+    await using hashing = new SecondDigest(bytes);
     const digest = digestOf(verityDigest(bytes));
     const { inodes, survey, problem } = this.#readImage(bytes);
     await progress.breathe();
-    this.#checkDigest(digest, await hashing);
+    this.#checkDigest(digest, await hashing.finish(progress));
     if (problem !== undefined) this.#findings.push(problem);
     if (survey !== undefined) this.#checkPayloads(survey);
     if (inodes !== undefined && objects === undefined)

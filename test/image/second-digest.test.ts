@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { digestOf } from '../../src/base/digest.ts';
+import { type Digest, digestOf } from '../../src/base/digest.ts';
+import { silent } from '../../src/base/progress.ts';
 import { verityDigest } from '../../src/formats/verity.ts';
-import { secondDigest } from '../../src/image/second-digest.ts';
+import { SecondDigest } from '../../src/image/second-digest.ts';
 import { allowThreads } from '../support/played-threads.ts';
+
+async function secondDigest(bytes: Uint8Array): Promise<Digest> {
+  await using hashing = new SecondDigest(bytes);
+  return await hashing.finish(silent());
+}
 
 for (const size of [5000, 4 * 1024 * 1024 + 1])
   test(`the second engine agrees with the first about ${size} bytes, in a thread or not`, async () => {

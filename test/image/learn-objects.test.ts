@@ -12,7 +12,8 @@ import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { VerityHasher } from '../../src/formats/verity.ts';
 import type { VerityMode } from '../../src/image/digests.ts';
-import { learnObjects } from '../../src/image/object-threads.ts';
+import { HelperThreads } from '../../src/image/helper-threads.ts';
+import { learnObjects } from '../../src/image/learn-objects.ts';
 import { ContentTable } from '../../src/repository/content-table.ts';
 import { initRepository } from '../../src/repository/init.ts';
 import type { ObjectName } from '../../src/repository/objects.ts';
@@ -60,7 +61,8 @@ async function learn(
 ): Promise<readonly unknown[]> {
   const table = new ContentTable();
   const rows = Uint32Array.from(contentOf(repository), (checksum) => table.add(checksum));
-  await learnObjects(repository, table, rows, { mode, threads, progress: silent() });
+  await using helpers = new HelperThreads(linuxSystem, threads);
+  await learnObjects(repository, table, rows, { mode, helpers, progress: silent() });
   return Array.from(rows, (row) => {
     const digest = table.digest(row);
     return [table.checksum(row), table.info(row), digest && digestOf(digest)];
@@ -115,7 +117,7 @@ describe('objects', () => {
       await assert.rejects(
         learnObjects(repository, table, Uint32Array.of(table.add(first)), {
           mode: 'yes',
-          threads,
+          helpers: new HelperThreads(linuxSystem, threads),
           progress: silent(),
         }),
         NotFoundError,
@@ -134,7 +136,11 @@ describe('objects', () => {
       const table = new ContentTable();
       const rows = Uint32Array.from(checksums, (checksum) => table.add(checksum));
       await assert.rejects(
-        learnObjects(repository, table, rows, { mode: 'no', threads, progress: silent() }),
+        learnObjects(repository, table, rows, {
+          mode: 'no',
+          helpers: new HelperThreads(linuxSystem, threads),
+          progress: silent(),
+        }),
         NotFoundError,
       );
       for (const row of rows) assert.deepEqual(table.info(row) ?? want[row], want[row]);

@@ -11,6 +11,7 @@ import { type Koffi, loadKoffi } from './koffi.ts';
 
 /** What {@link libc} offers: the C functions as they are, -1 on failure, then {@link Libc.errno} says why. */
 export interface Libc {
+  open(path: CPath, flags: number): number;
   llistxattr(path: CPath, list: Uint8Array | null, size: number): number;
   lgetxattr(path: CPath, name: CPath, value: Uint8Array | null, size: number): number;
   flistxattr(fd: number, list: Uint8Array | null, size: number): number;
@@ -46,6 +47,9 @@ export const Ioctl = {
   /** FITHAW, _IOWR('X', 120, int). */
   thaw: 0xc0045878,
 } as const;
+
+/** O_CLOEXEC of include/uapi/asm-generic/fcntl.h; Node has no name for it, and sets it in all it opens. */
+export const O_CLOEXEC = 0o2000000;
 
 /** FS_IMMUTABLE_FL of include/uapi/linux/fs.h. */
 export const FS_IMMUTABLE_FL = 0x10;
@@ -105,8 +109,9 @@ function bind(koffi: Koffi): Libc {
   // The program itself: its symbols include those of whichever C library it runs on.
   const program = koffi.load(null);
   const names = errnoNames();
-  // ioctl and fcntl are variadic in C; with one pointer argument the calling conventions of these processors agree.
+  // open, ioctl and fcntl are variadic in C; with the arguments given here the calling conventions of these processors agree.
   return {
+    open: program.func('open', 'int', ['void *', 'int']) as Libc['open'],
     llistxattr: program.func('llistxattr', 'long', ['void *', 'void *', 'size_t']) as Libc['llistxattr'],
     lgetxattr: program.func('lgetxattr', 'long', [
       'void *',

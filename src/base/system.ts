@@ -69,6 +69,8 @@ export interface SystemReads {
   readFile(path: Path): Buffer;
   /** Opens for reading; `noFollow` refuses a symlink at the end (ELOOP). */
   openRead(path: Path, options?: { noFollow?: boolean }): number;
+  /** {@link openRead}, but undefined where the path names a symlink, or nothing: cheaper than catching, where there are many. */
+  openUnlessLink(path: Path): number | undefined;
   /** Fills as much of `into` as the file has from `position`; returns the count. `null` = the current position. */
   read(fd: number, into: Uint8Array, position: number | null): number;
   close(fd: number): void;

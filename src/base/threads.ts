@@ -78,7 +78,11 @@ export class Thread<Request, Value> {
   }
 
   private constructor(module: URL) {
-    this.#worker = new (workerThreads().Worker)(programOf(module), { env: environment() });
+    this.#worker = new (workerThreads().Worker)(programOf(module), {
+      env: environment(),
+      // Some are opened by the C library: Node would miss those, and warn where they are closed.
+      trackUnmanagedFds: false,
+    });
     this.#worker.unref();
     this.#worker.on('message', (reply: Reply) => {
       const question = this.#questions.shift();

@@ -14,7 +14,7 @@
 import type { Stats } from 'node:fs';
 import { type ByteString, bytesToString, stringToBytes } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
-import { errnoOf, FormatError, IoError } from '../base/errors.ts';
+import { FormatError, IoError } from '../base/errors.ts';
 import { fileChunks } from '../base/file-chunks.ts';
 import { isRegular, isSymlink } from '../base/mode.ts';
 import type { System } from '../base/system.ts';
@@ -146,16 +146,13 @@ export class ContentReader {
   ): ContentInfo | undefined | Promise<ContentInfo | undefined> {
     const path = this.#store.path(checksum, 'file');
     if (this.#store.mode === 'archive') return this.#loadArchive(checksum, path, target);
-    let fd: number;
+    let fd: number | undefined;
     try {
-      fd = this.#system.openRead(path, { noFollow: true });
+      fd = this.#system.openUnlessLink(path);
     } catch (error) {
-      const errno = errnoOf(error);
-      if (errno === 'ENOENT') return undefined;
-      // A symlink.
-      if (errno === 'ELOOP') return this.info(checksum);
       throw readable(error, path);
     }
+    if (fd === undefined) return this.info(checksum);
     try {
       const info = this.#openInfo(checksum, fd, path);
       if (info.size === 0 || !target.wants(info, fd)) return info;

@@ -110,6 +110,23 @@ test('a NUL byte in a path ends in EINVAL, never in a shorter path', () => {
   }
 });
 
+test('a file is opened unless the path names a symlink or nothing', () => {
+  using work = new Sandbox();
+  const path = work.write('file', 'x');
+  const link = work.join('link');
+  symlinkSync('file', link);
+  const fd = system.openUnlessLink(path);
+  assert.ok(fd !== undefined);
+  const bytes = Buffer.alloc(2);
+  assert.equal(system.read(fd, bytes, 0), 1);
+  assert.throws(() => system.write(fd, bytes), failsWith('EBADF'));
+  system.close(fd);
+  assert.equal(system.openUnlessLink(link), undefined);
+  assert.equal(system.openUnlessLink(work.join('missing')), undefined);
+  assert.throws(() => system.openUnlessLink(`${path}/below`), failsWith('ENOTDIR'));
+  assert.throws(() => system.openUnlessLink(`${path}\0`), failsWith('EINVAL'));
+});
+
 test('a file is renamed only where nothing has the name, and is gone from the old one in any case', () => {
   using work = new Sandbox();
   const [from, to] = [work.join('from'), work.join('fólder')];
@@ -221,6 +238,8 @@ test('without the koffi module everything Node can do works, and the rest says w
     const fd = system.openRead(path);
     console.log(JSON.stringify({
       read: system.readFile(path).toString(),
+      opened: typeof system.openUnlessLink(path),
+      missing: system.openUnlessLink(path + '-missing') ?? null,
       type: typeof system.statfs(path).type,
       verity: system.measureVerity(fd),
       immutable: system.isImmutable(path) ?? null,
@@ -233,6 +252,8 @@ test('without the koffi module everything Node can do works, and the rest says w
   assert.equal(child.stderr, '');
   assert.deepEqual(JSON.parse(child.stdout), {
     read: 'x',
+    opened: 'number',
+    missing: null,
     type: 'string',
     verity: { state: 'unsupported', errno: 'ENOSYS' },
     immutable: null,

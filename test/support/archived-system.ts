@@ -45,6 +45,12 @@ export class ArchivedFiles {
 
   /** The port; calls that write, and those a repository has no use for, are Linux's own on paths that do not exist. */
   system(): System {
+    const openRead: System['openRead'] = (path, options) => {
+      this.#open(String(path), options?.noFollow !== true);
+      const fd = this.#descriptors.size + 1000;
+      this.#descriptors.set(fd, String(path));
+      return fd;
+    };
     return {
       ...linuxSystem,
       stat: (path) => this.#stat('stat', path, true),
@@ -54,11 +60,10 @@ export class ArchivedFiles {
       readdir: (path) => this.#readdir(String(path)),
       readlink: (path) => bytesToString(this.#find('readlink', String(path)).content),
       readFile: (path) => this.#open(String(path), true),
-      openRead: (path, options) => {
-        this.#open(String(path), options?.noFollow !== true);
-        const fd = this.#descriptors.size + 1000;
-        this.#descriptors.set(fd, String(path));
-        return fd;
+      openRead,
+      openUnlessLink: (path) => {
+        const file = this.files.get(String(path));
+        return file === undefined || isSymlink(file.mode) ? undefined : openRead(path, { noFollow: true });
       },
       read: (fd, into, position) => {
         const { content } = this.#find('read', this.#path(fd));

@@ -338,7 +338,8 @@ function newRepository(name: string): { readonly path: string; readonly prepare:
 }
 
 function importing(work: string, sealtreeArgs: readonly string[], ostreeArg: string): Contest {
-  const [ours, theirs] = [newRepository('ours'), newRepository('theirs')];
+  const [kind = ''] = sealtreeArgs;
+  const [ours, theirs] = [newRepository(`${kind}-ours`), newRepository(`${kind}-theirs`)];
   const commit = ['commit', '--branch=x', '--timestamp=@0', '--no-bindings', ostreeArg];
   return {
     contestants: [

@@ -189,17 +189,8 @@ export class ContentReader {
   /** What {@link info} says, of a file of a bare repository that is open. */
   #openInfo(checksum: Checksum, fd: number, path: string): ContentInfo {
     const stat = this.#system.fstat(fd);
-    if (!stat.isFile()) throw new FormatError(path, 'neither a regular file nor a symlink');
-    switch (this.#store.mode) {
-      case 'bare-user':
-        return this.#bareUserInfo(path, stat, fd);
-      case 'bare-user-only':
-        return this.#inodeInfo(path, stat, 0, 0, NO_XATTRS);
-      case 'bare-split-xattrs':
-        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#splitXattrs(checksum));
-      default:
-        return this.#inodeInfo(path, stat, stat.uid, stat.gid, this.#inodeXattrs(fd));
-    }
+    if (!isRegular(stat.mode)) throw new FormatError(path, 'neither a regular file nor a symlink');
+    return this.#statInfo(checksum, path, stat, fd, true);
   }
 
   async *#inflated(path: string): AsyncGenerator<Buffer> {
@@ -230,29 +221,32 @@ export class ContentReader {
   #bareInfo(checksum: Checksum, path: string, withXattrs: boolean): ContentInfo | undefined {
     const stat = this.#system.lstatIfExists(path);
     if (stat === undefined) return undefined;
-    if (!stat.isFile() && !stat.isSymbolicLink())
+    if (!isRegular(stat.mode) && !isSymlink(stat.mode))
       throw new FormatError(path, 'neither a regular file nor a symlink');
+    return this.#statInfo(checksum, path, stat, path, withXattrs);
+  }
+
+  /** @param file its path, or the descriptor where it is open */
+  #statInfo(
+    checksum: Checksum,
+    path: string,
+    stat: Stats,
+    file: string | number,
+    withXattrs: boolean,
+  ): ContentInfo {
     switch (this.#store.mode) {
       case 'bare-user':
-        return this.#bareUserInfo(path, stat);
+        return this.#bareUserInfo(path, stat, file);
       case 'bare-user-only':
         return this.#inodeInfo(path, stat, 0, 0, NO_XATTRS);
-      case 'bare-split-xattrs':
-        return this.#inodeInfo(
-          path,
-          stat,
-          stat.uid,
-          stat.gid,
-          withXattrs ? this.#splitXattrs(checksum) : NO_XATTRS,
-        );
-      default:
-        return this.#inodeInfo(
-          path,
-          stat,
-          stat.uid,
-          stat.gid,
-          withXattrs ? this.#inodeXattrs(path) : NO_XATTRS,
-        );
+      case 'bare-split-xattrs': {
+        const xattrs = withXattrs ? this.#splitXattrs(checksum) : NO_XATTRS;
+        return this.#inodeInfo(path, stat, stat.uid, stat.gid, xattrs);
+      }
+      default: {
+        const xattrs = withXattrs ? this.#inodeXattrs(file) : NO_XATTRS;
+        return this.#inodeInfo(path, stat, stat.uid, stat.gid, xattrs);
+      }
     }
   }
 
@@ -297,16 +291,16 @@ export class ContentReader {
     return meta;
   }
 
-  /** @param openFd the file, where it is open */
-  #bareUserInfo(path: string, stat: Stats, openFd?: number): ContentInfo {
-    const meta = this.#ostreemeta(path, openFd);
+  /** @param file its path, or the descriptor where it is open */
+  #bareUserInfo(path: string, stat: Stats, file: string | number): ContentInfo {
+    const meta = this.#ostreemeta(path, file);
     if (isRegular(meta.mode)) return { ...meta, target: '' as ByteString, size: stat.size };
-    const fd = openFd ?? this.#system.openRead(path, { noFollow: true });
+    const fd = typeof file === 'number' ? file : this.#system.openRead(path, { noFollow: true });
     try {
       const length = this.#system.read(fd, this.#small, 0);
       return { ...meta, target: storedTarget(this.#small.subarray(0, length), path), size: 0 };
     } finally {
-      if (openFd === undefined) this.#system.close(fd);
+      if (fd !== file) this.#system.close(fd);
     }
   }
 

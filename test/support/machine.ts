@@ -142,8 +142,6 @@ export class Machine {
     options: Pick<MachineSettings, 'hasOwnBoot'> = {},
   ): Machine {
     const machine = new Machine(folder, options);
-    // It was made without; a machine whose power may be cut flushes before its boot entries lead to what is new.
-    sysroot.repo('config', ['set', 'core.fsync', 'true']);
     if (machine.#bootDisk !== undefined) {
       const boot = join(sysroot.path, 'boot');
       makeFileSystem(machine.#bootDisk, '512M', 'boot', boot);

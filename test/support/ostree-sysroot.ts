@@ -62,7 +62,6 @@ export class OstreeSysroot {
       sysroot=$1; shift
       ostree admin init-fs --modern "$sysroot"
       ostree --repo="$sysroot/ostree/repo" config set sysroot.bootloader none
-      ostree --repo="$sysroot/ostree/repo" config set core.fsync false
       for stateroot in "$@"; do ostree admin os-init --sysroot="$sysroot" "$stateroot"; done`;
     ostree.runScript(script, [this.path, ...stateroots]);
   }

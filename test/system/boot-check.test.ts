@@ -47,8 +47,6 @@ describeSystem('boot check', ['trixie', 'machine', 'guest'], () => {
   before(async () => {
     mountNew(work, 'sysroot', 'ext4', ['-O', 'verity']);
     sysroot = new OstreeSysroot(oracle('trixie'), work, ['os']);
-    // As a machine has it.
-    sysroot.repo('config', ['set', 'core.fsync', 'true']);
     for (const version of ['1', '2', '3']) {
       const tree = work.join(`tree-${version}`);
       makeSmallTree(tree, version);

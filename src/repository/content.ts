@@ -62,6 +62,17 @@ const CHUNK_SIZE = 256 * 1024;
 /** Up to this size content is inflated by one call, without a turn of the event loop. */
 const INFLATE_AT_ONCE = 4 * 1024 * 1024;
 
+/** The smallest piece that zlib hands out (Z_MIN_CHUNK). */
+const LEAST_CHUNK = 64;
+
+/** What the first look at a file of an archive shows. */
+interface FoundHeader extends FilezHeader {
+  /** Where the content begins. */
+  readonly end: number;
+  /** All of it, compressed, in memory that is reused; undefined where there is more than was read. */
+  readonly compressed: Buffer | undefined;
+}
+
 /** Loaded by the first content of an archive: bare repositories do without. */
 const zlib = () => process.getBuiltinModule('node:zlib');
 
@@ -145,7 +156,7 @@ export class ContentReader {
     target: ContentTarget,
   ): ContentInfo | undefined | Promise<ContentInfo | undefined> {
     const path = this.#store.path(checksum, 'file');
-    if (this.#store.mode === 'archive') return this.#loadArchive(checksum, path, target);
+    if (this.#store.mode === 'archive') return this.#loadArchive(path, target);
     let fd: number | undefined;
     try {
       fd = this.#system.openUnlessLink(path);
@@ -166,24 +177,25 @@ export class ContentReader {
     }
   }
 
-  #loadArchive(
-    checksum: Checksum,
-    path: string,
-    target: ContentTarget,
-  ): ContentInfo | undefined | Promise<ContentInfo | undefined> {
-    const info = this.info(checksum);
-    if (info === undefined || isSymlink(info.mode)) return info;
-    // Compressed, nothing takes bytes too, and ostree reads them.
-    const isEmpty = info.size === 0;
-    if (!isEmpty && !target.wants(info, undefined)) return info;
-    const room = isEmpty ? undefined : target.room(info);
-    let filled = 0;
-    const sink: ContentSink = (chunk) => {
-      if (room === undefined) target.sink(chunk);
-      else filled += chunk.copy(room, filled);
-    };
-    const reading = this.#readArchive(path, sink);
-    return reading instanceof Promise ? reading.then(() => info) : info;
+  #loadArchive(path: string, target: ContentTarget): ContentInfo | undefined | Promise<ContentInfo> {
+    const fd = openIfExists(this.#system, path);
+    if (fd === undefined) return undefined;
+    try {
+      const found = this.#filezHeader(fd, path);
+      const info: ContentInfo = { ...found.header, size: found.size };
+      // Compressed, nothing takes bytes too, and ostree reads them.
+      const isEmpty = info.size === 0;
+      if (isSymlink(info.mode) || (!isEmpty && !target.wants(info, undefined))) return info;
+      const room = isEmpty ? undefined : target.room(info);
+      let filled = 0;
+      const reading = this.#inflate(fd, path, found, (chunk) => {
+        if (room === undefined) target.sink(chunk);
+        else filled += chunk.copy(room, filled);
+      });
+      return reading === undefined ? info : reading.then(() => info);
+    } finally {
+      this.#system.close(fd);
+    }
   }
 
   /** What {@link info} says, of a file of a bare repository that is open. */
@@ -315,7 +327,7 @@ export class ContentReader {
     }
   }
 
-  #filezHeader(fd: number, path: string): FilezHeader & { readonly end: number } {
+  #filezHeader(fd: number, path: string): FoundHeader {
     const first = this.#small.subarray(0, this.#system.read(fd, this.#small, 0));
     const end = FILEZ_PREFIX + filezHeaderLength(first, path);
     let bytes = first;
@@ -327,31 +339,37 @@ export class ContentReader {
       if (this.#system.read(fd, bytes, 0) !== end)
         throw new FormatError(path, 'file changed while it was read');
     }
-    return { ...parseFilezHeader(bytes.subarray(FILEZ_PREFIX, end), path), end };
+    const parsed = parseFilezHeader(bytes.subarray(FILEZ_PREFIX, end), path);
+    const isWhole = end <= first.length && first.length < this.#small.length;
+    return { ...parsed, end, compressed: isWhole ? first.subarray(end) : undefined };
   }
 
   #readArchive(path: string, sink: ContentSink): boolean | Promise<boolean> {
     const fd = openIfExists(this.#system, path);
     if (fd === undefined) return false;
     try {
-      const { header, size, end } = this.#filezHeader(fd, path);
-      if (isSymlink(header.mode)) return true;
-      const compressed = this.#system.fstat(fd).size - end;
-      if (size <= INFLATE_AT_ONCE && compressed <= INFLATE_AT_ONCE) {
-        const input = Buffer.allocUnsafe(Math.max(0, compressed));
-        const length = this.#system.read(fd, input, end);
-        inflateAtOnce(input.subarray(0, length), size, path, sink);
-        return true;
-      }
-      return this.#inflateInto(path, sink);
+      const found = this.#filezHeader(fd, path);
+      if (isSymlink(found.header.mode)) return true;
+      const reading = this.#inflate(fd, path, found, sink);
+      return reading === undefined ? true : reading.then(() => true);
     } finally {
       this.#system.close(fd);
     }
   }
 
-  async #inflateInto(path: string, sink: ContentSink): Promise<boolean> {
+  /** A promise where content is too large to be inflated at once; the file may be closed meanwhile. */
+  #inflate(fd: number, path: string, found: FoundHeader, sink: ContentSink): void | Promise<void> {
+    const { size, end } = found;
+    if (found.compressed !== undefined && size <= INFLATE_AT_ONCE)
+      return inflateAtOnce(found.compressed, size, path, sink);
+    const length = Math.max(0, this.#system.fstat(fd).size - end);
+    if (size > INFLATE_AT_ONCE || length > INFLATE_AT_ONCE) return this.#inflateInto(path, sink);
+    const input = Buffer.allocUnsafe(length);
+    inflateAtOnce(input.subarray(0, this.#system.read(fd, input, end)), size, path, sink);
+  }
+
+  async #inflateInto(path: string, sink: ContentSink): Promise<void> {
     for await (const chunk of this.#inflated(path)) sink(chunk);
-    return true;
   }
 
   *#chunks(fd: number, start: number): Generator<Buffer> {
@@ -394,7 +412,11 @@ function storedTarget(bytes: Buffer, path: string): ByteString {
 function inflateAtOnce(input: Buffer, size: number, path: string, sink: ContentSink): void {
   let content: Buffer;
   try {
-    content = zlib().inflateRawSync(input, { maxOutputLength: size + 1 });
+    // All of it in one piece: zlib's own are of 16 KiB, for the smallest file and the largest.
+    content = zlib().inflateRawSync(input, {
+      maxOutputLength: size + 1,
+      chunkSize: Math.max(LEAST_CHUNK, size + 1),
+    });
   } catch (error) {
     throw inflateError(error, path);
   }

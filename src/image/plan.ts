@@ -15,7 +15,7 @@ import { verityDigest } from '../formats/verity.ts';
 import { CHECKSUM_BYTES, ContentTable, Known } from '../repository/content-table.ts';
 import { objectsPresent } from '../repository/object-info.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
-import { treeSize } from '../repository/tree.ts';
+import { dirtreesOf, type TreeSize, treeSize } from '../repository/tree.ts';
 import type { VerityMode } from './digests.ts';
 import type { Finding } from './findings.ts';
 import { HelperThreads } from './helper-threads.ts';
@@ -114,7 +114,10 @@ const MOST_ENTRIES = 50_000_000;
  * @throws UnsupportedError where it would not come to an end
  */
 export function refuseEndless(repository: Repository, commit: Checksum): void {
-  const { files, directories } = treeSize(repository, repository.commit(commit).rootTree);
+  refuseMore(commit, treeSize(repository, repository.commit(commit).rootTree));
+}
+
+function refuseMore(commit: Checksum, { files, directories }: TreeSize): void {
   const entries = files + directories;
   if (entries > MOST_ENTRIES)
     throw new UnsupportedError(`commit ${commit} has ${entries} entries, more than an image is made of`, {
@@ -125,6 +128,7 @@ export function refuseEndless(repository: Repository, commit: Checksum): void {
 /**
  * Finds the content objects of a commit: their rows in `table`, which gets those it lacks.
  * @param onMany called as soon as it is seen that many are new
+ * @throws UnsupportedError where a walk of the commit would not come to an end
  */
 async function findObjects(
   repository: Repository,
@@ -132,22 +136,18 @@ async function findObjects(
   table: ContentTable,
   { progress, onMany }: { readonly progress: Progress; readonly onMany: () => void },
 ): Promise<Uint32Array> {
-  refuseEndless(repository, commit);
   progress.begin('reading the commit');
   const before = table.count;
   const isFound = new Uint8Array(before);
   let isMany = false;
-  const seen = new Set<Checksum>();
-  const pending = [repository.commit(commit).rootTree];
-  for (let tree = pending.pop(); tree !== undefined; tree = pending.pop()) {
-    if (seen.has(tree)) continue;
-    seen.add(tree);
-    const { files, dirs } = repository.dirtree(tree);
+  const dirtrees = dirtreesOf(repository, repository.commit(commit).rootTree);
+  let next = dirtrees.next();
+  for (; !next.done; next = dirtrees.next()) {
+    const { files } = next.value;
     for (const { checksum } of files) {
       const row = table.add(checksum);
       if (row < before) isFound[row] = 1;
     }
-    for (const dir of dirs) pending.push(dir.tree);
     if (!isMany && table.count - before >= WORTH_THREADS) {
       isMany = true;
       onMany();
@@ -155,6 +155,7 @@ async function findObjects(
     progress.advance(files.length);
     await progress.breathe();
   }
+  refuseMore(commit, next.value);
   const rows = Uint32Array.from({ length: table.count }, (_, row) => row);
   return before === 0 ? rows : rows.filter((row) => row >= before || isFound[row] === 1);
 }

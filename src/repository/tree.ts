@@ -137,21 +137,30 @@ export interface TreeSize {
  * of few objects can have more entries than any machine can walk; then the counts are Infinity.
  */
 export function treeSize(source: DirtreeSource, tree: Checksum): TreeSize {
+  const dirtrees = dirtreesOf(source, tree);
+  let next = dirtrees.next();
+  while (!next.done) next = dirtrees.next();
+  return next.value;
+}
+
+/** Every dirtree of a tree once, those in it before it; in the end {@link treeSize}. */
+export function* dirtreesOf(source: DirtreeSource, tree: Checksum): Generator<Dirtree, TreeSize> {
   const sizes = new Map<Checksum, TreeSize>();
-  const stack: Checksum[] = [tree];
+  const stack: { readonly checksum: Checksum; dirtree?: Dirtree }[] = [{ checksum: tree }];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    if (sizes.has(top)) {
+    if (sizes.has(top.checksum)) {
       stack.pop();
       continue;
     }
-    const dirtree = source.dirtree(top);
-    const open = dirtree.dirs.filter((dir) => !sizes.has(dir.tree));
-    if (open.length > 0) {
-      for (const dir of open) stack.push(dir.tree);
-      continue;
+    if (top.dirtree === undefined) {
+      top.dirtree = source.dirtree(top.checksum);
+      const below = top.dirtree.dirs.filter((dir) => !sizes.has(dir.tree));
+      for (const dir of below) stack.push({ checksum: dir.tree });
+      if (below.length > 0) continue;
     }
-    sizes.set(top, sumOf(dirtree, sizes));
+    sizes.set(top.checksum, sumOf(top.dirtree, sizes));
     stack.pop();
+    yield top.dirtree;
   }
   return sizes.get(tree)!;
 }

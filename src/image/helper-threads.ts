@@ -1,6 +1,7 @@
 /**
- * Threads that help to make an image: they take their share in learning of its objects, read those again while it is
- * planned and written, and hash it anew while it is compared. Whoever finds no thread does it by itself.
+ * Threads that help to make an image: they look whether known objects are there while the commit is read, take their
+ * share in learning of the others, read those again while the image is planned and written, and hash it anew while it is
+ * compared. Whoever finds no thread does it by itself.
  */
 import type { System } from '../base/system.ts';
 import { linuxSystem } from '../base/system-linux.ts';
@@ -12,6 +13,13 @@ import type { ObjectsRead } from './reread-objects.ts';
 
 /** What a helper is asked, all of it plain data; it opens the repository for itself. */
 export type HelperRequest =
+  /** Which of so many objects, 32 bytes each, are there: a byte for each. */
+  | {
+      readonly kind: 'present';
+      readonly repositoryPath: string;
+      readonly checksums: Uint8Array;
+      readonly count: number;
+    }
   | {
       readonly kind: 'learn';
       readonly repositoryPath: string;
@@ -22,30 +30,30 @@ export type HelperRequest =
   /** Its share in these blocks, hashed by the second engine. */
   | { readonly kind: 'second-digest'; readonly leaves: SharedLeaves };
 
-export type HelperAnswer = Learnt | readonly Finding[] | undefined;
+export type HelperAnswer = Learnt | readonly Finding[] | undefined | Uint8Array;
 
 export type Helper = Thread<HelperRequest, HelperAnswer>;
 
 const PROGRAM = new URL('./helper-worker.ts', import.meta.url);
 
-/** More would wait for each other in the kernel. */
-const MOST = 7;
+/** Of threads that compute more would wait for each other in the kernel. */
+const MOST_BY_PROCESSORS = 7;
 
 export class HelperThreads implements AsyncDisposable {
-  readonly #most: number;
+  /** How many are at work where nobody asks for more: by default one for each processor but that of this thread. */
+  readonly wanted: number;
+  readonly #isPossible: boolean;
   readonly #threads: Helper[] = [];
 
-  /**
-   * @param most how many at most; by default one for each processor but that of this thread
-   * @param system that of the repository: threads have the kernel, a test's own cannot be handed to them
-   */
-  constructor(system: System, most = Math.min(processors() - 1, MOST)) {
-    this.#most = system === linuxSystem ? most : 0;
+  /** @param system that of the repository: threads have the kernel, a test's own cannot be handed to them */
+  constructor(system: System, wanted = Math.min(processors() - 1, MOST_BY_PROCESSORS)) {
+    this.wanted = wanted;
+    this.#isPossible = system === linuxSystem && wanted > 0;
   }
 
-  /** All that there are, and as many as are wanted if the system lets us have them; they come to work while others go on. */
-  start(wanted = this.#most): readonly Helper[] {
-    const missing = Math.min(wanted, this.#most) - this.#threads.length;
+  /** All that there are, and as many as are asked for if the system lets us have them; they come to work while others go on. */
+  start(count = this.wanted): readonly Helper[] {
+    const missing = this.#isPossible ? count - this.#threads.length : 0;
     if (missing > 0) this.#threads.push(...startThreads<HelperRequest, HelperAnswer>(PROGRAM, missing));
     return this.#threads;
   }

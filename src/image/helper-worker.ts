@@ -7,6 +7,11 @@ import type { HelperAnswer, HelperRequest } from './helper-threads.ts';
 
 async function help(request: HelperRequest): Promise<HelperAnswer> {
   switch (request.kind) {
+    case 'present': {
+      const { checksumsPresent } = await import('../repository/object-info.ts');
+      const repository = await openRepository(request.repositoryPath);
+      return checksumsPresent(repository, request.checksums, request.count);
+    }
     case 'learn': {
       const { learnRows } = await import('./learn-rows.ts');
       return await learnRows(await openRepository(request.repositoryPath), request.work, request.learner);

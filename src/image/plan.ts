@@ -160,9 +160,21 @@ async function findObjects(
   return before === 0 ? rows : rows.filter((row) => row >= before || isFound[row] === 1);
 }
 
+/** Has a helper look which objects of the table are there; undefined where that is not worth one, or there is none. */
+function lookForObjects(
+  { path }: Repository,
+  { columns: { checksums }, count }: ContentTable,
+  helpers: HelperThreads | undefined,
+): Promise<Uint8Array> | undefined {
+  if (count < WORTH_THREADS) return undefined;
+  const looking = helpers?.idlest()?.ask({ kind: 'present', repositoryPath: path, checksums, count });
+  // Whoever awaits it is told; what fails before that comes first.
+  looking?.catch(() => undefined);
+  return looking as Promise<Uint8Array> | undefined;
+}
+
 /** What is known of an object that is not there any more is forgotten: learning of it again says what is wrong. */
-function forgetMissing(repository: Repository, table: ContentTable, rows: Uint32Array): void {
-  const isPresent = objectsPresent(repository, table);
+function forgetMissing(table: ContentTable, rows: Uint32Array, isPresent: Uint8Array): void {
   for (const row of rows) if (isPresent[row] === 0) table.forget(row);
 }
 
@@ -254,8 +266,9 @@ export async function buildImage(
   const isNew = table.count === 0;
   // They come to work while the commit is still being read.
   const onMany = (): void => void helpers?.start();
+  const looking = lookForObjects(repository, table, helpers);
   const rows = await findObjects(repository, commit, table, { progress, onMany });
-  if (!isNew) forgetMissing(repository, table, rows);
+  if (!isNew) forgetMissing(table, rows, (await looking) ?? objectsPresent(repository, table));
   const unknown = unknownRows(table, rows, mode);
   const isWorthHelp = unknown.length >= WORTH_THREADS;
   await learnObjects(repository, table, unknown, {

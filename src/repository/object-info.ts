@@ -79,6 +79,14 @@ export function objectsPresent(repository: Repository, table: ContentTable): Uin
   return isPresent;
 }
 
+/** {@link objectsPresent} for the first `count` rows of a table of which there are the checksums: for a thread. */
+export function checksumsPresent(repository: Repository, checksums: Uint8Array, count: number): Uint8Array {
+  const table = ContentTable.restore(count, [], [], (columns) => {
+    columns.checksums.set(checksums.subarray(0, count * CHECKSUM_BYTES));
+  });
+  return objectsPresent(repository, table);
+}
+
 /** How many objects are gone of which something is known. */
 export function countGone(repository: Repository): number {
   const table = readObjectInfo(repository);

@@ -13,7 +13,7 @@ import { linuxSystem } from '../../src/base/system-linux.ts';
 import { VerityHasher } from '../../src/formats/verity.ts';
 import type { VerityMode } from '../../src/image/digests.ts';
 import { HelperThreads } from '../../src/image/helper-threads.ts';
-import { learnObjects } from '../../src/image/learn-objects.ts';
+import { learnObjects, waitsForTheDisk } from '../../src/image/learn-objects.ts';
 import { ContentTable } from '../../src/repository/content-table.ts';
 import { initRepository } from '../../src/repository/init.ts';
 import type { ObjectName } from '../../src/repository/objects.ts';
@@ -145,5 +145,34 @@ describe('objects', () => {
       );
       for (const row of rows) assert.deepEqual(table.info(row) ?? want[row], want[row]);
     }
+  });
+});
+
+describe('waiting for the disk', () => {
+  const MIB = 1024;
+  /** What is said when so many MiB were read, of them so many from the disk. */
+  const saidOf = (...reads: readonly [all: number, fromDisk: number][]): boolean[] => {
+    let fromDisk = 0;
+    const waits = waitsForTheDisk(() => 7000 + fromDisk * 2048);
+    return reads.map(([all, disk]) => {
+      fromDisk = disk;
+      return waits(all * MIB);
+    });
+  };
+
+  it('is when most of what was read came from there', () => {
+    assert.deepEqual(saidOf([20, 11], [40, 21], [60, 60]), [true, true, true]);
+    assert.deepEqual(saidOf([20, 0], [40, 20], [60, 29]), [false, false, false]);
+    assert.deepEqual(saidOf([20, 9], [40, 29]), [false, true]);
+  });
+
+  it('is seen only when enough was read', () => {
+    assert.deepEqual(saidOf([0, 0], [15, 15], [17, 17], [18, 18], [34, 34]), [
+      false,
+      false,
+      true,
+      false,
+      true,
+    ]);
   });
 });

@@ -17,7 +17,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
  * by name is asked for when the importing module is loaded, what is taken from a default import when it is used.
  * CommonJS packages ask by `require`, which an ES module does not have.
  */
-const builtins: Plugin = {
+export const builtins: Plugin = {
   name: 'builtins',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /./ }, ({ path, kind, importer }) => {
@@ -32,15 +32,21 @@ const builtins: Plugin = {
       contents: `module.exports = ${builtin(path)};`,
     }));
     onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => {
-      const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter((name) => /^\w+$/.test(name));
+      const module: object = process.getBuiltinModule(path) ?? {};
+      const names = Object.keys(module).filter((name) => /^\w+$/.test(name));
       const lines = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => it().${name})();`);
       const late = names.map((name) => `get ${name}() { return it().${name}; }`);
+      // What is a function, inherits, or takes values (process, events, assert) is only whole as itself.
+      const whole = isNamespace(module) ? `{ ${late.join(', ')} }` : 'it()';
       return {
-        contents: `const it = () => ${builtin(path)};\nexport default { ${late.join(', ')} };\n${lines.join('\n')}`,
+        contents: `const it = () => ${builtin(path)};\nexport default ${whole};\n${lines.join('\n')}`,
       };
     });
   },
 };
+
+/** Whether `module` is no more than the names it holds: copied name by name, nothing of it is missing. */
+const isNamespace = (module: object): boolean => Object.getPrototypeOf(module) === Object.prototype;
 
 const builtin = (path: string): string => `process.getBuiltinModule(${JSON.stringify(path)})`;
 

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, closeSync, openSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Metafile } from 'esbuild';
-import { buildProgram } from '../../contrib/build.ts';
+import { build, type Metafile } from 'esbuild';
+import { buildProgram, builtins } from '../../contrib/build.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -64,6 +65,29 @@ function trace(...args: string[]): Loaded {
 
 /** Packages, and what of Node is large: a quick start must do without. */
 const HEAVY = /node_modules|node:crypto|child_process/;
+
+describe('bundled', () => {
+  it('modules of Node are as whole as Node gives them', async () => {
+    const paths = builtinModules.filter((path) => !/^_|^node:|^(wasi|punycode|sys)$/.test(path));
+    assert(paths.includes('process') && paths.includes('events') && paths.includes('fs'));
+    const lines = paths.map((path, at) => `import as${at} from ${JSON.stringify(`node:${path}`)};`);
+    const contents = `${lines.join('\n')}\nexport default [${paths.map((_, at) => `as${at}`).join(', ')}];`;
+    await build({
+      stdin: { contents, resolveDir: root },
+      outfile: sandbox.join('builtins.mjs'),
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      plugins: [builtins],
+    });
+    const { default: bundled } = (await import(sandbox.join('builtins.mjs'))) as { default: object[] };
+    for (const [at, path] of paths.entries()) {
+      const own = process.getBuiltinModule(path) as object;
+      assert.equal(typeof bundled[at], typeof own, path);
+      for (const name in own) assert(name in (bundled[at] as object), `${path} has no ${name}`);
+    }
+  });
+});
 
 describe('start', () => {
   it('the version needs nothing but the entry', () => {

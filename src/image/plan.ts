@@ -173,9 +173,19 @@ function lookForObjects(
   return looking as Promise<Uint8Array> | undefined;
 }
 
-/** What is known of an object that is not there any more is forgotten: learning of it again says what is wrong. */
-function forgetMissing(table: ContentTable, rows: Uint32Array, isPresent: Uint8Array): void {
-  for (const row of rows) if (isPresent[row] === 0) table.forget(row);
+/**
+ * What is known of objects says nothing of whether they are there still. An object that is not among the names of a
+ * repository may lie in its parent, or have been put there since: it is looked at then.
+ * @param isPresent for the first rows of the table; the others were read in this run
+ * @throws NotFoundError
+ */
+function requirePresent(
+  repository: Repository,
+  table: ContentTable,
+  rows: Uint32Array,
+  isPresent: Uint8Array,
+): void {
+  for (const row of rows) if (isPresent[row] === 0) repository.attributes(table.checksum(row));
 }
 
 /** Of these rows those of which something is still to be learnt, folder by folder as objects lie on the disk. */
@@ -263,12 +273,11 @@ export async function buildImage(
   const { verity: mode = 'yes', progress, known: table = new ContentTable() } = options;
   await using own = options.helpers === undefined ? new HelperThreads(repository.system) : undefined;
   const helpers = options.helpers ?? own;
-  const isNew = table.count === 0;
+  const knownBefore = table.count;
   // They come to work while the commit is still being read.
   const onMany = (): void => void helpers?.start();
   const looking = lookForObjects(repository, table, helpers);
   const rows = await findObjects(repository, commit, table, { progress, onMany });
-  if (!isNew) forgetMissing(table, rows, (await looking) ?? objectsPresent(repository, table));
   const unknown = unknownRows(table, rows, mode);
   const isWorthHelp = unknown.length >= WORTH_THREADS;
   await learnObjects(repository, table, unknown, {
@@ -281,6 +290,9 @@ export async function buildImage(
   progress.begin('writing the image');
   const { bytes, version } = writeImage(tree);
   await progress.breathe();
+  // Only now: it takes another thread as long as all this.
+  if (knownBefore > 0)
+    requirePresent(repository, table, rows, (await looking) ?? objectsPresent(repository, table));
   const objects = new CommitObjects(table, rows, unknown.length);
   return { commit, bytes, version, digest: digestOf(verityDigest(bytes)), mode, objects, rereading };
 }

@@ -12,7 +12,7 @@ import { endianness } from 'node:os';
 import { asBuffer, type ByteString, bytesEqual, roundUp } from '../base/bytes.ts';
 import { nativeEngine } from '../base/digest.ts';
 import { errnoOf, IoError } from '../base/errors.ts';
-import { isRegular } from '../base/mode.ts';
+import { isRegular, isSymlink } from '../base/mode.ts';
 import type { System } from '../base/system.ts';
 import type { Xattrs } from '../base/xattrs.ts';
 import { CHECKSUM_BYTES, type ContentColumns, ContentTable, Known } from './content-table.ts';
@@ -103,7 +103,7 @@ export function pruneObjectInfo(repository: Repository): void {
 
 function presentRows(repository: Repository, table: ContentTable): Uint32Array {
   const isPresent = objectsPresent(repository, table);
-  return Uint32Array.from({ length: table.count }, (_, row) => row).filter((row) => isPresent[row] === 1);
+  return rowsWhere(table, (row) => isPresent[row] === 1);
 }
 
 /** What cannot be kept is no failure: see {@link writeObjectInfo}. */
@@ -158,11 +158,19 @@ function kept(repository: Repository, table: ContentTable, used: readonly Uint32
   }
   const mayBeGone = unused > table.count * MOST_UNUSED;
   const { known } = table.columns;
-  return Uint32Array.from({ length: table.count }, (_, row) => row).filter(
+  return rowsWhere(
+    table,
     (row) =>
       ((known[row] as number) & Known.info) !== 0 &&
       (isUsed[row] === 1 || !mayBeGone || repository.hasObject(table.checksum(row), 'file')),
   );
+}
+
+function rowsWhere({ count }: ContentTable, isWanted: (row: number) => boolean): Uint32Array {
+  const rows = new Uint32Array(count);
+  let wanted = 0;
+  for (let row = 0; row < count; row++) if (isWanted(row)) rows[wanted++] = row;
+  return rows.subarray(0, wanted);
 }
 
 /** Where each column begins, behind a header of that length, and where the file ends. */
@@ -184,9 +192,7 @@ function serialize(table: ContentTable, rows: Uint32Array, kind: string): Buffer
     kind,
     count: rows.length,
     xattrSets: table.xattrs.sets,
-    targets: Array.from(rows, (row, i) => [i, table.targets.get(row) ?? EMPTY] as const).filter(
-      ([, target]) => target !== '',
-    ),
+    targets: targetsOf(table, rows),
   };
   // Byte strings have no characters beyond U+00FF.
   const json = Buffer.from(JSON.stringify(header), 'latin1');
@@ -205,6 +211,17 @@ function serialize(table: ContentTable, rows: Uint32Array, kind: string): Buffer
   });
   nativeEngine.sha256(file.subarray(HASH_BYTES)).copy(file);
   return file;
+}
+
+/** Link targets by the place of their row in `rows`. */
+function targetsOf({ targets, columns: { mode } }: ContentTable, rows: Uint32Array): Header['targets'] {
+  const found: [number, ByteString][] = [];
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] as number;
+    const target = isSymlink(mode[row] as number) ? targets.get(row) : undefined;
+    if (target !== undefined) found.push([i, target]);
+  }
+  return found;
 }
 
 /** Undefined where it is not whole, of another version, or of a repository of another kind. */
@@ -239,5 +256,3 @@ const COLUMNS: readonly (readonly [name: keyof ContentColumns, width: number])[]
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: ContentColumns[keyof ContentColumns]): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
-
-const EMPTY = '' as ByteString;

@@ -1,8 +1,9 @@
 /** What an image is planned from: what is known of objects already, and what is learnt of the others. */
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, unlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Checksum } from '../../src/base/digest.ts';
+import { NotFoundError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { type BuiltImage, buildImage } from '../../src/image/plan.ts';
@@ -55,4 +56,13 @@ test('an object is believed only as far as nothing was learnt of it in this run'
   const again = await buildImage(repository, second, { known: image.objects.table, progress });
   assert.equal(again.objects.learnt, 0);
   assert.ok(readAgain(again).includes(checksumOf('new')));
+
+  // What is known of an object does not stand for the object.
+  const gone = checksumOf('known');
+  unlinkSync(repository.objectPath(gone, 'file'));
+  const believed = readObjectInfo(repository) as ContentTable;
+  await assert.rejects(
+    buildImage(repository, second, { known: believed, progress }),
+    (error: Error) => error instanceof NotFoundError && error.message.includes(gone),
+  );
 });

@@ -9,10 +9,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { digestOf } from '../../src/base/digest.ts';
 import { OperationError, UnsupportedError } from '../../src/base/errors.ts';
-import type { Path } from '../../src/base/system.ts';
+import type { Path, System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { verityDigest } from '../../src/formats/verity.ts';
 import {
@@ -121,6 +122,21 @@ for (const [name, spoil] of [
     assert.deepEqual(readFileSync(image), BYTES);
     assert.equal(lstatSync(`${deployment}/.ostree.cfs`).ino, lstatSync(image).ino);
     assert.deepEqual(readFileSync(work.join('witness')), spoilt);
+  });
+}
+
+for (const [name, written] of [
+  ['less', BYTES.subarray(0, -1)],
+  ['more', Buffer.concat([BYTES, Buffer.alloc(1)])],
+] as const) {
+  test(`an image of which the disk gives back ${name} than was written is not published`, async () => {
+    using work = new Sandbox();
+    const { system, publication, image, deployment } = setUp(work);
+    const disk: System = { ...system, write: (fd) => system.write(fd, written) };
+    const published = publish(planPublication(publication, disk), fine, disk);
+    await assert.rejects(published, /gave back other bytes than were written/);
+    assert.deepEqual(readdirSync(dirname(image)), []);
+    assert.deepEqual(readdirSync(deployment), []);
   });
 }
 

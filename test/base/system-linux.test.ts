@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { constants, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ByteString } from '../../src/base/bytes.ts';
 import { IoError } from '../../src/base/errors.ts';
+import { O_CLOEXEC } from '../../src/base/libc.ts';
 import { linuxSystem as system } from '../../src/base/system-linux.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
@@ -125,6 +126,19 @@ test('a file is opened unless the path names a symlink or nothing', () => {
   assert.equal(system.openUnlessLink(work.join('missing')), undefined);
   assert.throws(() => system.openUnlessLink(`${path}/below`), failsWith('ENOTDIR'));
   assert.throws(() => system.openUnlessLink(`${path}\0`), failsWith('EINVAL'));
+});
+
+test('what is opened waits for no writer of a FIFO, and is not handed to other programs', () => {
+  using work = new Sandbox();
+  const path = work.write('file', '');
+  for (const fd of [system.openRead(path), system.openUnlessLink(path)]) {
+    assert.ok(fd !== undefined);
+    const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
+    const flags = Number.parseInt(/^flags:\s+([0-7]+)$/m.exec(info)?.[1] ?? '', 8);
+    const wanted = constants.O_NONBLOCK | O_CLOEXEC;
+    assert.equal(flags & wanted, wanted);
+    system.close(fd);
+  }
 });
 
 test('a file is renamed only where nothing has the name, and is gone from the old one in any case', () => {

@@ -1,39 +1,65 @@
 /** The digest of an image by the second hash engine, beside what else is done with it. */
 import { type Digest, digestOf } from '../base/digest.ts';
-import { nobleEngine } from '../base/digest-noble.ts';
+import { secondEngine } from '../base/digest-second.ts';
 import type { Progress } from '../base/progress.ts';
 import { linuxSystem } from '../base/system-linux.ts';
+import { VerityHasher } from '../formats/verity.ts';
 import { hashLeaves, leavesDigest, type SharedLeaves, shareLeaves } from '../formats/verity-leaves.ts';
 import { HelperThreads } from './helper-threads.ts';
 
-/** A smaller image is hashed before a thread has started. */
-const WORTH_A_THREAD = 4 * 1024 * 1024;
+/** What is hashed before somebody has been asked. */
+const WORTH_ASKING = 4 * 1024 * 1024;
+/** What is hashed before a thread has started. */
+const WORTH_A_THREAD = 64 * 1024 * 1024;
+/** Hashed between two breaths. */
+const PIECE_BYTES = 1024 * 1024;
 
-/** A fs-verity digest by @noble/hashes at work: a thread hashes, where it is worth one, and {@link finish} what it has left. */
+/** What helpers take part in. */
+interface Shared {
+  readonly leaves: SharedLeaves;
+  readonly helped: Promise<unknown>;
+}
+
+/** A fs-verity digest by the second engine at work: a helper hashes, where the image is worth one, and {@link finish} what it has left. */
 export class SecondDigest implements AsyncDisposable {
-  readonly #leaves: SharedLeaves;
+  readonly #image: Uint8Array;
   readonly #own: HelperThreads | undefined;
-  readonly #helped: Promise<unknown> | undefined;
+  readonly #shared: Shared | undefined;
 
   /**
    * Begins.
-   * @param image must not change until the digest is there; copied where it does not lie in shared memory
+   * @param image must not change until the digest is there; copied for a helper where it does not lie in shared memory
    * @param helpers where there are some already
    */
   constructor(image: Uint8Array, helpers?: HelperThreads) {
-    this.#leaves = shareLeaves(image);
-    if (image.length < WORTH_A_THREAD) return;
+    this.#image = image;
+    if (image.length < (helpers === undefined ? WORTH_A_THREAD : WORTH_ASKING)) return;
     this.#own = helpers === undefined ? new HelperThreads(linuxSystem) : undefined;
-    this.#helped = (helpers ?? this.#own)?.idlest()?.ask({ kind: 'second-digest', leaves: this.#leaves });
+    const helper = (helpers ?? this.#own)?.idlest();
+    if (helper === undefined) return;
+    const leaves = shareLeaves(image);
+    const helped = helper.ask({ kind: 'second-digest', leaves });
     // Awaited in the end; whoever fails before that has another failure to tell of.
-    this.#helped?.catch(() => undefined);
+    helped.catch(() => undefined);
+    this.#shared = { leaves, helped };
   }
 
   /** Takes part in what is left to do. */
   async finish(progress: Progress): Promise<Digest> {
-    while (hashLeaves(this.#leaves, nobleEngine)) await progress.breathe();
-    await this.#helped;
-    return digestOf(leavesDigest(this.#leaves, nobleEngine));
+    if (this.#shared === undefined) return await this.#hashAlone(progress);
+    const { leaves, helped } = this.#shared;
+    while (hashLeaves(leaves, secondEngine)) await progress.breathe();
+    await helped;
+    return digestOf(leavesDigest(leaves, secondEngine));
+  }
+
+  async #hashAlone(progress: Progress): Promise<Digest> {
+    const hasher = new VerityHasher(secondEngine);
+    for (let at = 0; at < this.#image.length; at += PIECE_BYTES) {
+      hasher.update(this.#image.subarray(at, at + PIECE_BYTES));
+      await progress.breathe();
+    }
+    return digestOf(hasher.digest());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

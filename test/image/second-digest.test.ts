@@ -2,25 +2,45 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Digest, digestOf } from '../../src/base/digest.ts';
 import { silent } from '../../src/base/progress.ts';
+import { linuxSystem } from '../../src/base/system-linux.ts';
 import { verityDigest } from '../../src/formats/verity.ts';
+import { HelperThreads } from '../../src/image/helper-threads.ts';
 import { SecondDigest } from '../../src/image/second-digest.ts';
-import { allowThreads } from '../support/played-threads.ts';
+import { allowThreads, watchWorkers } from '../support/played-threads.ts';
 
-async function secondDigest(bytes: Uint8Array): Promise<Digest> {
-  await using hashing = new SecondDigest(bytes);
+const image = (size: number): Buffer => Buffer.alloc(size, 'an image, as it may be');
+
+async function secondDigest(bytes: Uint8Array, helpers?: HelperThreads): Promise<Digest> {
+  await using hashing = new SecondDigest(bytes, helpers);
   return await hashing.finish(silent());
 }
 
-for (const size of [5000, 4 * 1024 * 1024 + 1])
-  test(`the second engine agrees with the first about ${size} bytes, in a thread or not`, async () => {
-    const bytes = Buffer.alloc(size, 'an image, as it may be');
+for (const [size, threads] of [
+  [0, 0],
+  [5000, 0],
+  [4 * 1024 * 1024 + 1, 0],
+  [64 * 1024 * 1024 + 1, 1],
+] as const)
+  test(`the second engine agrees with the first about ${size} bytes, with ${threads} threads`, async () => {
+    let started = 0;
+    using _ = watchWorkers(() => started++);
+    const bytes = image(size);
     assert.equal(await secondDigest(bytes), digestOf(verityDigest(bytes)));
+    assert.equal(started, threads);
     // The bytes stay those of the caller.
     assert.equal(bytes.length, size);
   });
 
+for (const size of [5000, 4 * 1024 * 1024 + 1])
+  test(`the second engine agrees with the first about ${size} bytes where there are helpers`, async () => {
+    await using helpers = new HelperThreads(linuxSystem, 1);
+    const bytes = image(size);
+    assert.equal(await secondDigest(bytes, helpers), digestOf(verityDigest(bytes)));
+  });
+
 test('the second engine needs no thread where the system has none', async () => {
   using _ = allowThreads(0);
-  const bytes = Buffer.alloc(4 * 1024 * 1024 + 1, 'an image, as it may be');
-  assert.equal(await secondDigest(bytes), digestOf(verityDigest(bytes)));
+  await using helpers = new HelperThreads(linuxSystem, 1);
+  const bytes = image(4 * 1024 * 1024 + 1);
+  assert.equal(await secondDigest(bytes, helpers), digestOf(verityDigest(bytes)));
 });

@@ -31,7 +31,7 @@ const DESCRIPTOR_WORDS = 4;
 const WORD_RANGE = 2 ** 32;
 
 /** FIPS 180-4, 5.3.3. */
-export const INITIAL_STATE = [
+const INITIAL_STATE = [
   0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ] as const;
 

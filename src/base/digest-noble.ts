@@ -1,4 +1,4 @@
-/** SHA-256 without OpenSSL: audited and pure, for {@link ./digest-second.ts}. */
+/** The second engine: audited, pure, independent of OpenSSL. It checks the digests that decide. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { DigestEngine } from './digest.ts';
 

@@ -2,7 +2,7 @@
  * SHA-256 values and the engines that compute them.
  *
  * Two engines exist so that what decides can be checked by a second, independent implementation: OpenSSL
- * through node:crypto for bulk, digest-second.ts for the check. Ports in, engines below: nothing else in the
+ * through node:crypto for bulk, @noble/hashes for the check. Ports in, engines below: nothing else in the
  * program imports a hash library.
  */
 import { type HashBlocks, loadLanes } from './digest-lanes.ts';
@@ -16,8 +16,8 @@ export type Checksum = string & { readonly __checksum: never };
 
 const HASH_BYTES = 32;
 
-/** `SEALTREE_HASH=plain`: hashes are computed by documented calls alone, and one after the other; for a doubt, and to compare. */
-export const isHashingPlain = (): boolean => process.env.SEALTREE_HASH === 'plain';
+/** `plain`: hashes are computed by documented calls alone; for a doubt, and to compare. */
+const HASH_VARIABLE = 'SEALTREE_HASH';
 
 const HEX64 = /^[0-9a-f]{64}$/;
 
@@ -83,7 +83,7 @@ let lanes: HashBlocks | null | undefined;
 
 const hashBlocks: HashBlocks = (input, blockBytes, count, target, offset) => {
   if (count >= WORTH_LANES && lanes === undefined)
-    lanes = (isHashingPlain() ? undefined : loadLanes()) ?? null;
+    lanes = (process.env[HASH_VARIABLE] === 'plain' ? undefined : loadLanes()) ?? null;
   const hash = lanes && (count >= WORTH_LANES || loaded === undefined) ? lanes : hashBlocksPlainly;
   hash(input, blockBytes, count, target, offset);
 };

@@ -1,5 +1,5 @@
 /** The thread of {@link ./helper-threads.ts}. It loads what it is asked for: somebody waits for its first answer. */
-import { secondEngine } from '../base/digest-second.ts';
+import { nobleEngine } from '../base/digest-noble.ts';
 import { serve } from '../base/threads.ts';
 import { hashLeaves } from '../formats/verity-leaves.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -25,7 +25,7 @@ async function help(request: HelperRequest): Promise<HelperAnswer> {
       }
     }
     case 'second-digest':
-      while (hashLeaves(request.leaves, secondEngine));
+      while (hashLeaves(request.leaves, nobleEngine));
       return undefined;
   }
 }

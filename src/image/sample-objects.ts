@@ -5,7 +5,7 @@
  */
 import { bytesEqual } from '../base/bytes.ts';
 import { type Checksum, digestOf } from '../base/digest.ts';
-import { secondEngine } from '../base/digest-second.ts';
+import { nobleEngine } from '../base/digest-noble.ts';
 import type { Progress } from '../base/progress.ts';
 import { VerityHasher } from '../formats/verity.ts';
 import { type ContentTable, Known } from '../repository/content-table.ts';
@@ -58,7 +58,7 @@ export async function checkDigests(
 ): Promise<Finding[]> {
   progress.begin('checking object digests', objects.length);
   const findings: Finding[] = [];
-  const hasher = new VerityHasher(secondEngine);
+  const hasher = new VerityHasher(nobleEngine);
   for (const { checksum, sizeBytes, digest } of objects) {
     const reading = repository.readContent(checksum, (chunk) => hasher.update(chunk));
     if (reading !== undefined) await reading;

@@ -1,6 +1,6 @@
 /** The digest of an image by the second hash engine, beside what else is done with it. */
 import { type Digest, digestOf } from '../base/digest.ts';
-import { secondEngine } from '../base/digest-second.ts';
+import { nobleEngine } from '../base/digest-noble.ts';
 import type { Progress } from '../base/progress.ts';
 import { linuxSystem } from '../base/system-linux.ts';
 import { VerityHasher } from '../formats/verity.ts';
@@ -48,13 +48,13 @@ export class SecondDigest implements AsyncDisposable {
   async finish(progress: Progress): Promise<Digest> {
     if (this.#shared === undefined) return await this.#hashAlone(progress);
     const { leaves, helped } = this.#shared;
-    while (hashLeaves(leaves, secondEngine)) await progress.breathe();
+    while (hashLeaves(leaves, nobleEngine)) await progress.breathe();
     await helped;
-    return digestOf(leavesDigest(leaves, secondEngine));
+    return digestOf(leavesDigest(leaves, nobleEngine));
   }
 
   async #hashAlone(progress: Progress): Promise<Digest> {
-    const hasher = new VerityHasher(secondEngine);
+    const hasher = new VerityHasher(nobleEngine);
     for (let at = 0; at < this.#image.length; at += PIECE_BYTES) {
       hasher.update(this.#image.subarray(at, at + PIECE_BYTES));
       await progress.breathe();

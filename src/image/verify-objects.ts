@@ -5,7 +5,7 @@
  */
 import { type ByteString, bytesEqual } from '../base/bytes.ts';
 import { type Checksum, checksumOf, digestOf, nativeEngine } from '../base/digest.ts';
-import { secondEngine } from '../base/digest-second.ts';
+import { nobleEngine } from '../base/digest-noble.ts';
 import { errnoOf, NotFoundError, PermissionError, SealtreeError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
@@ -146,7 +146,7 @@ export class ObjectVerifier {
     add: (severity: Severity, code: string, message: string) => void,
   ): Promise<void> {
     const engines =
-      this.#depth === 'paranoid' || this.#sample() ? [nativeEngine, secondEngine] : [nativeEngine];
+      this.#depth === 'paranoid' || this.#sample() ? [nativeEngine, nobleEngine] : [nativeEngine];
     const passes = engines.map((engine) => ({
       engine,
       content: engine.create(),

@@ -3,7 +3,7 @@
  * and xattrs as the file system has them now. Here or in a thread ({@link ./verify-worker.ts}), a list at a time.
  */
 import { checksumOf, type DigestEngine, type Hasher, nativeEngine } from '../base/digest.ts';
-import { secondEngine } from '../base/digest-second.ts';
+import { nobleEngine } from '../base/digest-noble.ts';
 import { errnoOf, NotFoundError, PermissionError, SealtreeError } from '../base/errors.ts';
 import { contentHeader } from '../formats/objects.ts';
 import type { ContentInfo, ObjectName, Repository } from './repository.ts';
@@ -83,13 +83,13 @@ export class ObjectChecker {
   #checkMetadata(name: ObjectName): Checked {
     const { system } = this.#repository;
     const bytes = system.readFile(this.#repository.objectPath(name.checksum, name.type));
-    const problem = this.#mismatch(name, [nativeEngine, secondEngine], (engine) => engine.sha256(bytes));
+    const problem = this.#mismatch(name, [nativeEngine, nobleEngine], (engine) => engine.sha256(bytes));
     return { size: bytes.length, problem };
   }
 
   #checkContent(name: ObjectName): Checked | Promise<Checked> {
     const isSampled = this.#depth === 'paranoid' || this.#sample();
-    const engines = isSampled ? [nativeEngine, secondEngine] : [nativeEngine];
+    const engines = isSampled ? [nativeEngine, nobleEngine] : [nativeEngine];
     const memory = this.#memory;
     let header: Buffer | undefined;
     let hashers: ReadonlyMap<DigestEngine, Hasher> | undefined;

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { type DigestEngine, hashBlocksPlainly } from '../../src/base/digest.ts';
+import { hashBlocksPlainly } from '../../src/base/digest.ts';
 import { hashesRight, loadLanes } from '../../src/base/digest-lanes.ts';
 import { nobleEngine } from '../../src/base/digest-noble.ts';
-import { secondEngine } from '../../src/base/digest-second.ts';
-import { loadVectors } from '../../src/base/digest-vectors.ts';
 import fc from '../support/fast-check.ts';
 
 /** Node's own builds bring an OpenSSL whose names can be found; that of a distribution hides them. */
@@ -13,44 +10,15 @@ const HAS_LANES =
   process.arch === 'x64' &&
   (process.config.variables as { node_shared_openssl?: boolean }).node_shared_openssl === false;
 
-declare const WebAssembly: { readonly Instance: new (module: object) => { readonly exports: object } };
-
-/** Compresses nothing. */
-class Lazy {
-  readonly exports: object;
-  constructor(module: object) {
-    this.exports = { ...new WebAssemblyInstance(module).exports, compress: () => undefined };
-  }
-}
-const WebAssemblyInstance = WebAssembly.Instance;
-
-function replaceWebAssembly(instead: object | undefined): Disposable {
-  const before = WebAssembly;
-  const put = (value: object | undefined): void => void Reflect.set(globalThis, 'WebAssembly', value);
-  put(instead);
-  return { [Symbol.dispose]: () => put(before) };
-}
-
 describe('hashing blocks', () => {
   const lanes = loadLanes();
-  const vectors = loadVectors();
 
   it('can be had for many at once where Node brings its own OpenSSL', () => {
     assert.equal(lanes !== undefined, HAS_LANES);
   });
 
-  it('can be had in vectors wherever there is WebAssembly', () => {
-    assert.notEqual(vectors, undefined);
-  });
-
   it('is the same one after the other, many at once and by the second engine', () => {
-    const ways = [
-      hashBlocksPlainly,
-      nobleEngine.sha256Blocks,
-      secondEngine.sha256Blocks,
-      lanes,
-      vectors,
-    ].filter((way) => way !== undefined);
+    const ways = [hashBlocksPlainly, nobleEngine.sha256Blocks, ...(lanes === undefined ? [] : [lanes])];
     fc.assert(
       fc.property(
         fc.nat(40),
@@ -71,26 +39,6 @@ describe('hashing blocks', () => {
       ),
       { numRuns: 60 },
     );
-  });
-
-  for (const [what, instead] of [
-    ['missing', undefined],
-    ['wrong', Object.create(WebAssembly, { Instance: { value: Lazy } })],
-  ] as const)
-    it(`is done in no vectors where WebAssembly is ${what}`, () => {
-      using _ = replaceWebAssembly(instead);
-      assert.equal(loadVectors(), undefined);
-    });
-
-  it('is left to the pure engine where vectors cannot be had', async () => {
-    using _ = replaceWebAssembly(undefined);
-    // One that has not been asked yet.
-    const fresh = `${new URL('../../src/base/digest-second.ts', import.meta.url)}?without-vectors`;
-    const { secondEngine } = (await import(fresh)) as { readonly secondEngine: DigestEngine };
-    const hashes = Buffer.alloc(2 * 32);
-    secondEngine.sha256Blocks(Buffer.alloc(2 * 64, 'x'), 64, 2, hashes, 0);
-    const hash = createHash('sha256').update(Buffer.alloc(64, 'x')).digest('hex');
-    assert.equal(hashes.toString('hex'), `${hash}${hash}`);
   });
 
   it('is believed only where known blocks are hashed right to the last bit', () => {

@@ -42,9 +42,6 @@ export function isText(bytes: ByteString): boolean {
   return !/[\x80-\xff]/.test(bytes) || isUtf8(stringToBytes(bytes));
 }
 
-/** C0, C1, bidirectional controls and line separators act on a terminal instead of being seen. */
-const ACTING = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
-
 /**
  * A name as it can be shown on one line of a terminal, as `ls --quoting-style=c` does it without the quotes:
  * valid UTF-8 stays, control bytes, the backslash and stray bytes become escapes.
@@ -53,7 +50,7 @@ export function displayBytes(bytes: ByteString): string {
   if (/^[\x20-\x5b\x5d-\x7e]*$/.test(bytes)) return bytes;
   const text = bytesToText(bytes);
   if (!text.includes('\ufffd')) {
-    return text.replace(/\\/g, '\\\\').replace(ACTING, (c) => escapeBytes(textToBytes(c)));
+    return escapeActing(text.replace(/\\/g, '\\\\'));
   }
   return bytes.replace(/[^\x20-\x5b\x5d-\x7e]/g, (c) => escapeBytes(c as ByteString));
 }
@@ -63,7 +60,12 @@ export function displayBytes(bytes: ByteString): string {
  * newlines stay. A path in it may hold anything; one that was escaped already is not escaped twice.
  */
 export function displayMessage(text: string): string {
-  return text.replace(ACTING, (c) => (c === '\n' ? c : escapeBytes(textToBytes(c))));
+  return text.split('\n').map(escapeActing).join('\n');
+}
+
+/** C0, C1, bidirectional controls and line separators act on a terminal instead of being seen. */
+function escapeActing(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (c) => escapeBytes(textToBytes(c)));
 }
 
 function escapeBytes(bytes: ByteString): string {

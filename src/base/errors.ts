@@ -4,7 +4,7 @@
  * as data, and the message says what, where, got and want. Findings of a check are not errors: see
  * {@link ../image/findings.ts}.
  */
-import { constants } from 'node:os';
+import os from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
 /** Exit codes of the program; conventions follow sysexits(3). */
@@ -159,7 +159,7 @@ let systemErrors: ReturnType<typeof getSystemErrorMap> | undefined;
 /** What an errno means, such as ` (no such file or directory)`; empty for a name it does not know. */
 function meaningOf(errno: string): string {
   systemErrors ??= getSystemErrorMap();
-  const number = (constants.errno as Readonly<Record<string, number>>)[errno];
+  const number = (os.constants.errno as Readonly<Record<string, number>>)[errno];
   const [, message] = (number === undefined ? undefined : systemErrors.get(-number)) ?? [];
   return message === undefined ? '' : ` (${message})`;
 }

@@ -5,7 +5,7 @@
  * processor or C library) {@link libc} throws {@link UnsupportedError}. Numbers and layouts below are those of asm-generic, which x86_64, arm64, riscv64 and
  * loong64 share; other processors number ioctls differently and are refused.
  */
-import { constants } from 'node:os';
+import os from 'node:os';
 import { UnsupportedError } from './errors.ts';
 import { type Koffi, loadKoffi } from './koffi.ts';
 
@@ -108,7 +108,7 @@ function load(): Libc | UnsupportedError {
 function bind(koffi: Koffi): Libc {
   // The program itself: its symbols include those of whichever C library it runs on.
   const program = koffi.load(null);
-  const names = errnoNames();
+  let names: ReadonlyMap<number, string> | undefined;
   // open, ioctl and fcntl are variadic in C; with the arguments given here the calling conventions of these processors agree.
   return {
     open: program.func('open', 'int', ['void *', 'int']) as Libc['open'],
@@ -135,6 +135,7 @@ function bind(koffi: Koffi): Libc {
     ...renameat2Of(program),
     errno: () => {
       const number = koffi.errno();
+      names ??= errnoNames();
       return names.get(number) ?? `errno ${number}`;
     },
   };
@@ -159,7 +160,7 @@ function errnoNames(): ReadonlyMap<number, string> {
     [129, 'EKEYREJECTED'],
     [117, 'EUCLEAN'],
   ]);
-  for (const [name, number] of Object.entries(constants.errno)) {
+  for (const [name, number] of Object.entries(os.constants.errno)) {
     if (name !== 'EWOULDBLOCK' && name !== 'ENOTSUP') names.set(number, name);
   }
   return names;

@@ -13,7 +13,8 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { basename } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import timers from 'node:timers/promises';
+import { nowMs } from './clock.ts';
 import { BusyError, errnoOf, InterruptedError, IoError } from './errors.ts';
 import { F_OFD_SETLK, libc, wholeFileLock } from './libc.ts';
 import type { Lock, LockOptions } from './system.ts';
@@ -28,12 +29,12 @@ export async function takeLock(
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<Lock> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = nowMs() + timeoutMs;
   for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     if (signal?.aborted) throw new InterruptedError();
     const lock = tryLock(path, options);
     if (lock !== undefined) return lock;
-    const leftMs = deadline - performance.now();
+    const leftMs = deadline - nowMs();
     if (leftMs <= 0) throw busy(path, options);
     await pause(Math.min(pauseMs, leftMs), signal);
   }
@@ -41,7 +42,7 @@ export async function takeLock(
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
-    await sleep(ms, undefined, signal === undefined ? {} : { signal });
+    await timers.setTimeout(ms, undefined, signal === undefined ? {} : { signal });
   } catch (error) {
     throw signal?.aborted ? new InterruptedError() : error;
   }

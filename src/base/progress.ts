@@ -3,7 +3,8 @@
  * has done and calls `breathe()` between items: that lets the event loop run (signals, the interface's keys)
  * a few times a second and throws {@link InterruptedError} once the signal is aborted.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import timers from 'node:timers/promises';
+import { nowMs } from './clock.ts';
 import { InterruptedError } from './errors.ts';
 
 export interface Stage {
@@ -40,7 +41,7 @@ export class Progress {
     this.signal = options.signal;
     this.#onChange = options.onChange;
     this.#intervalMs = options.intervalMs ?? 100;
-    this.#now = options.now ?? (() => performance.now());
+    this.#now = options.now ?? nowMs;
     this.#lastBreath = this.#now();
   }
 
@@ -72,7 +73,7 @@ export class Progress {
   async breathe(): Promise<void> {
     this.check();
     if (this.#now() - this.#lastBreath < 50) return;
-    await nextTurn();
+    await timers.setImmediate();
     this.#lastBreath = this.#now();
     this.check();
   }

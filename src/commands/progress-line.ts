@@ -1,6 +1,7 @@
 /** Progress on stderr: one line that is rewritten on a terminal, plain lines elsewhere, or JSON lines. */
 import prettyBytes from 'pretty-bytes';
 import prettyMilliseconds from 'pretty-ms';
+import { nowMs } from '../base/clock.ts';
 import { Progress, remainingMs, type Stage } from '../base/progress.ts';
 import { textWidth } from './output.ts';
 import type { OutputStream } from './surroundings.ts';
@@ -19,7 +20,7 @@ const PLAIN_INTERVAL_MS = 5000;
 
 /** A Progress that shows itself on `stream`. */
 export function progressLine(options: ProgressLineOptions): Progress {
-  const now = options.now ?? (() => performance.now());
+  const now = options.now ?? nowMs;
   const base = { now, ...(options.signal === undefined ? {} : { signal: options.signal }) };
   const { stream } = options;
   const choice =

@@ -4,6 +4,7 @@
  * repository or removes from it holds the sysroot's lock; all share the repository's, so that nothing is pruned
  * meanwhile.
  */
+import { nowMs } from '../base/clock.ts';
 import {
   BusyError,
   ConfigError,
@@ -82,7 +83,7 @@ async function lockSysroot(
       hint: 'name the sysroot with --sysroot PATH',
       details: { path: sysrootPath },
     });
-  const deadline = performance.now() + (times.timeoutMs ?? 0);
+  const deadline = nowMs() + (times.timeoutMs ?? 0);
   const sysrootLock = await take(
     `${ostree}/lock`,
     { exclusive: true, mayBeUnlinked: true },
@@ -94,9 +95,7 @@ async function lockSysroot(
   );
   try {
     const left =
-      times.timeoutMs === undefined
-        ? times
-        : { ...times, timeoutMs: Math.max(0, deadline - performance.now()) };
+      times.timeoutMs === undefined ? times : { ...times, timeoutMs: Math.max(0, deadline - nowMs()) };
     return [sysrootLock, await lockRepository(`${ostree}/repo`, left, system)];
   } catch (error) {
     sysrootLock.release();

@@ -3,11 +3,9 @@ import prettyBytes from 'pretty-bytes';
 import { ExitCode, UsageError } from '../base/errors.ts';
 import { failureOf, type SealResult, sealDeployments, selectDeployments } from '../deployment/seal.ts';
 import { ensureWritable } from '../deployment/writable.ts';
-import { VERITY_MODES } from '../image/digests.ts';
 import type { CommandModule } from './command.ts';
 import { type Context, oneOf } from './context.ts';
 import { lockTimeoutMs } from './lock-timeout.ts';
-import { sealRefs, unsealRefs } from './seal-ref.ts';
 
 const append = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
@@ -70,6 +68,7 @@ export const command: CommandModule = {
               throw new UsageError('--ref is for refs alone: no deployments, no --all');
             if (options.unseal && options.rebuild)
               throw new UsageError('--unseal makes no image: no --rebuild');
+            const { sealRefs, unsealRefs } = await import('./seal-ref.ts');
             if (options.unseal)
               return await unsealRefs(context, options.ref, lockTimeoutMs(options.lockTimeout));
             return await sealRefs(context, options.ref, sealOptions(context, options));
@@ -110,7 +109,7 @@ async function seal(context: Context, specs: readonly string[], options: Options
 }
 
 const sealOptions = (context: Context, options: Options) => ({
-  digests: oneOf('--digests', options.digests, VERITY_MODES, 'yes'),
+  digests: oneOf('--digests', options.digests, ['yes', 'maybe', 'no'], 'yes'),
   verity: oneOf('--fsverity', options.fsverity, ['auto', 'require', 'off'], 'auto'),
   dryRun: context.options.dryRun,
   rebuild: options.rebuild ?? false,

@@ -14,7 +14,8 @@ import {
   planRecovery,
   recover,
 } from '../image/publish.ts';
-import { publishImage, refuseChanged, requireObjects } from '../image/seal-image.ts';
+import { requireObjects } from '../image/require-objects.ts';
+import { publishImage, refuseChanged } from '../image/seal-image.ts';
 import { recordSealedRef, refLeftovers, sealedRef } from '../image/sealed-refs.ts';
 import { readObjectInfo, writeObjectInfo } from '../repository/object-info.ts';
 import type { Ref, Repository } from '../repository/repository.ts';

@@ -1,41 +1,24 @@
 /**
  * The seal: for each deployment the image of its commit, validated, published beside the repository's objects and
  * linked as `.ostree.cfs`; objects and image under fs-verity where the file system can. Idempotent: what is
- * sealed and protected already is only read. One image serves all deployments of a commit.
+ * sealed and protected already is only read, and what builds is not even loaded. One image serves all deployments of
+ * a commit.
  */
-import type { Checksum, Digest } from '../base/digest.ts';
+import type { Digest } from '../base/digest.ts';
 import { OperationError, SealtreeError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { System } from '../base/system.ts';
-import { ErofsImage } from '../formats/erofs/read.ts';
 import type { VerityMode } from '../image/digests.ts';
-import { HelperThreads } from '../image/helper-threads.ts';
-import { buildImage } from '../image/plan.ts';
-import { areProtected, type ListedDigests, type ObjectProtection } from '../image/protect-objects.ts';
-import {
-  describePublication,
-  type ImageVerity,
-  planPublication,
-  planRecovery,
-  recover,
-  type VerityPolicy,
-} from '../image/publish.ts';
-import { recordedImage } from '../image/records.ts';
-import {
-  accusesObjects,
-  digestIfPossible,
-  listedDigests,
-  publishImage,
-  refuseChanged,
-  requireObjects,
-} from '../image/seal-image.ts';
-import { expectedObjects } from '../image/verify-objects.ts';
-import { ContentTable } from '../repository/content-table.ts';
-import { readObjectInfo, writeObjectInfo } from '../repository/object-info.ts';
+import { digestIfPossible } from '../image/file-digest.ts';
+import type { ObjectProtection } from '../image/protect-objects.ts';
+import { type ImageVerity, planRecovery, recover, type VerityPolicy } from '../image/publish.ts';
+import { requireObjects } from '../image/require-objects.ts';
 import { Repository } from '../repository/repository.ts';
 import type { Deployment } from './deployment.ts';
 import { readImageState } from './image-state.ts';
 import { withLocks } from './locks.ts';
+import { digestsListedIn, Protections } from './protections.ts';
+import type { SealBuilder } from './seal-builder.ts';
 import { readSysroot, type Sysroot } from './sysroot.ts';
 
 export interface SealOptions {
@@ -103,27 +86,21 @@ export async function sealDeployments(
   );
 }
 
-type Protection = Required<Pick<SealResult, 'imageVerity'>> & Pick<SealResult, 'objects'>;
-
 class SealRun {
   readonly #sysroot: Sysroot;
   readonly #repository: Repository;
   readonly #options: SealOptions;
   readonly #system: System;
-  /** How many objects an image lists, where all of them were seen to have fs-verity. */
-  readonly #protected = new Map<Digest, number>();
-  /** What is known of objects, how many were before this run, and those that it needed. */
-  #known: ContentTable | undefined;
-  #knownBefore = 0;
-  readonly #needed: Uint32Array[] = [];
-  readonly #helpers: HelperThreads;
+  readonly #protections: Protections;
+  /** Made for the first image that is to be built. */
+  #builder: SealBuilder | undefined;
 
   constructor(sysroot: Sysroot, options: SealOptions, system: System) {
     this.#sysroot = sysroot;
     this.#repository = Repository.open(sysroot.repositoryPath, system);
     this.#options = options;
     this.#system = system;
-    this.#helpers = new HelperThreads(system);
+    this.#protections = new Protections(this.#repository, options);
     requireObjects(this.#repository);
   }
 
@@ -136,11 +113,14 @@ class SealRun {
   async seal(deployments: readonly Deployment[]): Promise<SealResult[]> {
     const byCommit = Map.groupBy(deployments, ({ checksum }) => checksum);
     const results = new Map<Deployment, SealResult>();
-    await using _ = this.#helpers;
-    for (const group of byCommit.values()) {
-      for (const result of await this.#sealCommit(group)) results.set(result.deployment, result);
+    try {
+      for (const group of byCommit.values()) {
+        for (const result of await this.#sealCommit(group)) results.set(result.deployment, result);
+      }
+      this.#builder?.keepKnown();
+    } finally {
+      await this.#builder?.[Symbol.asyncDispose]();
     }
-    this.#keepKnown();
     this.#options.progress.end();
     return deployments.map((deployment) => results.get(deployment) as SealResult);
   }
@@ -158,7 +138,6 @@ class SealRun {
       return open.length === 0 ? done : [...done, ...(await this.#build(open))];
     } catch (error) {
       if (!(error instanceof SealtreeError) || error.code === 'interrupted') throw error;
-      if (accusesObjects(error)) this.#forgetKnown();
       const left = group.filter((deployment) => !done.some((result) => result.deployment === deployment));
       return [...done, ...left.map((deployment): SealResult => ({ deployment, action: 'failed', error }))];
     }
@@ -177,142 +156,31 @@ class SealRun {
    */
   async #unchanged(deployment: Deployment): Promise<SealResult | undefined> {
     if (this.#options.rebuild || this.#options.digests !== 'yes') return undefined;
-    const state = readImageState(deployment, this.#repository.path, this.#system);
-    if (state.kind !== 'sealed' || state.recorded === undefined) return undefined;
-    const found = digestIfPossible(state.path, this.#system);
-    if (found?.digest !== state.recorded) return undefined;
-    const protection = await this.#protectionOf(state.path, state.recorded, () =>
-      digestsOf(new ErofsImage(this.#system.readFile(state.path), state.path)),
-    );
+    const { kind, path, recorded } = readImageState(deployment, this.#repository.path, this.#system);
+    if (kind !== 'sealed' || recorded === undefined) return undefined;
+    const found = digestIfPossible(path, this.#system);
+    if (found?.digest !== recorded) return undefined;
+    const listed = () => digestsListedIn(path, this.#system);
+    const protection = await this.#protections.of(path, recorded, listed);
     if (protection === undefined) return undefined;
     return {
       deployment,
       action: 'unchanged',
-      digest: state.recorded,
-      imagePath: state.path,
+      digest: recorded,
+      imagePath: path,
       sizeBytes: found.sizeBytes,
       ...protection,
     };
   }
 
-  /** What protects a sealed image and its objects; undefined where something could still be done. */
-  async #protectionOf(
-    path: string,
-    image: Digest,
-    objects: () => ListedDigests,
-  ): Promise<Protection | undefined> {
-    const imageVerity = this.#verityOf(path);
-    if (imageVerity?.state !== 'enabled') return imageVerity && { imageVerity };
-    // Deployments of one commit share the objects.
-    let enabledBefore = this.#protected.get(image);
-    if (enabledBefore === undefined) {
-      const listed = objects();
-      if (!(await areProtected(this.#repository, listed, this.#options.progress))) return undefined;
-      enabledBefore = listed.size;
-      this.#protected.set(image, enabledBefore);
-    }
-    return { imageVerity, objects: { state: 'enabled', enabledNow: 0, enabledBefore } };
-  }
-
-  #verityOf(path: string): ImageVerity | undefined {
-    if (this.#options.verity === 'off') return { state: 'off' };
-    const fd = this.#system.openRead(path, { noFollow: true });
-    try {
-      const verity = this.#system.measureVerity(fd);
-      if (verity.state === 'enabled') return { state: 'enabled' };
-      if (verity.state === 'unsupported' && this.#options.verity === 'auto')
-        return {
-          state: 'unsupported',
-          reason: `kernel or file system has no fs-verity (${verity.errno})`,
-        };
-      return undefined;
-    } finally {
-      this.#system.close(fd);
-    }
-  }
-
-  /** What earlier runs learnt, and this one for its other commits; who has images built again has objects read again. */
-  #knownObjects(): ContentTable | undefined {
-    if (this.#options.digests !== 'yes') return undefined;
-    if (this.#known === undefined) {
-      const read = this.#options.rebuild ? undefined : readObjectInfo(this.#repository);
-      this.#known = read ?? new ContentTable();
-      this.#knownBefore = this.#known.count;
-    }
-    return this.#known;
-  }
-
-  /** What was learnt for an image that is not right is not kept: its objects may be mended before the next run. */
-  #forgetKnown(): void {
-    this.#known = undefined;
-    this.#needed.length = 0;
-  }
-
-  #keepKnown(): void {
-    if (this.#known === undefined || this.#known.count === this.#knownBefore || this.#options.dryRun) return;
-    writeObjectInfo(this.#repository, this.#known, this.#needed);
-  }
-
   async #build(deployments: readonly Deployment[]): Promise<SealResult[]> {
-    const { digests, verity, dryRun, progress } = this.#options;
-    const commit = (deployments[0] as Deployment).checksum;
-    const image = await buildImage(this.#repository, commit, {
-      verity: digests,
-      known: this.#knownObjects(),
-      helpers: this.#helpers,
-      progress,
-    });
-    this.#needed.push(image.objects.rows);
-    const plan = planPublication(
-      {
-        repositoryPath: this.#repository.path,
-        digest: image.digest,
-        bytes: image.bytes,
-        deploymentPaths: deployments.map(({ path }) => path),
-        verity,
-      },
-      this.#system,
-    );
-    const recorded = recordedImage(this.#repository.path, commit, this.#system);
-    refuseChanged(this.#repository, image, plan.imagePath);
-    const steps = describePublication(plan);
-    const common = { digest: image.digest, imagePath: plan.imagePath, sizeBytes: image.bytes.length };
-    const wasProtected =
-      plan.store.kind === 'keep' &&
-      (await this.#protectionOf(plan.imagePath, image.digest, () => listedDigests(image))) !== undefined;
-    if (plan.isPublished && !wasProtected) steps.push('enable fs-verity where it is off');
-    const actionOf = (deployment: Deployment): SealAction => {
-      const link = plan.links.find(({ deploymentPath }) => deploymentPath === deployment.path);
-      if (plan.store.kind === 'adopt' && link?.kind === 'keep') return 'adopted';
-      if (link?.kind === 'keep' && recorded !== image.digest) return 'adopted';
-      if (link?.kind === 'keep') return wasProtected ? 'unchanged' : 'protected';
-      return plan.store.kind === 'keep' || plan.store.kind === 'adopt' ? 'linked' : 'sealed';
-    };
-    if (dryRun)
-      return deployments.map(
-        (deployment): SealResult => ({ deployment, action: actionOf(deployment), ...common, steps }),
-      );
-
-    const { imageVerity, objects } = await publishImage(this.#repository, image, plan, {
-      digests,
-      helpers: this.#helpers,
-      progress,
-    });
-    return deployments.map(
-      (deployment): SealResult => ({
-        deployment,
-        action: actionOf(deployment),
-        ...common,
-        steps,
-        imageVerity,
-        objects,
-      }),
-    );
+    if (this.#builder === undefined) {
+      const { SealBuilder } = await import('./seal-builder.ts');
+      this.#builder = new SealBuilder(this.#repository, this.#protections, this.#options);
+    }
+    return await this.#builder.build(deployments);
   }
 }
-
-const digestsOf = (image: ErofsImage): Map<Checksum, Uint8Array | undefined> =>
-  new Map([...expectedObjects(image)].map(([checksum, { digest }]) => [checksum, digest]));
 
 /** The deployments that a person named, or all. @throws NotFoundError, UsageError */
 export function selectDeployments(sysroot: Sysroot, specs: readonly string[]): readonly Deployment[] {

@@ -3,13 +3,12 @@
  * recorded. What deployments and refs are sealed with alike.
  */
 import { bytesEqual } from '../base/bytes.ts';
-import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
-import { ExitCode, errnoOf, SealtreeError, UnsupportedError } from '../base/errors.ts';
-import { eachChunk } from '../base/file-chunks.ts';
+import { type Checksum, digestOf } from '../base/digest.ts';
+import { ExitCode, errnoOf, SealtreeError } from '../base/errors.ts';
 import type { Progress } from '../base/progress.ts';
 import type { SystemReads } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
-import { VerityHasher, verityDigest } from '../formats/verity.ts';
+import { verityDigest } from '../formats/verity.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { VerityMode } from './digests.ts';
 import type { Finding } from './findings.ts';
@@ -23,21 +22,6 @@ import { checkDigests, sampleOf } from './sample-objects.ts';
 import { imagePath } from './store.ts';
 import { validateImage } from './validate.ts';
 import { expectedObjects } from './verify-objects.ts';
-
-/** @throws UnsupportedError for a repository whose objects cannot back a mounted image */
-export function requireObjects(repository: Repository): void {
-  if (repository.mode === 'archive')
-    throw new UnsupportedError(
-      `${repository.path}: objects of an archive repository are compressed and cannot back a root`,
-      {
-        hint: 'sealtree digest REV and sealtree image create REV work on archive repositories',
-      },
-    );
-  if (repository.parent !== undefined)
-    throw new UnsupportedError(
-      `${repository.path}: its objects may lie in the parent ${repository.parent.path}, where a root cannot reach them`,
-    );
-}
 
 /** The digests of the objects an image lists. */
 export const listedDigests = ({ objects }: BuiltImage): ListedDigests => ({
@@ -81,25 +65,6 @@ export function readIfPossible(path: string, system: SystemReads): Buffer | unde
     if (errnoOf(error) === undefined) throw error;
     return undefined;
   }
-}
-
-/** Digest and length of a file, of which a piece at a time is in memory; undefined where it cannot be read. */
-export function digestIfPossible(
-  path: string,
-  system: SystemReads,
-): { readonly digest: Digest; readonly sizeBytes: number } | undefined {
-  const hasher = new VerityHasher();
-  let sizeBytes = 0;
-  try {
-    eachChunk(path, system, (chunk) => {
-      hasher.update(chunk);
-      sizeBytes += chunk.length;
-    });
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return undefined;
-  }
-  return { digest: digestOf(hasher.digest()), sizeBytes };
 }
 
 export interface SealedImage {

@@ -62,6 +62,7 @@ export class Thread<Request, Value> {
   readonly #worker: Worker;
   readonly #questions: Question[] = [];
   #ended: unknown;
+  #isClosing = false;
 
   /**
    * Undefined where the system lets this process have no more threads (RLIMIT_NPROC, a unit's TasksMax): what a thread
@@ -86,7 +87,7 @@ export class Thread<Request, Value> {
     this.#worker.unref();
     this.#worker.on('message', (reply: Reply) => {
       const question = this.#questions.shift();
-      if (this.#questions.length === 0) this.#worker.unref();
+      if (this.#questions.length === 0 && !this.#isClosing) this.#worker.unref();
       if ('error' in reply) question?.reject(errorOfRecord(reply.error));
       else question?.resolve(reply.value);
     });
@@ -113,6 +114,8 @@ export class Thread<Request, Value> {
 
   /** Ends the thread after the system call it is in, whatever it has to answer. */
   async close(): Promise<void> {
+    // Until it has ended it keeps the process alive, also when an answer was on the way.
+    this.#isClosing = true;
     await this.#worker.terminate();
   }
 

@@ -1,5 +1,6 @@
 /** Worker threads: answers in order, errors as what they were, and no thread that outlives its use. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { ExitCode, IoError, OperationError, UnsupportedError } from '../../src/base/errors.ts';
@@ -7,6 +8,8 @@ import { serve, startThreads, Thread } from '../../src/base/threads.ts';
 import { allowThreads, PretendedPort, watchWorkers } from '../support/played-threads.ts';
 import type { Task } from '../support/task-worker.ts';
 
+const THREADS = new URL('../../src/base/threads.ts', import.meta.url);
+const PLAYED = new URL('../support/played-threads.ts', import.meta.url);
 const PROGRAM = new URL('../support/task-worker.ts', import.meta.url);
 
 function start(): Thread<Task, unknown> {
@@ -99,6 +102,26 @@ describe('a worker thread', () => {
     const [first, second, third] = await port.replies(3);
     assert.deepEqual([first, third], [{ value: 1 }, { value: 2 }]);
     assert.match(JSON.stringify(second), /request could not be read: out of memory/);
+  });
+
+  it('is waited for when it is closed amid an answer', () => {
+    const script = `
+      import { Thread } from ${JSON.stringify(THREADS)};
+      import { watchWorkers } from ${JSON.stringify(PLAYED)};
+      let worker;
+      watchWorkers((started) => { worker = started; });
+      const thread = Thread.start(new URL(${JSON.stringify(PROGRAM)}));
+      thread.ask({ add: 1, to: new Uint8Array(1) }).catch(() => undefined);
+      const closed = thread.close();
+      worker.emit('message', { value: 'on the way' });
+      await closed;
+      console.log('closed');`;
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '--eval', script],
+      { encoding: 'utf8' },
+    );
+    assert.deepEqual([status, stdout, stderr], [0, 'closed\n', '']);
   });
 
   it('that ends rejects what it was asked, then and later', async () => {

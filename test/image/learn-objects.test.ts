@@ -12,8 +12,9 @@ import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { VerityHasher } from '../../src/formats/verity.ts';
 import type { VerityMode } from '../../src/image/digests.ts';
-import { HelperThreads } from '../../src/image/helper-threads.ts';
+import { type Helper, type HelperRequest, HelperThreads } from '../../src/image/helper-threads.ts';
 import { learnObjects, waitsForTheDisk } from '../../src/image/learn-objects.ts';
+import { type Learnt, learnRows } from '../../src/image/learn-rows.ts';
 import { ContentTable } from '../../src/repository/content-table.ts';
 import { initRepository } from '../../src/repository/init.ts';
 import type { ObjectName } from '../../src/repository/objects.ts';
@@ -59,9 +60,17 @@ async function learn(
   threads: number,
   mode: VerityMode = 'yes',
 ): Promise<readonly unknown[]> {
+  await using helpers = new HelperThreads(linuxSystem, threads);
+  return await learnWith(helpers, repository, mode);
+}
+
+async function learnWith(
+  helpers: HelperThreads,
+  repository: Repository,
+  mode: VerityMode = 'yes',
+): Promise<readonly unknown[]> {
   const table = new ContentTable();
   const rows = Uint32Array.from(contentOf(repository), (checksum) => table.add(checksum));
-  await using helpers = new HelperThreads(linuxSystem, threads);
   await learnObjects(repository, table, rows, { mode, helpers, progress: silent() });
   return Array.from(rows, (row) => {
     const digest = table.digest(row);
@@ -95,6 +104,26 @@ describe('objects', () => {
         using _ = allowThreads(allowed);
         assert.deepEqual(await learn(repository, 3), want, `${allowed} of 3 threads could be started`);
       }
+    });
+
+    it(`of a ${mode} repository are the same when each learner has its share in them`, async () => {
+      const repository = repositories.get(mode)!;
+      const shares: number[] = [];
+      // A thread may come too late for so few: these take their turns with this thread.
+      const ask = async (request: HelperRequest): Promise<Learnt> => {
+        assert(request.kind === 'learn');
+        const share = await learnRows(repository, request.work, request.learner, async () => {
+          shares[request.learner] = (shares[request.learner] ?? 0) + 1;
+        });
+        return structuredClone(share);
+      };
+      const played: Pick<HelperThreads, 'wanted' | 'start'> = {
+        wanted: 2,
+        start: () => [{ ask }, { ask }] as unknown as readonly Helper[],
+      };
+      const got = await learnWith(played as HelperThreads, repository);
+      assert(Math.min(shares[1] ?? 0, shares[2] ?? 0) >= 64, `shares: ${shares}`);
+      assert.deepEqual(got, await learn(repository, 0));
     });
 
     it(`of a ${mode} repository have no digest where none is wanted`, async () => {

@@ -15,7 +15,7 @@ import { verityDigest } from '../formats/verity.ts';
 import { CHECKSUM_BYTES, ContentTable, Known } from '../repository/content-table.ts';
 import { objectsPresent } from '../repository/object-info.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
-import { dirtreesOf, type TreeSize, treeSize } from '../repository/tree.ts';
+import { dirtreesInPassing, dirtreesOf, type TreeSize, treeSize } from '../repository/tree.ts';
 import type { VerityMode } from './digests.ts';
 import type { Finding } from './findings.ts';
 import { HelperThreads } from './helper-threads.ts';
@@ -24,11 +24,6 @@ import { objectsRead } from './reread-objects.ts';
 
 /** Directories that a deployment's root must have so that the boot can mount there. */
 const ROOT_DIRECTORIES: readonly ByteString[] = ['usr', 'etc', 'boot', 'var', 'sysroot'].map(textToBytes);
-
-/** Where an object lies below `objects/` in a bare repository: the payload of an image's file. */
-function objectPayload(checksum: Checksum): ByteString {
-  return `${checksum.slice(0, 2)}/${checksum.slice(2)}.file` as ByteString;
-}
 
 export interface BuiltImage {
   readonly commit: Checksum;
@@ -126,7 +121,7 @@ function refuseMore(commit: Checksum, { files, directories }: TreeSize): void {
 }
 
 /**
- * Finds the content objects of a commit: their rows in `table`, which gets those it lacks.
+ * Finds the content objects of a commit: their rows in `table`, which gets those it lacks; and counts its entries.
  * @param onMany called as soon as it is seen that many are new
  * @throws UnsupportedError where a walk of the commit would not come to an end
  */
@@ -135,12 +130,12 @@ async function findObjects(
   commit: Checksum,
   table: ContentTable,
   { progress, onMany }: { readonly progress: Progress; readonly onMany: () => void },
-): Promise<Uint32Array> {
+): Promise<{ readonly rows: Uint32Array; readonly entries: number }> {
   progress.begin('reading the commit');
   const before = table.count;
   const isFound = new Uint8Array(before);
   let isMany = false;
-  const dirtrees = dirtreesOf(repository, repository.commit(commit).rootTree);
+  const dirtrees = dirtreesOf(dirtreesInPassing(repository), repository.commit(commit).rootTree);
   let next = dirtrees.next();
   for (; !next.done; next = dirtrees.next()) {
     const { files } = next.value;
@@ -156,8 +151,9 @@ async function findObjects(
     await progress.breathe();
   }
   refuseMore(commit, next.value);
+  const entries = next.value.files + next.value.directories;
   const rows = Uint32Array.from({ length: table.count }, (_, row) => row);
-  return before === 0 ? rows : rows.filter((row) => row >= before || isFound[row] === 1);
+  return { rows: before === 0 ? rows : rows.filter((row) => row >= before || isFound[row] === 1), entries };
 }
 
 /** Has a helper look which objects of the table are there; undefined where that is not worth one, or there is none. */
@@ -209,15 +205,19 @@ async function planTree(
   repository: Repository,
   commit: Checksum,
   table: ContentTable,
-  progress: Progress,
+  { entries, progress }: { readonly entries: number; readonly progress: Progress },
 ): Promise<ImageTree> {
-  const image = new ImageTree();
+  const { checksums, digests, known } = table.columns;
+  const hasDigest = (row: number): boolean => ((known[row] as number) & Known.digest) !== 0;
+  const capacity = 1 + entries + ROOT_DIRECTORIES.length;
+  const image = new ImageTree({ capacity, objects: { checksums, digests, hasDigest } });
   const { rootTree, rootMeta } = repository.commit(commit);
   progress.begin('planning the image');
   const root = image.addRoot(directoryFields(repository.dirmeta(rootMeta)));
+  const dirtrees = dirtreesInPassing(repository);
   const pending: { node: number; tree: Checksum }[] = [{ node: root, tree: rootTree }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { files, dirs } = repository.dirtree(next.tree);
+    const { files, dirs } = dirtrees.dirtree(next.tree);
     for (const { name, checksum } of files) {
       image.add(next.node, name, fileFields(checksum, table));
     }
@@ -246,9 +246,7 @@ function fileFields(checksum: Checksum, table: ContentTable): NodeFields {
   // libostree leaves the size of a symlink node 0; only targets too long to be inline show it.
   if (isSymlink(mode)) return { mode, uid, gid, xattrs, payload: target, size: 0 };
   if (size === 0) return { mode, uid, gid, xattrs };
-  const digest = table.digest(row);
-  const fields: NodeFields = { mode, uid, gid, xattrs, size, payload: objectPayload(checksum) };
-  return digest === undefined ? fields : { ...fields, digest };
+  return { mode, uid, gid, xattrs, size, object: row };
 }
 
 export interface BuildOptions {
@@ -277,7 +275,7 @@ export async function buildImage(
   // They come to work while the commit is still being read.
   const onMany = (): void => void helpers?.start();
   const looking = lookForObjects(repository, table, helpers);
-  const rows = await findObjects(repository, commit, table, { progress, onMany });
+  const { rows, entries } = await findObjects(repository, commit, table, { progress, onMany });
   const unknown = unknownRows(table, rows, mode);
   const isWorthHelp = unknown.length >= WORTH_THREADS;
   await learnObjects(repository, table, unknown, {
@@ -286,7 +284,7 @@ export async function buildImage(
     progress,
   });
   const rereading = reread(repository, table, rows, options.helpers);
-  const tree = await planTree(repository, commit, table, progress);
+  const tree = await planTree(repository, commit, table, { entries, progress });
   progress.begin('writing the image');
   const { bytes, version } = writeImage(tree);
   await progress.breathe();

@@ -31,6 +31,25 @@ export type TreeNode = DirectoryNode | FileNode;
 /** Where dirtrees come from: a repository, or a folder on disk that was hashed. */
 export type DirtreeSource = Pick<Repository, 'dirtree'>;
 
+/** So many entries are what most systems have, and a tenth of a second to read again. */
+const KEPT_ENTRIES = 100_000;
+
+/**
+ * Dirtrees for a walk over all of a commit: those it comes to first are kept for the next walk. More would only drive out
+ * one another, and strings that are kept for a while are what V8 lets its heap grow for.
+ */
+export function dirtreesInPassing(repository: Pick<Repository, 'dirtree' | 'passingDirtree'>): DirtreeSource {
+  let entries = 0;
+  return {
+    dirtree(checksum) {
+      const dirtree =
+        entries < KEPT_ENTRIES ? repository.dirtree(checksum) : repository.passingDirtree(checksum);
+      entries += dirtree.files.length + dirtree.dirs.length;
+      return dirtree;
+    },
+  };
+}
+
 /** Root folder of a commit. @throws NotFoundError */
 export function rootOf(repository: Repository, commit: Checksum): DirectoryNode {
   const { rootTree, rootMeta } = repository.commit(commit);

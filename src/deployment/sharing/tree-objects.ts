@@ -5,13 +5,11 @@ import { isRegular } from '../../base/mode.ts';
 import { ErofsImage } from '../../formats/erofs/read.ts';
 import { payloadObject } from '../../image/verify-objects.ts';
 import type { ObjectType, Repository } from '../../repository/repository.ts';
+import { dirtreesInPassing } from '../../repository/tree.ts';
 import { commitOf, type Holder } from './holders.ts';
 
 /** A folder stands for all that is more than so many levels below the root. */
 const LEVELS = 3;
-
-/** Of a tree with more, the rest is read anew each time: it would push out of memory what it finds there. */
-const KEPT_ENTRIES = 100_000;
 
 export interface TreeObject {
   readonly type: ObjectType;
@@ -38,16 +36,14 @@ function* commitObjects(commit: Checksum, repository: Repository): Generator<Tre
   const { rootTree, rootMeta } = repository.commit(commit);
   const pending = [{ tree: rootTree, meta: rootMeta, folder: ROOT, depth: 0 }];
   const seen = new Set<Checksum>();
-  let entries = 0;
+  const dirtrees = dirtreesInPassing(repository);
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { tree, meta, folder, depth } = next;
     yield { type: 'dirmeta', checksum: meta, folder };
     if (seen.has(tree)) continue;
     seen.add(tree);
     yield { type: 'dirtree', checksum: tree, folder };
-    const { files, dirs } =
-      entries < KEPT_ENTRIES ? repository.dirtree(tree) : repository.passingDirtree(tree);
-    entries += files.length + dirs.length;
+    const { files, dirs } = dirtrees.dirtree(tree);
     for (const { checksum } of files) yield { type: 'file', checksum, folder };
     // The last first: they are taken from the end.
     for (let i = dirs.length - 1; i >= 0; i--) {

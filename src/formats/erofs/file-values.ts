@@ -1,12 +1,15 @@
 /**
  * The values of an xattr that every backed file has its own of: finds equal ones and keeps their places in the
- * shared table. The values stay where they are, in the tree's arena.
+ * shared table. The values stay where they are: in the tree's arena, or in its table of objects, where a checksum stands
+ * for a path: checksums are equal, and ordered, as their paths are.
  */
 
+import { asBuffer } from '../../base/bytes.ts';
 import { randomSeed } from '../../base/random.ts';
 import { xxh32 } from '../xxh32.ts';
+import { type BackingObjects, HASH_SIZE, OBJECT_PATH_LENGTH, writeObjectPath } from './backing-objects.ts';
 import { XATTR_UNIT } from './layout.ts';
-import { DIGEST_SIZE, HAS_DIGEST, type ImageTree, type TreeColumns } from './tree.ts';
+import { DIGEST_SIZE, HAS_DIGEST, type ImageTree, objectOf, type TreeColumns } from './tree.ts';
 
 /** States of a value's place; higher ones are 2 + its offset in units. */
 const ALONE = 0;
@@ -16,6 +19,9 @@ const FIRST_PLACE = 2;
 export class FileValues {
   readonly #columns: TreeColumns;
   readonly #isDigest: boolean;
+  readonly #objects: BackingObjects | undefined;
+  /** Where values lie. */
+  readonly #bytes: Buffer;
   /** Random, so that nobody can prepare values that all meet in one slot. */
   readonly #seed = randomSeed(2 ** 32);
   /** By node: the first node with the same value. */
@@ -27,11 +33,15 @@ export class FileValues {
   #slots: Int32Array;
 
   constructor(tree: ImageTree, kind: 'digest' | 'payload') {
-    this.#columns = tree.columns;
+    const { columns, objects, count } = tree;
+    this.#columns = columns;
     this.#isDigest = kind === 'digest';
-    this.#first = new Int32Array(tree.count);
-    this.#place = new Uint32Array(tree.count);
-    this.#slots = new Int32Array(2 ** (1 + Math.ceil(Math.log2(tree.count))));
+    this.#objects = objects;
+    this.#bytes =
+      objects === undefined ? columns.arena : asBuffer(this.#isDigest ? objects.digests : objects.checksums);
+    this.#first = new Int32Array(count);
+    this.#place = new Uint32Array(count);
+    this.#slots = new Int32Array(2 ** (1 + Math.ceil(Math.log2(count))));
   }
 
   /** Adds a file, each once. */
@@ -54,14 +64,14 @@ export class FileValues {
   /** After all files: the first ones with each shared value, by descending length, then descending value. */
   sharedDescending(): readonly number[] {
     this.#slots = new Int32Array(0);
-    const { arena } = this.#columns;
+    const bytes = this.#bytes;
     return this.#shared.sort((a, b) => {
-      const lengthA = this.length(a);
-      const lengthB = this.length(b);
-      if (lengthA !== lengthB) return lengthB - lengthA;
-      const startA = this.start(a);
-      const startB = this.start(b);
-      return arena.compare(arena, startA, startA + lengthA, startB, startB + lengthB);
+      const sizeA = this.#size(a);
+      const sizeB = this.#size(b);
+      if (sizeA !== sizeB) return sizeB - sizeA;
+      const startA = this.#start(a);
+      const startB = this.#start(b);
+      return bytes.compare(bytes, startA, startA + sizeA, startB, startB + sizeB);
     });
   }
 
@@ -75,29 +85,43 @@ export class FileValues {
     return place < FIRST_PLACE ? -1 : (place - FIRST_PLACE) * XATTR_UNIT;
   }
 
-  /** Where a file's value starts in the arena. */
-  start(node: number): number {
-    const { bytes, nameLength, dataLength } = this.#columns;
-    const payload = (bytes[node] as number) + (nameLength[node] as number);
-    return this.#isDigest ? payload + (dataLength[node] as number) : payload;
+  /** Of a file's value in the image; 0 for a file without a digest. */
+  length(node: number): number {
+    return this.#objects === undefined || this.#isDigest ? this.#size(node) : OBJECT_PATH_LENGTH;
   }
 
-  /** 0 for a file without a digest. */
-  length(node: number): number {
-    if (!this.#isDigest) return this.#columns.dataLength[node] as number;
-    return (this.#columns.flags[node] as number) & HAS_DIGEST ? DIGEST_SIZE : 0;
+  /** Writes a file's value at `at`. */
+  write(out: Buffer, at: number, node: number): void {
+    const objects = this.#objects;
+    const start = this.#start(node);
+    if (objects === undefined || this.#isDigest) this.#bytes.copy(out, at, start, start + this.#size(node));
+    else writeObjectPath(out, at, objects, start / HASH_SIZE);
+  }
+
+  /** Where a file's value starts in {@link #bytes}, */
+  #start(node: number): number {
+    const columns = this.#columns;
+    if (this.#objects !== undefined) return objectOf(columns, node) * HASH_SIZE;
+    const payload = (columns.bytes[node] as number) + (columns.nameLength[node] as number);
+    return this.#isDigest ? payload + (columns.dataLength[node] as number) : payload;
+  }
+
+  /** and how many there are of it. */
+  #size(node: number): number {
+    if (this.#isDigest) return (this.#columns.flags[node] as number) & HAS_DIGEST ? DIGEST_SIZE : 0;
+    return this.#objects === undefined ? (this.#columns.dataLength[node] as number) : HASH_SIZE;
   }
 
   #find(node: number): number {
-    const { arena } = this.#columns;
-    const start = this.start(node);
-    const length = this.length(node);
+    const bytes = this.#bytes;
+    const start = this.#start(node);
+    const size = this.#size(node);
     const mask = this.#slots.length - 1;
-    let slot = xxh32(arena, this.#seed, start, start + length) & mask;
+    let slot = xxh32(bytes, this.#seed, start, start + size) & mask;
     for (;;) {
       const entry = this.#slots[slot] as number;
       if (entry === 0) return slot;
-      if (this.length(entry - 1) === length && sameBytes(arena, start, this.start(entry - 1), length))
+      if (this.#size(entry - 1) === size && sameBytes(bytes, start, this.#start(entry - 1), size))
         return slot;
       slot = (slot + 1) & mask;
     }

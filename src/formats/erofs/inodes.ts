@@ -42,7 +42,7 @@ const isWhiteout = (columns: TreeColumns, node: number): boolean =>
 /** Whether some node, hard links aside, is a char device 0:0. */
 export function hasWhiteout(tree: ImageTree): boolean {
   for (let node = 0; node < tree.count; node++) {
-    if ((tree.columns.link[node] as number) < 0 && isWhiteout(tree.columns, node)) return true;
+    if (tree.columns.link[node] === 0 && isWhiteout(tree.columns, node)) return true;
   }
   return false;
 }
@@ -126,8 +126,7 @@ export class Inodes {
     if (entry === SELF) return directory;
     if (entry === PARENT) return directory === 0 ? 0 : (this.columns.parent[directory] as number);
     if (entry >= this.#count) return entry;
-    const link = this.columns.link[entry] as number;
-    return link < 0 ? entry : link;
+    return (this.columns.link[entry] as number) || entry;
   }
 
   /** The EROFS file type of an inode. */
@@ -189,7 +188,7 @@ export class Inodes {
     const variants = new Uint8Array(this.#count);
     variants[0]! |= Variant.root;
     for (let node = 0; node < this.#count; node++) {
-      if ((columns.link[node] as number) >= 0) continue;
+      if (columns.link[node] !== 0) continue;
       if (isWhiteout(columns, node)) {
         this.mode[node] = S_IFREG | ((this.mode[node] as number) & ~S_IFMT);
         variants[node]! |= Variant.whiteout;
@@ -216,7 +215,7 @@ export class Inodes {
       const to = directory === 0 ? list.length : (this.#childStart[directory + 1] as number);
       for (let i = from; i < to; i++) {
         const child = list[i] as number;
-        if (child < this.#count && (link[child] as number) >= 0) continue;
+        if (child < this.#count && link[child] !== 0) continue;
         if (((this.mode[child] as number) & S_IFMT) === S_IFDIR) links++;
         order[end++] = child;
       }
@@ -229,7 +228,7 @@ export class Inodes {
     const { link, mtimeHigh, mtimeLow, mtimeNsec } = this.columns;
     let oldest = 0;
     for (let node = 1; node < this.#count; node++) {
-      if ((link[node] as number) >= 0) continue;
+      if (link[node] !== 0) continue;
       const difference =
         (mtimeHigh[node] as number) - (mtimeHigh[oldest] as number) ||
         (mtimeLow[node] as number) - (mtimeLow[oldest] as number) ||

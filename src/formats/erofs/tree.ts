@@ -3,12 +3,14 @@
  *
  * Trees have a million entries, so a node is a number and its fields are columns of typed arrays; the bytes of
  * a node (name, then payload or content, then digest) lie together in one arena; xattr sets, of which real
- * trees have few, are interned. Nothing here is one heap object per entry.
+ * trees have few, are interned. Nothing here is one heap object per entry. Most fields of most nodes are 0, which
+ * new columns are already: what is never written to takes no memory.
  */
 import { type ByteString, bytesToString, displayBytes, stringToBytes } from '../../base/bytes.ts';
 import { FormatError } from '../../base/errors.ts';
 import { isDevice, isDirectory, isKnownType, isRegular, isSymlink } from '../../base/mode.ts';
 import { NO_XATTRS, sortedXattrs, type Xattrs } from '../../base/xattrs.ts';
+import { type BackingObjects, HASH_SIZE, objectPath } from './backing-objects.ts';
 import { Limit, XATTR_AREA_COST, XATTR_COST } from './layout.ts';
 import { NameIndex } from './name-index.ts';
 
@@ -38,30 +40,34 @@ export interface NodeFields {
   content?: Uint8Array;
   /** The fs-verity digest of the backing file, 32 bytes. */
   digest?: Uint8Array;
+  /** Instead of payload and digest, and of a regular file only: the row of the backing file in {@link TreeOptions.objects}. */
+  object?: number;
   /** Sorted by name. */
   xattrs?: Xattrs;
 }
 
-/** A node read back from a tree: the numbers are all there. */
-export type TreeNode = NodeFields &
+/** A node read back from a tree: the numbers are all there, and an object as its payload and digest. */
+export type TreeNode = Omit<NodeFields, 'object'> &
   Required<Pick<NodeFields, 'nlink' | 'uid' | 'gid' | 'rdev' | 'size' | 'mtimeSec' | 'mtimeNsec' | 'xattrs'>>;
 
 /** `flags` of a node: which bytes it has. */
 export const HAS_PAYLOAD = 1;
 export const HAS_CONTENT = 2;
 export const HAS_DIGEST = 4;
+/** Payload, and digest if there is one, are those of a row of {@link TreeOptions.objects}. */
+export const HAS_OBJECT = 8;
 
 export const DIGEST_SIZE = 32;
 
 /** The columns, indexed by node. Arrays are longer than the tree and are replaced when it grows. */
 export interface TreeColumns {
   parent: Int32Array;
-  /** The node a hard link stands for (never itself a link), or -1. */
+  /** The node a hard link stands for (never itself a link), or 0: nothing is a link to the root. */
   link: Int32Array;
-  /** Where the node's bytes start in the arena: name, then payload or content, then digest. */
+  /** Where the node's bytes start in the arena: name, then payload or content, then digest; or name, then row of its object. */
   bytes: Uint32Array;
   nameLength: Uint8Array;
-  /** Length of the payload or content. */
+  /** Length of the payload or content in the arena. */
   dataLength: Uint16Array;
   flags: Uint8Array;
   mode: Uint32Array;
@@ -85,7 +91,17 @@ export interface ChildOrder {
   readonly list: Int32Array;
 }
 
+export interface TreeOptions {
+  /** So many nodes are expected: room is made for them at once. */
+  readonly capacity?: number;
+  /** Where the payloads and digests of regular files lie already; all that have some are given by {@link NodeFields.object}. */
+  readonly objects?: BackingObjects;
+}
+
 const FIRST_CAPACITY = 1024;
+/** Bytes of the arena for a node: more than it is likely to have. */
+const ARENA_EACH = 64;
+const ROW_BYTES = 4;
 const MAX_U32 = 0xffffffff;
 const SLASH = 0x2f;
 
@@ -109,24 +125,28 @@ export class ImageTree {
   readonly columns: TreeColumns;
   /** The distinct xattr sets; set 0 is the empty one. */
   readonly xattrSets: Xattrs[] = [NO_XATTRS];
+  readonly objects: BackingObjects | undefined;
   readonly #xattrSetIds = new Map<string, number>([['', 0]]);
   readonly #xattrIds = new Map<ByteString, Map<ByteString, number>>();
   #xattrCount = 0;
   #lastXattrs: Xattrs = NO_XATTRS;
   #lastXattrsId = 0;
   #count = 0;
-  #capacity = FIRST_CAPACITY;
+  #capacity: number;
   #arenaUsed = 0;
   /** By directory: the child added last. While names come in ascending order, no other can be a duplicate. */
-  #lastChild = new Int32Array(FIRST_CAPACITY);
+  #lastChild: Int32Array;
   /** From when they did not, or somebody looks for a name. */
   #index: NameIndex | undefined;
   #order: ChildOrder | undefined;
   readonly #seconds = new BigInt64Array(1);
   readonly #halves = new Int32Array(this.#seconds.buffer);
 
-  constructor() {
-    const n = FIRST_CAPACITY;
+  constructor({ capacity = 0, objects }: TreeOptions = {}) {
+    const n = Math.max(capacity, FIRST_CAPACITY);
+    this.objects = objects;
+    this.#capacity = n;
+    this.#lastChild = new Int32Array(n);
     this.columns = {
       parent: new Int32Array(n),
       link: new Int32Array(n),
@@ -144,7 +164,7 @@ export class ImageTree {
       mtimeLow: new Uint32Array(n),
       mtimeNsec: new Uint32Array(n),
       xattrs: new Uint32Array(n),
-      arena: Buffer.alloc(64 * n),
+      arena: Buffer.alloc(Math.min(MAX_U32, ARENA_EACH * n)),
     };
   }
 
@@ -189,6 +209,7 @@ export class ImageTree {
     const at = this.#resolve(node);
     const c = this.columns;
     const flags = c.flags[at] as number;
+    const kinds = flags & HAS_OBJECT ? HAS_OBJECT : flags;
     const data = (c.bytes[at] as number) + (c.nameLength[at] as number);
     const dataEnd = data + (c.dataLength[at] as number);
     this.#halves[0] = c.mtimeLow[at] as number;
@@ -203,10 +224,19 @@ export class ImageTree {
       mtimeSec: this.#seconds[0] as bigint,
       mtimeNsec: c.mtimeNsec[at] as number,
       xattrs: this.xattrSets[c.xattrs[at] as number] as Xattrs,
-      ...(flags & HAS_PAYLOAD ? { payload: bytesToString(c.arena, data, dataEnd) } : {}),
-      ...(flags & HAS_CONTENT ? { content: c.arena.subarray(data, dataEnd) } : {}),
-      ...(flags & HAS_DIGEST ? { digest: c.arena.subarray(dataEnd, dataEnd + DIGEST_SIZE) } : {}),
+      ...(kinds & HAS_PAYLOAD ? { payload: bytesToString(c.arena, data, dataEnd) } : {}),
+      ...(kinds & HAS_CONTENT ? { content: c.arena.subarray(data, dataEnd) } : {}),
+      ...(kinds & HAS_DIGEST ? { digest: c.arena.subarray(dataEnd, dataEnd + DIGEST_SIZE) } : {}),
+      ...(kinds & HAS_OBJECT ? this.#objectFields(at) : {}),
     };
+  }
+
+  #objectFields(node: number): Pick<TreeNode, 'payload' | 'digest'> {
+    const objects = this.objects as BackingObjects;
+    const row = objectOf(this.columns, node);
+    const payload = objectPath(objects, row);
+    if (((this.columns.flags[node] as number) & HAS_DIGEST) === 0) return { payload };
+    return { payload, digest: objects.digests.subarray(row * HASH_SIZE, (row + 1) * HASH_SIZE) };
   }
 
   /** The name in its directory; empty for the root. */
@@ -225,7 +255,7 @@ export class ImageTree {
   /** The node a hard link stands for, or -1. */
   linkTarget(node: number): number {
     this.#check(node);
-    return this.columns.link[node] as number;
+    return (this.columns.link[node] as number) || -1;
   }
 
   /** `/` or `/a/b`. */
@@ -265,8 +295,7 @@ export class ImageTree {
 
   #resolve(node: number): number {
     this.#check(node);
-    const target = this.columns.link[node] as number;
-    return target < 0 ? node : target;
+    return (this.columns.link[node] as number) || node;
   }
 
   #where(parent: number, name: ByteString): string {
@@ -287,7 +316,6 @@ export class ImageTree {
       arena[start + i] = c;
     }
     this.columns.parent[node] = parent;
-    this.columns.link[node] = -1;
     this.columns.bytes[node] = start;
     this.columns.nameLength[node] = length;
     this.#arenaUsed = start + length;
@@ -303,7 +331,7 @@ export class ImageTree {
         want: '1 to 255',
       });
     if (name === '.' || name === '..') throw new FormatError(this.#where(parent, name), 'bad name');
-    if (!isDirectory(this.columns.mode[parent] as number) || (this.columns.link[parent] as number) >= 0)
+    if (!isDirectory(this.columns.mode[parent] as number) || this.columns.link[parent] !== 0)
       throw new FormatError(this.#where(parent, name), 'its parent is not a directory');
     // A refused row leaves bytes in the arena; the next one starts behind them.
     this.#start(parent, name);
@@ -366,47 +394,72 @@ export class ImageTree {
     if (fields.content !== undefined && size !== fields.content.length)
       fail('size differs from the content', size, fields.content.length);
 
-    c.mode[node] = mode;
-    c.nlink[node] = u32(fields.nlink, 'nlink', 1);
-    c.uid[node] = u32(fields.uid, 'uid');
-    c.gid[node] = u32(fields.gid, 'gid');
-    c.rdev[node] = isDevice(mode) ? u32(fields.rdev, 'rdev') : 0;
-    c.size[node] = size;
-    c.mtimeNsec[node] = u32(fields.mtimeNsec, 'mtime nanoseconds');
+    const object = fields.object;
+    if (object !== undefined) this.#checkObject(object, fields, regular, fail);
+    else if (regular && this.objects !== undefined && (payload !== '' || digest !== undefined))
+      fail('a backing file that is none of the objects');
+
+    const nlink = u32(fields.nlink, 'nlink', 1);
+    const uid = u32(fields.uid, 'uid');
+    const gid = u32(fields.gid, 'gid');
+    const rdev = isDevice(mode) ? u32(fields.rdev, 'rdev') : 0;
+    const nanoseconds = u32(fields.mtimeNsec, 'mtime nanoseconds');
     const seconds = fields.mtimeSec ?? 0n;
-    if (seconds === 0n) {
-      c.mtimeLow[node] = 0;
-      c.mtimeHigh[node] = 0;
-    } else {
-      this.#seconds[0] = seconds;
-      if (this.#seconds[0] !== seconds) fail('bad mtime', seconds, 'signed 64-bit seconds');
+    this.#seconds[0] = seconds;
+    if (this.#seconds[0] !== seconds) fail('bad mtime', seconds, 'signed 64-bit seconds');
+    const xattrs = this.#xattrSet(fields.xattrs ?? NO_XATTRS, fail);
+    this.#reserve((content?.length ?? payload.length) + DIGEST_SIZE);
+
+    // Nothing is refused from here on: a row is filled once, and what is 0 there stays untouched.
+    c.mode[node] = mode;
+    c.nlink[node] = nlink;
+    if (uid !== 0) c.uid[node] = uid;
+    if (gid !== 0) c.gid[node] = gid;
+    if (rdev !== 0) c.rdev[node] = rdev;
+    if (size !== 0) c.size[node] = size;
+    if (xattrs !== 0) c.xattrs[node] = xattrs;
+    if (nanoseconds !== 0) c.mtimeNsec[node] = nanoseconds;
+    if (seconds !== 0n) {
       c.mtimeLow[node] = this.#halves[0] as number;
       c.mtimeHigh[node] = this.#halves[1] as number;
     }
-    c.xattrs[node] = this.#xattrSet(fields.xattrs ?? NO_XATTRS, fail);
-
     let flags = 0;
     let dataLength = 0;
-    if (content !== undefined) {
-      this.#reserve(content.length);
+    if (object !== undefined) {
+      c.arena.writeUInt32LE(object, this.#arenaUsed);
+      this.#arenaUsed += ROW_BYTES;
+      flags |= HAS_OBJECT | HAS_PAYLOAD;
+      if (this.objects?.hasDigest(object)) flags |= HAS_DIGEST;
+    } else if (content !== undefined) {
       c.arena.set(content, this.#arenaUsed);
       dataLength = content.length;
       flags |= HAS_CONTENT;
     } else if (payload !== '') {
-      this.#reserve(payload.length);
       c.arena.write(payload, this.#arenaUsed, 'latin1');
       dataLength = payload.length;
       flags |= HAS_PAYLOAD;
     }
-    c.dataLength[node] = dataLength;
+    if (dataLength !== 0) c.dataLength[node] = dataLength;
     this.#arenaUsed += dataLength;
     if (digest !== undefined && regular) {
-      this.#reserve(DIGEST_SIZE);
       c.arena.set(digest, this.#arenaUsed);
       this.#arenaUsed += DIGEST_SIZE;
       flags |= HAS_DIGEST;
     }
-    c.flags[node] = flags;
+    if (flags !== 0) c.flags[node] = flags;
+  }
+
+  #checkObject(
+    object: number,
+    { payload, content, digest }: NodeFields,
+    isFile: boolean,
+    fail: (what: string, got?: unknown, want?: unknown) => never,
+  ): void {
+    if (!isFile || payload !== undefined || content !== undefined || digest !== undefined)
+      fail('an object is all that a regular file points to');
+    const rows = (this.objects?.checksums.length ?? 0) / HASH_SIZE;
+    if (!(Number.isInteger(object) && object >= 0 && object < rows))
+      fail('no such object', object, `below ${rows}`);
   }
 
   #xattrSet(xattrs: Xattrs, fail: (what: string, got?: unknown, want?: unknown) => never): number {
@@ -484,6 +537,11 @@ export class ImageTree {
     c.xattrs = grown(c.xattrs, capacity);
     this.#lastChild = grown(this.#lastChild, capacity);
   }
+}
+
+/** The row of a node that has an object. */
+export function objectOf({ arena, bytes, nameLength }: TreeColumns, node: number): number {
+  return arena.readUInt32LE((bytes[node] as number) + (nameLength[node] as number));
 }
 
 const octal = (mode: number): string => `0${mode.toString(8)}`;

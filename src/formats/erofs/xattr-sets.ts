@@ -4,7 +4,7 @@
  *
  * Nearly every inode's set is one of a few, so sets and their pairs are interned. The exceptions are the two
  * values of each backed file, `trusted.overlay.metacopy` and `.redirect`: a set only says that they are there,
- * and the values are compared where they lie, in the tree's arena.
+ * and the values are compared where they lie, in the tree's arena or its table of objects.
  */
 import { type ByteString, roundUp } from '../../base/bytes.ts';
 import type { Xattrs } from '../../base/xattrs.ts';
@@ -21,7 +21,7 @@ import {
   XattrArea,
   XattrEntry,
 } from './layout.ts';
-import { DIGEST_SIZE, type ImageTree, type TreeColumns } from './tree.ts';
+import type { ImageTree } from './tree.ts';
 import { filterBit, type StoredName, splitName } from './xattr-names.ts';
 
 /** What an inode's xattrs gain over the tree's; bits. */
@@ -101,7 +101,6 @@ export class XattrSets {
   /** Whether some inode has a POSIX ACL. */
   hasAcl = false;
 
-  readonly #columns: TreeColumns;
   readonly #treeSets: readonly Xattrs[];
   readonly #version: number;
   readonly #sets: XattrSet[] = [];
@@ -119,8 +118,6 @@ export class XattrSets {
   #shared: readonly { kind: 'pair' | 'metacopy' | 'redirect'; ids: readonly number[] }[] = [];
 
   constructor(tree: ImageTree, version: number) {
-    const columns = tree.columns;
-    this.#columns = columns;
     this.#treeSets = tree.xattrSets;
     this.#version = version;
     this.#metacopies = new FileValues(tree, 'digest');
@@ -256,19 +253,15 @@ export class XattrSets {
 
   /** Writes one entry and returns its size. */
   #writeEntry(out: Buffer, to: number, pair: number, node: number): number {
-    const { arena } = this.#columns;
     if (pair >= 0) {
       out.set((this.#pairs[pair] as Pair).encoded, to);
     } else if (pair === REDIRECT) {
-      const start = this.#redirects.start(node);
-      const length = this.#redirects.length(node);
       out.set(REDIRECT_ENTRY, to);
-      out.writeUInt16LE(1 + length, to + XattrEntry.valueSize);
-      arena.copy(out, to + REDIRECT_PATH, start, start + length);
+      out.writeUInt16LE(1 + this.#redirects.length(node), to + XattrEntry.valueSize);
+      this.#redirects.write(out, to + REDIRECT_PATH, node);
     } else if (this.#metacopies.length(node) > 0) {
-      const start = this.#metacopies.start(node);
       out.set(METACOPY_ENTRY, to);
-      arena.copy(out, to + METACOPY_DIGEST, start, start + DIGEST_SIZE);
+      this.#metacopies.write(out, to + METACOPY_DIGEST, node);
     } else {
       out.set(EMPTY_METACOPY_ENTRY, to);
     }

@@ -4,14 +4,24 @@ import type { ByteString } from '../../../src/base/bytes.ts';
 import { FormatError } from '../../../src/base/errors.ts';
 import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG } from '../../../src/base/mode.ts';
 import type { Xattr } from '../../../src/base/xattrs.ts';
+import type { BackingObjects } from '../../../src/formats/erofs/backing-objects.ts';
 import { ImageTree, type NodeFields } from '../../../src/formats/erofs/tree.ts';
+import { writeImage } from '../../../src/formats/erofs/write.ts';
 
 const bytes = (text: string): ByteString => text as ByteString;
 const DIRECTORY: NodeFields = { mode: S_IFDIR | 0o755 };
 const FILE: NodeFields = { mode: S_IFREG | 0o644 };
 
-function newTree(): ImageTree {
-  const tree = new ImageTree();
+const ROWS = 4;
+/** Rows 0 and 3 have one digest, row 2 has none. */
+const OBJECTS: BackingObjects = {
+  checksums: Buffer.from(Array.from({ length: 32 * ROWS }, (_, i) => (i * 37) % 256)),
+  digests: Buffer.concat([1, 2, 3, 1].map((byte) => Buffer.alloc(32, byte))),
+  hasDigest: (row) => row !== 2,
+};
+
+function newTree(objects?: BackingObjects): ImageTree {
+  const tree = new ImageTree(objects === undefined ? {} : { objects });
   tree.addRoot(DIRECTORY);
   return tree;
 }
@@ -75,6 +85,36 @@ describe('ImageTree', () => {
     assert.equal(tree.fields(link).uid, 5);
   });
 
+  it('takes backing files by their rows in a table, and makes the same image of them', () => {
+    const rows = [0, 1, 2, 3, 1, 2, 0, 3, 1];
+    const byRow = newTree(OBJECTS);
+    const byPath = newTree();
+    for (const tree of [byRow, byPath]) {
+      tree.add(0, bytes('empty'), FILE);
+      tree.add(0, bytes('link'), { mode: S_IFLNK | 0o777, payload: bytes('empty') });
+    }
+    rows.forEach((row, i) => {
+      const name = bytes(`file ${i}`);
+      const fields = { ...FILE, size: 100 + i };
+      const hex = Buffer.from(OBJECTS.checksums.subarray(32 * row, 32 * row + 32)).toString('hex');
+      const payload = bytes(`${hex.slice(0, 2)}/${hex.slice(2)}.file`);
+      const digest = Buffer.from(OBJECTS.digests.subarray(32 * row, 32 * row + 32));
+      const node = byRow.add(0, name, { ...fields, object: row });
+      byPath.add(0, name, { ...fields, payload, ...(row === 2 ? {} : { digest }) });
+      assert.deepEqual(byRow.fields(node), byPath.fields(node));
+    });
+    assert.deepEqual(writeImage(byRow), writeImage(byPath));
+  });
+
+  it('keeps nothing of a node that was refused', () => {
+    const tree = newTree();
+    const all = { uid: 1, gid: 2, size: 3, mtimeSec: 4n, mtimeNsec: 5, payload: bytes('p') };
+    const tooMany = [[bytes('user.a'), bytes('v'.repeat(32767))] as Xattr];
+    assert.throws(() => tree.add(0, bytes('a'), { ...FILE, ...all, xattrs: tooMany }), /too many xattrs/);
+    const plain = { uid: 0, gid: 0, size: 0, mtimeSec: 0n, mtimeNsec: 0, nlink: 1, rdev: 0, xattrs: [] };
+    assert.deepEqual(tree.fields(tree.add(0, bytes('a'), FILE)), { ...FILE, ...plain });
+  });
+
   it('keeps one copy of equal xattrs', () => {
     const tree = newTree();
     for (let i = 0; i < 10; i++)
@@ -120,6 +160,26 @@ describe('ImageTree', () => {
         'another size than the content',
         /differs/,
         (t) => t.add(0, bytes('f'), { ...FILE, size: 2, content: Buffer.alloc(1) }),
+      ],
+      [
+        'an object without a table of them',
+        /no such object/,
+        (t) => t.add(0, bytes('f'), { ...FILE, object: 0 }),
+      ],
+      [
+        'an object that the table lacks',
+        /no such object/,
+        () => newTree(OBJECTS).add(0, bytes('f'), { ...FILE, object: ROWS }),
+      ],
+      [
+        'an object of a symlink',
+        /all that a regular file/,
+        () => newTree(OBJECTS).add(0, bytes('l'), { mode: S_IFLNK, payload: bytes('t'), object: 0 }),
+      ],
+      [
+        'a path beside a table of objects',
+        /none of the objects/,
+        () => newTree(OBJECTS).add(0, bytes('f'), { ...FILE, payload: bytes('p') }),
       ],
       ['a size beyond 2^53', /bad size/, (t) => t.add(0, bytes('f'), { ...FILE, size: 2 ** 53 + 2 })],
       ['a negative size', /bad size/, (t) => t.add(0, bytes('f'), { ...FILE, size: -1 })],

@@ -3,7 +3,6 @@
  * are directories, symlinks and backed files of which every field can be written as it lies there. What takes more
  * than that, or is wrong, is left to the line of {@link ./dump.ts}.
  */
-import { finish } from '../../base/steps.ts';
 import { escapedXattr, escapeOf, formatLine, imageNode } from './dump.ts';
 import { PlainInode } from './plain-inode.ts';
 import { type ErofsImage, ImageWalk, type Inode, type XattrReader } from './read.ts';
@@ -19,7 +18,7 @@ const PIECE_BYTES = 1 << 17;
  */
 export function* dumpImage(image: ErofsImage): Generator<Buffer, void> {
   const dump = new ImageDump(image);
-  const walk = finish(ImageWalk.begin(image));
+  const walk = new ImageWalk(image);
   try {
     while (walk.next()) {
       dump.add(walk);

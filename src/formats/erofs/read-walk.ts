@@ -1,9 +1,8 @@
 /** All entries of an image, one after the other, without an object for each. */
 import { type ByteString, bytesToString, MAX_PATH_BYTES } from '../../base/bytes.ts';
 import { isDirectory } from '../../base/mode.ts';
-import type { Steps } from '../../base/steps.ts';
 import type { Claims } from './claims.ts';
-import { FileType, SLOT_SIZE } from './layout.ts';
+import { SLOT_SIZE } from './layout.ts';
 import type { ErofsImage } from './read.ts';
 import type { DirectoryCursor } from './read-directory.ts';
 import { StoredInode } from './read-inode.ts';
@@ -36,9 +35,10 @@ export class ImageWalk {
   pathLength = 0;
   readonly #image: ErofsImage;
   readonly #claims: Claims;
-  /** Inodes that more than one entry leads to. */
-  readonly #linked: ReadonlySet<number>;
-  readonly #firstPaths = new Map<number, ByteString>();
+  // By inode number, where the inode was met first: the directory's number + 1, or 0; where its name is.
+  readonly #folders: Uint32Array;
+  readonly #nameStarts: Float64Array;
+  readonly #nameLengths: Uint8Array;
   /** By depth; they are used again for other directories. */
   readonly #levels: Level[] = [];
   /** The level that is being read; -1 before the root was. */
@@ -47,16 +47,13 @@ export class ImageWalk {
   #entered: StoredInode | undefined;
   #isOver = false;
 
-  private constructor(image: ErofsImage, claims: Claims, linked: ReadonlySet<number>) {
+  constructor(image: ErofsImage) {
+    const numbers = Math.ceil(image.bytes.length / SLOT_SIZE);
     this.#image = image;
-    this.#claims = claims;
-    this.#linked = linked;
-  }
-
-  /** Before the first entry all directories are gone through: a step each. */
-  static *begin(image: ErofsImage): Steps<ImageWalk> {
-    const claims = image.claims();
-    return new ImageWalk(image, claims, yield* findLinked(image, claims));
+    this.#claims = image.claims();
+    this.#folders = new Uint32Array(numbers);
+    this.#nameStarts = new Float64Array(numbers);
+    this.#nameLengths = new Uint8Array(numbers);
   }
 
   /** `/` or `/a/b`. */
@@ -75,6 +72,7 @@ export class ImageWalk {
     if (this.#top === -1 && this.#entered === undefined) {
       if (this.#isOver) return false;
       image.readInode(image.rootNid, this.inode);
+      image.claim(this.#claims, this.inode);
       this.#entered = this.inode;
       return true;
     }
@@ -89,16 +87,17 @@ export class ImageWalk {
       const { inode } = this;
       image.readChild(entries, inode);
       const isFolder = isDirectory(inode.mode);
-      this.linkOf = this.#firstPaths.size === 0 ? undefined : this.#firstPaths.get(inode.nid);
-      if (this.linkOf === undefined && !isFolder) image.claim(this.#claims, inode);
-      if (image.isRealWhiteout(inode)) {
+      const isWhiteout = image.isRealWhiteout(inode);
+      const isLink = !isFolder && !isWhiteout && this.#folders[inode.nid] !== 0;
+      if (!isLink) image.claim(this.#claims, inode);
+      if (isWhiteout) {
         image.checkWhiteout(inode, entries.name, level.nid);
         continue;
       }
       this.depth = this.#top + 1;
       this.#setPath(level.pathLength, entries);
-      if (this.linkOf === undefined && this.#linked.has(inode.nid))
-        this.#firstPaths.set(inode.nid, this.path);
+      this.linkOf = isLink ? this.#firstPath(inode.nid) : undefined;
+      if (!isLink) this.#remember(inode.nid, level.nid, entries);
       this.#entered = isFolder ? inode : undefined;
       return true;
     }
@@ -120,6 +119,29 @@ export class ImageWalk {
     this.#entered = undefined;
   }
 
+  #remember(nid: number, folder: number, { nameStart, nameEnd }: DirectoryCursor): void {
+    this.#folders[nid] = folder + 1;
+    this.#nameStarts[nid] = nameStart;
+    this.#nameLengths[nid] = nameEnd - nameStart;
+  }
+
+  /** The path by which an inode was met first: from its end, name by name. */
+  #firstPath(nid: number): ByteString {
+    const { rootNid, bytes } = this.#image;
+    const folderOf = (at: number): number => (this.#folders[at] as number) - 1;
+    let length = 0;
+    for (let at = nid; at !== rootNid; at = folderOf(at)) length += 1 + (this.#nameLengths[at] as number);
+    const path = Buffer.allocUnsafe(length);
+    for (let at = nid; at !== rootNid; at = folderOf(at)) {
+      const start = this.#nameStarts[at] as number;
+      const nameLength = this.#nameLengths[at] as number;
+      length -= nameLength;
+      for (let i = 0; i < nameLength; i++) path[length + i] = bytes[start + i] as number;
+      path[--length] = SLASH;
+    }
+    return bytesToString(path);
+  }
+
   /** Puts the entry's name behind the path of its directory. */
   #setPath(folderLength: number, { nameStart, nameEnd }: DirectoryCursor): void {
     const length = folderLength + 1 + nameEnd - nameStart;
@@ -135,29 +157,4 @@ export class ImageWalk {
     for (let i = nameStart; i < nameEnd; i++) pathBytes[at++] = bytes[i] as number;
     this.pathLength = length;
   }
-}
-
-/** The inodes that more than one entry leads to. Goes through all directories, claiming them: a step each. */
-function* findLinked(image: ErofsImage, claims: Claims): Steps<Set<number>> {
-  const seen = new Uint8Array(Math.ceil(image.bytes.length / SLOT_SIZE / 8));
-  const linked = new Set<number>();
-  const root = image.inode(image.rootNid);
-  const pending = [{ inode: root, parent: root.nid }];
-  const entry = image.cursor();
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    image.claim(claims, next.inode);
-    entry.open(next.inode, next.parent);
-    while (entry.next()) {
-      if (entry.type === FileType.directory) {
-        pending.push({ inode: image.child(entry), parent: next.inode.nid });
-        continue;
-      }
-      const bit = 1 << (entry.nid & 7);
-      const byte = seen[entry.nid >>> 3] ?? 0;
-      if (byte & bit) linked.add(entry.nid);
-      seen[entry.nid >>> 3] = byte | bit;
-    }
-    yield;
-  }
-  return linked;
 }

@@ -8,7 +8,6 @@
 import { type ByteString, displayBytes, roundUp } from '../../base/bytes.ts';
 import type { FormatError } from '../../base/errors.ts';
 import { isDirectory, S_IFCHR, S_IFMT } from '../../base/mode.ts';
-import { finish, type Steps } from '../../base/steps.ts';
 import { NO_XATTRS, sortedXattrs, type Xattrs } from '../../base/xattrs.ts';
 import { Claims } from './claims.ts';
 import { ImageBytes } from './image-bytes.ts';
@@ -170,12 +169,7 @@ export class ErofsImage {
 
   /** All entries: see {@link ImageWalk}. */
   walk(): Generator<WalkedEntry, void> {
-    return entriesOf(finish(ImageWalk.begin(this)));
-  }
-
-  /** The same for who has other things to do meanwhile: before the first entry all directories are gone through. */
-  *walkSteps(): Steps<Generator<WalkedEntry, void>> {
-    return entriesOf(yield* ImageWalk.begin(this));
+    return entriesOf(new ImageWalk(this));
   }
 
   /** The image's parts, of which the headers are taken. */

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import { type ByteString, bytesToString, MAX_PATH_BYTES } from '../../../src/base/bytes.ts';
 import { FormatError, UnsupportedError } from '../../../src/base/errors.ts';
 import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../../src/base/mode.ts';
-import { finish } from '../../../src/base/steps.ts';
 import type { Xattr } from '../../../src/base/xattrs.ts';
 import { CompactInode, Header, SUPERBLOCK_START, Superblock } from '../../../src/formats/erofs/layout.ts';
 import { ErofsImage, type Inode, readTree } from '../../../src/formats/erofs/read.ts';
@@ -173,7 +172,7 @@ describe('ErofsImage', () => {
     ['a name twice', /not sorted/, (p) => rename(p, '01', '00')],
     ['a slash in a name', /bad name/, (p) => rename(p, 'link', 'l/nk')],
     ['a NUL in a name', /bad name/, (p) => rename(p, 'device', 'dev\0ce')],
-    ['a directory without "."', /lacks/, (p) => rename(p, '.', '-')],
+    ['a directory without "."', /lacks|overlaps/, (p) => rename(p, '.', '-')],
     ['a "." that is another directory', /bad "\."/, (p) => set(p, p.entry('.'), p.inode('empty').nid, 2)],
     [
       'a ".." that is not the parent',
@@ -346,8 +345,6 @@ describe('readTree', () => {
         const image = new ErofsImage(bytes, 'image');
         const paths = [...image.walk()].map(({ path }) => path);
         assert.deepEqual(paths, [...contentsOf(readTree(image)).keys()]);
-        const inSteps = [...finish(image.walkSteps())].map(({ path }) => path);
-        assert.deepEqual(inSteps, paths);
       }),
       { numRuns: 30 },
     );

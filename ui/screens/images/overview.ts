@@ -86,7 +86,7 @@ async function surveyorInTurns(
   const surveyor = new ImageSurveyor(image);
   const turns = new Turns();
   let count = 0;
-  for (const entry of await turns.finish(image.walkSteps())) {
+  for (const entry of image.walk()) {
     surveyor.add(entry);
     if (++count % 64 !== 0 || !turns.isOver) continue;
     await turns.next();

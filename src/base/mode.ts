@@ -24,8 +24,11 @@ const TYPES: ReadonlyMap<number, readonly [letter: string, name: string]> = new 
   [S_IFSOCK, ['s', 'socket']],
 ]);
 
+/** One bit for each of them. */
+const KNOWN_TYPES = [...TYPES.keys()].reduce((bits, type) => bits | (1 << (type >>> 12)), 0);
+
 /** Whether the type bits are one of the seven known types. */
-export const isKnownType = (mode: number): boolean => TYPES.has(mode & S_IFMT);
+export const isKnownType = (mode: number): boolean => (KNOWN_TYPES & (1 << ((mode & S_IFMT) >>> 12))) !== 0;
 
 /** `-`, `d`, `l`, `c`, `b`, `p`, `s`, or `?`: the first column of `ls -l`. */
 export const typeLetter = (mode: number): string => TYPES.get(mode & S_IFMT)?.[0] ?? '?';

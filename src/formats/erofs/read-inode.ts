@@ -60,6 +60,9 @@ export class StoredInode {
 /** What {@link InodeReader} gives out. */
 export type Inode = Readonly<StoredInode>;
 
+/** By what the chunk format says of it: a power is dear, and asked for by every file. */
+const CHUNK_SIZES = Float64Array.from({ length: CHUNK_BITS_MASK + 1 }, (_, bits) => 2 ** (BLOCK_BITS + bits));
+
 /** Arrays of chunk addresses up to this many bytes are always after their inode. */
 const MAX_INLINE_CHUNKS = BLOCK_SIZE - SLOT_SIZE;
 
@@ -208,7 +211,7 @@ export class InodeReader {
   /** Checks a file's chunks, which must all be holes; returns the size of their addresses after the inode. */
   #chunksSize(nid: number, offset: number, size: number, format: number, start: number): number {
     const bits = format & CHUNK_BITS_MASK;
-    const count = Math.ceil(size / 2 ** (BLOCK_BITS + bits));
+    const count = Math.ceil(size / (CHUNK_SIZES[bits] as number));
     if (count < 1 || count > Limit.chunks)
       throw this.#image.error(`bad number of chunks of inode ${nid}`, offset, count);
     const arraySize = count * CHUNK_ADDRESS_SIZE;
@@ -218,7 +221,8 @@ export class InodeReader {
     const { view } = this.#image;
     if (start + arraySize > view.byteLength) this.#image.need(start, arraySize, `chunks of inode ${nid}`);
     for (let at = start; at < start + arraySize; at += CHUNK_ADDRESS_SIZE) {
-      if (view.getUint32(at, true) !== CHUNK_HOLE)
+      // With a sign: without one V8 makes an object of it as long as this is not compiled.
+      if (view.getInt32(at, true) !== (CHUNK_HOLE | 0))
         throw this.#image.error(`inode ${nid} has a chunk with data`, at);
     }
     return arraySize;

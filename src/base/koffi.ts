@@ -4,11 +4,19 @@ import { createRequire } from 'node:module';
 /** What is used of it. */
 export type Koffi = Pick<typeof import('koffi'), 'load' | 'address' | 'errno'>;
 
-/**
- * Loads it, through `createRequire` so that bundlers leave it alone. Throws where it is not there, or has no binary that
- * fits.
- */
+let loaded: Koffi | undefined;
+
+/** Loads it. Throws where it is not there, or has no binary that fits. */
 export function loadKoffi(): Koffi {
+  loaded ??= find();
+  return loaded;
+}
+
+/** koffi where it was loaded. */
+export const loadedKoffi = (): Koffi | undefined => loaded;
+
+/** Through `createRequire`, so that bundlers leave it alone. */
+function find(): Koffi {
   const require = createRequire(import.meta.url);
   const binaries = `@koromix/koffi-${process.platform}-${process.arch}`;
   // The most usual binary; the package that picks one; and koffi itself, which knows where else they may be, and says what

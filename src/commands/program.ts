@@ -1,6 +1,7 @@
 /** Runs a command whose options commander parses: finds it, declares the options, maps usage errors. */
 import { Command, CommanderError, Option } from 'commander';
 import { ExitCode, type SealtreeError, UsageError } from '../base/errors.ts';
+import { leaveAtOnce } from '../base/leave.ts';
 import { linuxSystem } from '../base/system-linux.ts';
 import type { CommandModule, Run } from './command.ts';
 import { type Context, globalOptions, makeContext, type RawGlobalOptions } from './context.ts';
@@ -14,8 +15,11 @@ export interface Program {
 }
 
 /** Runs `sealtree ARGS` on this machine; returns the exit code. Never throws. */
-export const startProgram = (args: readonly string[], version: string): Promise<number> =>
-  runProgram(args, processSurroundings(linuxSystem), { version, commands: COMMANDS });
+export async function startProgram(args: readonly string[], version: string): Promise<number> {
+  const exitCode = await runProgram(args, processSurroundings(linuxSystem), { version, commands: COMMANDS });
+  leaveAtOnce();
+  return exitCode;
+}
 
 /** Runs `sealtree ARGS`; returns the exit code. Never throws. */
 export async function runProgram(

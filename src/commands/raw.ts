@@ -1,12 +1,16 @@
 /** Runs a command that reads its own arguments, without loading the option parser. */
 import { NotFoundError } from '../base/errors.ts';
+import { leaveAtOnce } from '../base/leave.ts';
 import { linuxSystem } from '../base/system-linux.ts';
 import { findCommand } from './registry.ts';
 import { processSurroundings, type Surroundings } from './surroundings.ts';
 
 /** Runs the command on this machine; returns the exit code. Never throws. */
-export const startRaw = (name: string, args: readonly string[]): Promise<number> =>
-  runRaw(name, args, processSurroundings(linuxSystem));
+export async function startRaw(name: string, args: readonly string[]): Promise<number> {
+  const exitCode = await runRaw(name, args, processSurroundings(linuxSystem));
+  leaveAtOnce();
+  return exitCode;
+}
 
 /** Runs the command; returns the exit code. Never throws. */
 export async function runRaw(

@@ -2,6 +2,7 @@
 import { type ByteString, textToBytes } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
 import { ExitCode } from '../base/errors.ts';
+import { DirtreePack } from '../repository/dirtree-pack.ts';
 import { readObjectInfo } from '../repository/object-info.ts';
 import type { Repository } from '../repository/repository.ts';
 import { children, lookup, rootOf, type TreeNode, walk } from '../repository/tree.ts';
@@ -57,7 +58,10 @@ async function ls(
   const nodes = listed(repository, tops, options);
   // For a single folder, looking at its files costs less than reading what is known of all.
   const known = options.recursive ? readObjectInfo(repository) : undefined;
-  if (known !== undefined) repository.believe(known);
+  if (known !== undefined) {
+    repository.believe(known);
+    repository.takeDirtreesFrom(DirtreePack.read(repository));
+  }
   if (context.options.json) {
     context.printJsonList(
       'ls',

@@ -24,7 +24,7 @@ export const command: CommandModule = {
   summary: 'Make, validate and place the image of deployments',
   details: [
     "Builds the image of each deployment's commit, compares it entry by entry with the commit, publishes it in REPO/extensions/sealtree/images and links it as .ostree.cfs into the deployment. What is sealed already is left alone, unless fs-verity is off on it or on its objects, or --rebuild or other --digests are asked for; a failed validation publishes nothing and exits with 2.",
-    'What was read of objects is kept in REPO/extensions/sealtree/object-info, so that for the next image only new ones are read. It is a cache: --rebuild reads all of them, and so does a run after it was removed.',
+    'What was read of objects is kept in REPO/extensions/sealtree, in the files object-info and dirtrees, so that for the next image only new ones are read. It is a cache: --rebuild reads all of them, and so does a run after it was removed.',
   ],
   examples: [
     ['seal', 'all deployments'],

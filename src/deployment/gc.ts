@@ -6,6 +6,7 @@ import { layersOf, unneededLayers } from '../container/records.ts';
 import { executeGc, type GcPlan, planGc, type StoredImage } from '../image/gc.ts';
 import { recordedImage, removeRecords, unneededRecords } from '../image/records.ts';
 import { refLeftovers, sealedRefs } from '../image/sealed-refs.ts';
+import { DirtreePack } from '../repository/dirtree-pack.ts';
 import { countGone, pruneObjectInfo } from '../repository/object-info.ts';
 import { type Ref, Repository } from '../repository/repository.ts';
 import { withLocks, withPublishingLock } from './locks.ts';
@@ -65,7 +66,11 @@ function execute(plan: SweepPlan, system: System): SweepPlan {
   for (const path of [...plan.refs, ...plan.layers]) system.unlink(path);
   removeRecords(plan.images.repositoryPath, plan.records, system);
   executeGc(plan.images, system);
-  if (plan.goneObjects > 0) pruneObjectInfo(Repository.open(plan.images.repositoryPath, system));
+  if (plan.goneObjects > 0) {
+    const repository = Repository.open(plan.images.repositoryPath, system);
+    pruneObjectInfo(repository);
+    DirtreePack.prune(repository);
+  }
   return plan;
 }
 

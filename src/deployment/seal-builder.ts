@@ -5,6 +5,7 @@ import { describePublication, planPublication } from '../image/publish.ts';
 import { recordedImage } from '../image/records.ts';
 import { accusesObjects, listedDigests, publishImage, refuseChanged } from '../image/seal-image.ts';
 import { ContentTable } from '../repository/content-table.ts';
+import { DirtreePack } from '../repository/dirtree-pack.ts';
 import { readObjectInfo, writeObjectInfo } from '../repository/object-info.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Deployment } from './deployment.ts';
@@ -41,10 +42,11 @@ export class SealBuilder implements AsyncDisposable {
     }
   }
 
-  /** Keeps what was learnt of objects for the next run. */
+  /** Keeps what was learnt of objects, and dirtrees that were read, for the next run. */
   keepKnown(): void {
-    if (this.#known === undefined || this.#known.count === this.#knownBefore || this.#options.dryRun) return;
-    writeObjectInfo(this.#repository, this.#known, this.#needed);
+    if (this.#known === undefined || this.#options.dryRun) return;
+    if (this.#known.count !== this.#knownBefore) writeObjectInfo(this.#repository, this.#known, this.#needed);
+    this.#repository.pack?.save(this.#repository);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,8 +115,9 @@ export class SealBuilder implements AsyncDisposable {
   #knownObjects(): ContentTable | undefined {
     if (this.#options.digests !== 'yes') return undefined;
     if (this.#known === undefined) {
-      const read = this.#options.rebuild ? undefined : readObjectInfo(this.#repository);
-      this.#known = read ?? new ContentTable();
+      const isBelieving = !this.#options.rebuild;
+      this.#known = (isBelieving ? readObjectInfo(this.#repository) : undefined) ?? new ContentTable();
+      if (isBelieving) this.#repository.takeDirtreesFrom(DirtreePack.read(this.#repository));
       this.#knownBefore = this.#known.count;
     }
     return this.#known;

@@ -17,6 +17,7 @@ import {
 import { requireObjects } from '../image/require-objects.ts';
 import { publishImage, refuseChanged } from '../image/seal-image.ts';
 import { recordSealedRef, refLeftovers, sealedRef } from '../image/sealed-refs.ts';
+import { DirtreePack } from '../repository/dirtree-pack.ts';
 import { readObjectInfo, writeObjectInfo } from '../repository/object-info.ts';
 import type { Ref, Repository } from '../repository/repository.ts';
 import { withPublishingLock } from './locks.ts';
@@ -73,7 +74,9 @@ async function seal(
     for (const path of refLeftovers(repository.path, system)) system.unlink(path);
   }
   const commit = refNamed(repository, ref).checksum;
-  const known = digests === 'yes' && !rebuild ? readObjectInfo(repository) : undefined;
+  const isBelieving = digests === 'yes' && !rebuild;
+  const known = isBelieving ? readObjectInfo(repository) : undefined;
+  if (isBelieving) repository.takeDirtreesFrom(DirtreePack.read(repository));
   await using helpers = new HelperThreads(system);
   const image = await buildImage(repository, commit, { verity: digests, known, helpers, progress });
   const plan = planPublication(
@@ -105,6 +108,7 @@ async function seal(
   recordSealedRef(repository.path, ref, { commit, digest: image.digest }, system);
   const { table, rows, learnt } = image.objects;
   if (digests === 'yes' && learnt > 0) writeObjectInfo(repository, table, [rows]);
+  repository.pack?.save(repository);
   progress.end();
   const { objects } = sealed;
   const isUnchanged = isDone && (objects.state !== 'enabled' || objects.enabledNow === 0);

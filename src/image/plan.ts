@@ -13,7 +13,7 @@ import { writeImage } from '../formats/erofs/write.ts';
 import type { Dirmeta } from '../formats/objects.ts';
 import { verityDigest } from '../formats/verity.ts';
 import { CHECKSUM_BYTES, ContentTable, Known } from '../repository/content-table.ts';
-import { objectsPresent } from '../repository/object-info.ts';
+import { checksumsPresent } from '../repository/object-info.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
 import { dirtreesInPassing, dirtreesOf, type TreeSize, treeSize } from '../repository/tree.ts';
 import type { VerityMode } from './digests.ts';
@@ -156,32 +156,55 @@ async function findObjects(
   return { rows: before === 0 ? rows : rows.filter((row) => row >= before || isFound[row] === 1), entries };
 }
 
-/** Has a helper look which objects of the table are there; undefined where that is not worth one, or there is none. */
+/** Which of the objects are there of which something was known before, and of the packed dirtrees. */
+interface Presence {
+  /** By row of the table; undefined for those that it did not have. */
+  readonly objects: Uint8Array;
+  /** By place in the repository's pack. */
+  readonly dirtrees: Uint8Array;
+}
+
+/** Has a helper look that, or looks itself where that is not worth one, or there is none. */
 function lookForObjects(
-  { path }: Repository,
-  { columns: { checksums }, count }: ContentTable,
+  repository: Repository,
+  { columns, count }: ContentTable,
   helpers: HelperThreads | undefined,
-): Promise<Uint8Array> | undefined {
-  if (count < WORTH_THREADS) return undefined;
-  const looking = helpers?.idlest()?.ask({ kind: 'present', repositoryPath: path, checksums, count });
+): () => Promise<Presence> {
+  const { path: repositoryPath, pack } = repository;
+  const all = count + (pack?.count ?? 0);
+  const checksums = new Uint8Array(all * CHECKSUM_BYTES);
+  checksums.set(columns.checksums.subarray(0, count * CHECKSUM_BYTES));
+  if (pack !== undefined) checksums.set(pack.checksums, count * CHECKSUM_BYTES);
+  const asked =
+    all < WORTH_THREADS
+      ? undefined
+      : helpers?.idlest()?.ask({ kind: 'present', repositoryPath, checksums, count: all });
   // Whoever awaits it is told; what fails before that comes first.
-  looking?.catch(() => undefined);
-  return looking as Promise<Uint8Array> | undefined;
+  asked?.catch(() => undefined);
+  return async () => {
+    const looked = (await asked) as Uint8Array | undefined;
+    const isPresent = looked ?? checksumsPresent(repository, checksums, all);
+    return { objects: isPresent.subarray(0, count), dirtrees: isPresent.subarray(count) };
+  };
 }
 
 /**
  * What is known of objects says nothing of whether they are there still. An object that is not among the names of a
- * repository may lie in its parent, or have been put there since: it is looked at then.
- * @param isPresent for the first rows of the table; the others were read in this run
+ * repository may lie in its parent, or have been put there since: it is looked for by itself then.
  * @throws NotFoundError
  */
 function requirePresent(
   repository: Repository,
   table: ContentTable,
   rows: Uint32Array,
-  isPresent: Uint8Array,
+  { objects, dirtrees }: Presence,
 ): void {
-  for (const row of rows) if (isPresent[row] === 0) repository.attributes(table.checksum(row));
+  for (const row of rows) if (objects[row] === 0) repository.requireObject(table.checksum(row), 'file');
+  const { pack } = repository;
+  for (let place = 0; place < dirtrees.length; place++) {
+    if (dirtrees[place] === 0 && pack?.isUsed(place) === true)
+      repository.requireObject(pack.checksum(place), 'dirtree');
+  }
 }
 
 /** Of these rows those of which something is still to be learnt, folder by folder as objects lie on the disk. */
@@ -271,7 +294,6 @@ export async function buildImage(
   const { verity: mode = 'yes', progress, known: table = new ContentTable() } = options;
   await using own = options.helpers === undefined ? new HelperThreads(repository.system) : undefined;
   const helpers = options.helpers ?? own;
-  const knownBefore = table.count;
   // They come to work while the commit is still being read.
   const onMany = (): void => void helpers?.start();
   const looking = lookForObjects(repository, table, helpers);
@@ -289,8 +311,7 @@ export async function buildImage(
   const { bytes, version } = writeImage(tree);
   await progress.breathe();
   // Only now: it takes another thread as long as all this.
-  if (knownBefore > 0)
-    requirePresent(repository, table, rows, (await looking) ?? objectsPresent(repository, table));
+  requirePresent(repository, table, rows, await looking());
   const objects = new CommitObjects(table, rows, unknown.length);
   return { commit, bytes, version, digest: digestOf(verityDigest(bytes)), mode, objects, rereading };
 }

@@ -4,17 +4,15 @@
  * old; an entry that is wrong nevertheless makes an image whose digest is not the commit's, or objects that the kernel
  * refuses. It is a cache: whoever verifies does not ask it, and it may be removed at any time.
  *
- * The file is believed only if nobody but its owner, who is root or us, can read or write it, and if it is whole: its
- * first 32 bytes are the SHA-256 of all others. Then follow {@link MAGIC}, the length of a header (32 bits), the header as
+ * The file (./cache-file.ts) is believed if it is whole: its first 32 bytes are the SHA-256 of all others. Then follow {@link MAGIC}, the length of a header (32 bits), the header as
  * JSON, and the columns of {@link ContentTable}, each from a multiple of 8 on; numbers are little-endian.
  */
 import { endianness } from 'node:os';
 import { asBuffer, type ByteString, bytesEqual, roundUp } from '../base/bytes.ts';
 import { nativeEngine } from '../base/digest.ts';
-import { errnoOf, IoError } from '../base/errors.ts';
-import { isRegular, isSymlink } from '../base/mode.ts';
-import type { System } from '../base/system.ts';
+import { isSymlink } from '../base/mode.ts';
 import type { Xattrs } from '../base/xattrs.ts';
+import { readCacheFile, writeCacheFile } from './cache-file.ts';
 import { CHECKSUM_BYTES, type ContentColumns, ContentTable, Known } from './content-table.ts';
 import type { Repository } from './repository.ts';
 
@@ -23,9 +21,7 @@ const MAGIC = Buffer.from('sealtree object-info 1\n\0', 'latin1');
 const HASH_BYTES = 32;
 const HEADER_AT = HASH_BYTES + MAGIC.length + 4;
 const ALIGNMENT = 8;
-const FILE_MODE = 0o600;
 
-const FOLDER = 'extensions/sealtree';
 const NAME = 'object-info';
 
 /** Objects that are gone are looked for when they might be half of all. */
@@ -41,24 +37,18 @@ interface Header {
 
 /** What earlier runs learnt; undefined where there is nothing that can be believed. */
 export function readObjectInfo(repository: Repository): ContentTable | undefined {
-  if (!isUsable(repository)) return undefined;
-  const path = `${repository.path}/${FOLDER}/${NAME}`;
-  const { system } = repository;
+  const file = isUsable(repository) ? readCacheFile(repository, NAME) : undefined;
   try {
-    const stats = system.lstatIfExists(path);
-    if (stats === undefined || !isRegular(stats.mode) || (stats.mode & 0o077) !== 0) return undefined;
-    if (stats.uid !== 0 && stats.uid !== process.geteuid?.()) return undefined;
-    return parse(system.readFile(path), kindOf(repository));
+    return file && parse(file, kindOf(repository));
   } catch (error) {
     // Whatever is wrong with a cache: it is made again.
-    if (errnoOf(error) === undefined && !(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof SyntaxError)) throw error;
     return undefined;
   }
 }
 
 /**
- * Keeps what is known of objects for the next run, the caller holding the lock. What cannot be kept is no failure:
- * the next run learns it again. Nothing is synced: a file that a crash has damaged is not believed.
+ * Keeps what is known of objects for the next run, the caller holding the lock.
  * @param used lists of rows that were needed now; others stay while their objects exist
  */
 export function writeObjectInfo(
@@ -71,20 +61,20 @@ export function writeObjectInfo(
 
 /** For each row whether its object is in the repository: by the names in its folders. */
 export function objectsPresent(repository: Repository, table: ContentTable): Uint8Array {
-  const isPresent = new Uint8Array(table.count);
-  for (const checksum of repository.listContent()) {
-    const row = table.row(checksum);
-    if (row !== -1) isPresent[row] = 1;
-  }
-  return isPresent;
+  return checksumsPresent(repository, table.columns.checksums, table.count);
 }
 
-/** {@link objectsPresent} for the first `count` rows of a table of which there are the checksums: for a thread. */
+/** For each of `count` checksums, 32 bytes each, whether there is a content object or dirtree of that name. */
 export function checksumsPresent(repository: Repository, checksums: Uint8Array, count: number): Uint8Array {
-  const table = ContentTable.restore(count, [], [], (columns) => {
+  const places = ContentTable.restore(count, [], [], (columns) => {
     columns.checksums.set(checksums.subarray(0, count * CHECKSUM_BYTES));
   });
-  return objectsPresent(repository, table);
+  const isPresent = new Uint8Array(count);
+  for (const checksum of repository.listTreeObjects()) {
+    const place = places.row(checksum);
+    if (place !== -1) isPresent[place] = 1;
+  }
+  return isPresent;
 }
 
 /** How many objects are gone of which something is known. */
@@ -106,34 +96,8 @@ function presentRows(repository: Repository, table: ContentTable): Uint32Array {
   return rowsWhere(table, (row) => isPresent[row] === 1);
 }
 
-/** What cannot be kept is no failure: see {@link writeObjectInfo}. */
 function save(repository: Repository, table: ContentTable, rows: Uint32Array): void {
-  const { system } = repository;
-  const folder = `${repository.path}/${FOLDER}`;
-  const temporary = `${folder}/.${NAME}-new`;
-  try {
-    if (system.lstatIfExists(temporary) !== undefined) system.unlink(temporary);
-    const fd = system.create(temporary, FILE_MODE);
-    try {
-      system.write(fd, serialize(table, rows, kindOf(repository)));
-    } finally {
-      system.close(fd);
-    }
-    system.rename(temporary, `${folder}/${NAME}`);
-  } catch (error) {
-    if (!(error instanceof IoError)) throw error;
-    // A full disk must not be left fuller.
-    remove(temporary, system);
-  }
-}
-
-/** What cannot be removed stays. */
-function remove(path: string, system: System): void {
-  try {
-    if (system.lstatIfExists(path) !== undefined) system.unlink(path);
-  } catch (error) {
-    if (!(error instanceof IoError)) throw error;
-  }
+  writeCacheFile(repository, NAME, serialize(table, rows, kindOf(repository)));
 }
 
 /** Who does not see all xattrs must not tell others what objects have. */

@@ -7,6 +7,7 @@ import { type Checksum, isHex64 } from '../base/digest.ts';
 import { errnoOf, FormatError, PermissionError } from '../base/errors.ts';
 import type { System } from '../base/system.ts';
 import { MAX_METADATA_SIZE, metadataChecksum } from '../formats/objects.ts';
+import type { DirtreePack } from './dirtree-pack.ts';
 
 export type RepositoryMode = 'bare' | 'bare-user' | 'bare-user-only' | 'archive' | 'bare-split-xattrs';
 
@@ -40,6 +41,8 @@ export class ObjectStore {
   readonly folder: string;
   readonly mode: RepositoryMode;
   readonly system: System;
+  /** Where dirtrees are taken from that it has, and others are put into. */
+  pack: DirtreePack | undefined;
   #buffer: Buffer | undefined;
 
   /** @param folder - REPO/objects */
@@ -85,6 +88,9 @@ export class ObjectStore {
     type: ObjectType,
     parse: (bytes: Buffer, path: string) => T,
   ): T | undefined {
+    const pack = type === 'dirtree' ? this.pack : undefined;
+    const packed = pack?.get(checksum);
+    if (packed !== undefined) return parse(packed, this.path(checksum, type));
     return this.read(checksum, type, (bytes, path) => {
       const actual = metadataChecksum(bytes);
       if (actual !== checksum)
@@ -92,6 +98,7 @@ export class ObjectStore {
           got: actual,
           want: checksum,
         });
+      pack?.add(checksum, bytes);
       return parse(bytes, path);
     });
   }
@@ -113,12 +120,16 @@ export class ObjectStore {
     }
   }
 
-  /** Checksums of all content objects, in no order within a folder: {@link list} for who wants to know no more. */
-  *listContent(): Generator<Checksum> {
-    const isContent = this.mode === 'archive' ? /^[0-9a-f]{62}\.filez$/ : /^[0-9a-f]{62}\.file$/;
+  /**
+   * Checksums of all content objects and dirtrees, in no order within a folder: {@link list} for who wants to know no
+   * more. No checksum is both: serialised, a dirtree does not begin with a zero byte, and what a content object's is of does.
+   */
+  *listTreeObjects(): Generator<Checksum> {
+    const isWanted =
+      this.mode === 'archive' ? /^[0-9a-f]{62}\.(?:filez|dirtree)$/ : /^[0-9a-f]{62}\.(?:file|dirtree)$/;
     for (const folder of this.#folders('')) {
       for (const name of namesIfExists(this.system, `${this.folder}/${folder}`)) {
-        if (isContent.test(name)) yield (folder + name.slice(0, CHECKSUM_DIGITS - FOLDER_DIGITS)) as Checksum;
+        if (isWanted.test(name)) yield (folder + name.slice(0, CHECKSUM_DIGITS - FOLDER_DIGITS)) as Checksum;
       }
     }
   }

@@ -31,6 +31,7 @@ import {
   type ContentTarget,
 } from './content.ts';
 import type { ContentTable } from './content-table.ts';
+import type { DirtreePack } from './dirtree-pack.ts';
 import { type ObjectName, ObjectStore, type ObjectType, type RepositoryMode, readable } from './objects.ts';
 import { listRefs, type Ref, type RefFilter } from './refs.ts';
 import { resolveRevision } from './revisions.ts';
@@ -226,6 +227,16 @@ export class Repository {
     this.#believed = known;
   }
 
+  /** Has dirtrees taken from a pack and put into it. Not for who verifies. */
+  takeDirtreesFrom(pack: DirtreePack): void {
+    this.#objects.pack = pack;
+  }
+
+  /** What {@link takeDirtreesFrom} was given. */
+  get pack(): DirtreePack | undefined {
+    return this.#objects.pack;
+  }
+
   /** Owner, mode, xattrs, link target and size of a content object; its content is not read. @throws NotFoundError */
   content(checksum: Checksum): ContentInfo {
     const known = this.#believed?.info(this.#believed.row(checksum));
@@ -313,6 +324,11 @@ export class Repository {
     return this.#objects.has(checksum, type) || (this.parent?.hasObject(checksum, type) ?? false);
   }
 
+  /** @throws NotFoundError where it does not exist, here or in the parent */
+  requireObject(checksum: Checksum, type: ObjectType): void {
+    if (!this.hasObject(checksum, type)) missing(this, checksum, type);
+  }
+
   /**
    * All loose objects of this repository itself, by folder, sorted within each.
    * @param prefix - only checksums that begin with these hex digits
@@ -321,9 +337,9 @@ export class Repository {
     return this.#objects.list(prefix);
   }
 
-  /** Checksums of all content objects of this repository itself, by folder, in no order there. */
-  listContent(): Iterable<Checksum> {
-    return this.#objects.listContent();
+  /** Checksums of all content objects and dirtrees of this repository itself, by folder, in no order there. */
+  listTreeObjects(): Iterable<Checksum> {
+    return this.#objects.listTreeObjects();
   }
 
   /** Whether a commit's objects were fetched completely, as far as ostree has recorded it. */

@@ -23,7 +23,7 @@ describe('a helper', () => {
   it('knows which objects are there', async () => {
     const repository = await makeRepository(work.join('repo'));
     const table = new ContentTable();
-    const checksums = [...repository.listContent()];
+    const checksums = [...repository.listTreeObjects()];
     for (const checksum of checksums) table.add(checksum);
     unlinkSync(repository.objectPath(checksums[3] as Checksum, 'file'));
     await using helpers = new HelperThreads(linuxSystem, 1);

@@ -6,8 +6,8 @@ import { chmodSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { isBuiltin } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Metafile, type Plugin } from 'esbuild';
-import { fewerChunks } from './chunks.ts';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
+import { fewerChunks, GROUPS_OF_PROGRAM, GROUPS_OF_THREADS } from './chunks.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -60,10 +60,8 @@ const workers = (): Record<string, string> =>
 export async function buildProgram(outdir: string): Promise<Metafile> {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   rmSync(outdir, { recursive: true, force: true });
-  const entryPoints = { sealtree: 'src/main.ts', ...workers() };
-  const result = await build({
+  const options: BuildOptions = {
     absWorkingDir: root,
-    entryPoints,
     outdir,
     bundle: true,
     splitting: true,
@@ -83,16 +81,25 @@ export async function buildProgram(outdir: string): Promise<Metafile> {
       'process.env.NODE_ENV': '"production"',
       'process.env.DEV': '"false"',
     },
-    plugins: [await fewerChunks(root, Object.values(entryPoints)), builtins],
     chunkNames: 'chunks/[name]-[hash]',
     legalComments: 'linked',
-    metafile: true,
     logLevel: 'warning',
-  });
+  };
+  const metafile: Metafile = { inputs: {}, outputs: {} };
+  // Apart from one another: no thread has a module in common with the program, and chunks for both would be more chunks.
+  for (const { entryPoints, groups } of [
+    { entryPoints: { sealtree: 'src/main.ts' }, groups: GROUPS_OF_PROGRAM },
+    { entryPoints: workers(), groups: GROUPS_OF_THREADS },
+  ]) {
+    const plugins = [await fewerChunks(root, Object.values(entryPoints), groups), builtins];
+    const made = (await build({ ...options, entryPoints, plugins, metafile: true })).metafile;
+    Object.assign(metafile.inputs, made.inputs);
+    Object.assign(metafile.outputs, made.outputs);
+  }
   const entry = join(outdir, 'sealtree.js');
   writeFileSync(entry, `#!/usr/bin/env node\n${readFileSync(entry, 'utf8')}`);
   chmodSync(entry, 0o755);
-  return result.metafile;
+  return metafile;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

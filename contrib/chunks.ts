@@ -1,58 +1,62 @@
 /**
- * Few chunks for what most commands have in common.
+ * Few chunks for what commands have in common.
  *
  * A chunk holds what can be reached from the same entries, and every module that is loaded on demand is an entry: that
  * gives chunks by the hundred. Each costs Node most of a millisecond to find, read and link, which is more than it takes
- * to load code that is not needed this time. So here entries are made to reach all that is common, except those that must
- * start at once.
+ * to load code that is not needed this time. So modules that are mostly needed together are made a group: an entry that
+ * reaches any of them is made to reach all, and they become one chunk.
  */
 import { readFileSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
-/** Commands that read their arguments themselves: where nothing is to be done, little is loaded. */
-const RAW = ['src/commands/raw.ts', 'src/commands/hook.ts'];
-/** What nearly every run needs; little enough for all. */
-const BASE = [
-  'base/digest',
-  'base/progress',
-  'base/system-linux',
-  'commands/output',
-  'commands/surroundings',
-].map((name) => `src/${name}.ts`);
-/** What every other command needs, and all that `--help` does. */
-const PROGRAM = 'src/commands/program.ts';
-/** What reaches most of what commands do, and most of what the stand-ins do. */
-const COMMON = [...BASE, PROGRAM, 'src/commands/seal.ts'];
-const COMMON_OF_STAND_INS = [...BASE, 'src/image/plan.ts', 'src/image/seal-image.ts'];
-const STAND_INS = ['mkcomposefs', 'composefs-dump', 'composefs-info'].map(
-  (name) => `src/commands/${name}.ts`,
-);
+/** Sources that reach a group, apart from what is in the groups before it. */
+type Group = readonly string[];
 
-/** @param entries sources from `root` that are entries anyway: first the program's, then those of threads */
-export async function fewerChunks(root: string, entries: readonly string[]): Promise<Plugin> {
+/** What nearly every run needs. */
+const BASE: Group = ['src/base/digest.ts', 'src/base/progress.ts', 'src/base/system-linux.ts'];
+
+export const GROUPS_OF_PROGRAM: readonly Group[] = [
+  [...BASE, 'src/commands/raw.ts'],
+  // All that `--help` does, and what other commands begin with.
+  ['src/commands/program.ts'],
+  // A system, its repository, and what is sealed already: all that a seal needs, and more than a hook, with nothing to do.
+  ['src/deployment/seal.ts', 'src/deployment/writable.ts', 'src/commands/lock-timeout.ts'],
+  // What makes images and looks into them.
+  ['src/deployment/seal-builder.ts'],
+];
+
+/** Each thread loads what it needs anew: more would cost it more than finding the files does. */
+export const GROUPS_OF_THREADS: readonly Group[] = [BASE];
+
+/** @param entries sources from `root` */
+export async function fewerChunks(
+  root: string,
+  entries: readonly string[],
+  groups: readonly Group[],
+): Promise<Plugin> {
   const inputs = await inputsOf(root, entries);
-  const withProgram = reachable([PROGRAM], inputs);
-  const withoutProgram = reachable([...RAW, ...STAND_INS, ...COMMON_OF_STAND_INS], inputs);
-  const commonOf = (path: string): readonly string[] => {
-    if (STAND_INS.includes(path)) return COMMON_OF_STAND_INS;
-    if (withoutProgram.has(path) || path === PROGRAM) return BASE;
-    return withProgram.has(path) ? [...BASE, PROGRAM] : COMMON;
-  };
+  const before: string[] = [];
+  const parts = groups.map((group) => {
+    const earlier = reachable(before, inputs);
+    before.push(...group);
+    return { group, members: [...reachable(group, inputs)].filter((path) => !earlier.has(path)) };
+  });
+  /** The groups that have something of what this reaches: the last ones first, since they reach into others. */
+  const groupsOf = (path: string): string[] =>
+    parts.reduceRight<string[]>((wanted, { group, members }) => {
+      const reached = reachable([path, ...wanted], inputs);
+      return members.some((member) => reached.has(member)) ? [...group, ...wanted] : wanted;
+    }, []);
   const onDemand = Object.values(inputs).flatMap(({ imports }) =>
     imports.flatMap(({ kind, path }) => (kind === 'dynamic-import' ? path : [])),
   );
-  const [, ...threads] = entries;
-  // Each thread loads what it needs anew: more would cost it more than finding the files does.
-  const reaches = new Map([
-    ...onDemand.map((path) => [path, commonOf(path)] as const),
-    ...threads.map((path) => [path, BASE] as const),
-  ]);
+  const wanted = new Map(onDemand.map((path) => [path, groupsOf(path)]));
   return {
     name: 'fewer-chunks',
     setup({ onLoad }) {
       onLoad({ filter: /\.tsx?$/ }, ({ path }) => {
-        const lines = (reaches.get(relative(root, path)) ?? [])
+        const lines = (wanted.get(relative(root, path)) ?? [])
           .filter((other) => join(root, other) !== path)
           .map((other) => `import ${JSON.stringify(join(root, other))};\n`);
         if (lines.length === 0) return undefined;

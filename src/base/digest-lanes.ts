@@ -50,27 +50,35 @@ export function loadLanes(): HashBlocks | undefined {
 
 function bind(koffi: Koffi): HashBlocks {
   const multiBlock = koffi.load(null).func('sha256_multi_block', 'void', ['void *', 'void *', 'int']);
-  const initial = new Uint32Array(LANES * WORDS);
+  // Signed, as all arithmetic below: to V8 a number of 31 bits and a sign is no object, and there are thousands of each.
+  const initial = new Int32Array(LANES * WORDS);
   INITIAL_STATE.forEach((word, w) => {
     initial.fill(word, w * LANES, (w + 1) * LANES);
   });
   // Larger than what V8 keeps in its moving heap (64 bytes), so their addresses stay.
-  const state = new Uint32Array(LANES * WORDS);
-  const descriptors = new Uint32Array(LANES * DESCRIPTOR_WORDS);
+  const state = new Int32Array(LANES * WORDS);
+  const descriptors = new Int32Array(LANES * DESCRIPTOR_WORDS);
   const stateAddress = koffi.address(state);
   const descriptorsAddress = koffi.address(descriptors);
   const padding = Buffer.alloc(COMPRESSED * 2);
   const paddingAddress = Number(koffi.address(padding));
 
-  const point = (lane: number, address: number, blocks: number): void => {
+  /** Has a lane take blocks from so many bytes after an address, whose words are `low` and `high`. */
+  const point = (lane: number, low: number, high: number, offset: number, blocks: number): void => {
     const at = lane * DESCRIPTOR_WORDS;
-    descriptors[at] = address % WORD_RANGE;
-    descriptors[at + 1] = Math.floor(address / WORD_RANGE);
+    const sum = (low + offset) | 0;
+    descriptors[at] = sum;
+    // Beyond 2^32, which is where the signed word goes from -1 to 0.
+    descriptors[at + 1] = low < 0 && sum >= 0 ? high + 1 : high;
     descriptors[at + 2] = blocks;
   };
+  const lowWord = (address: number): number => address | 0;
+  const highWord = (address: number): number => Math.floor(address / WORD_RANGE);
+  const [paddingLow, paddingHigh] = [lowWord(paddingAddress), highWord(paddingAddress)];
 
   return (input, blockBytes, count, target, offset) => {
     const address = Number(koffi.address(input));
+    const [low, high] = [lowWord(address), highWord(address)];
     padding[0] = 0x80;
     padding.writeUInt32BE(blockBytes * 8, COMPRESSED - 4);
     for (let first = 0; first < count; first += LANES) {
@@ -78,9 +86,9 @@ function bind(koffi: Koffi): HashBlocks {
       state.set(initial);
       // Lanes to spare take the last block once more: with none to take they would take as long.
       for (let lane = 0; lane < LANES; lane++)
-        point(lane, address + (first + Math.min(lane, lanes - 1)) * blockBytes, blockBytes / COMPRESSED);
+        point(lane, low, high, (first + Math.min(lane, lanes - 1)) * blockBytes, blockBytes / COMPRESSED);
       multiBlock(stateAddress, descriptorsAddress, FOURS_OF_LANES);
-      for (let lane = 0; lane < LANES; lane++) point(lane, paddingAddress, 1);
+      for (let lane = 0; lane < LANES; lane++) point(lane, paddingLow, paddingHigh, 0, 1);
       multiBlock(stateAddress, descriptorsAddress, FOURS_OF_LANES);
       for (let lane = 0; lane < lanes; lane++) {
         let to = offset + (first + lane) * HASH_BYTES;

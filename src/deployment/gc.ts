@@ -20,7 +20,7 @@ export interface SweepPlan {
   readonly refs: readonly string[];
   /** What is known of layers that no container image at a ref has. */
   readonly layers: readonly string[];
-  /** How many objects are gone of which object-info tells something. */
+  /** How many objects are gone of which object-info tells something, or which are packed dirtrees. */
   readonly goneObjects: number;
 }
 
@@ -56,10 +56,10 @@ export async function sweepRepository(
   return await withPublishingLock(repositoryPath, times, system, () => execute(plan(), system));
 }
 
-const whole = (plan: QuickPlan, system: System): SweepPlan => ({
-  ...plan,
-  goneObjects: countGone(Repository.open(plan.images.repositoryPath, system)),
-});
+function whole(plan: QuickPlan, system: System): SweepPlan {
+  const repository = Repository.open(plan.images.repositoryPath, system);
+  return { ...plan, goneObjects: countGone(repository) + DirtreePack.countGone(repository) };
+}
 
 function execute(plan: SweepPlan, system: System): SweepPlan {
   // A note or record must not outlive its image: it would call a deployment's image lost.

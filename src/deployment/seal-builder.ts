@@ -117,7 +117,7 @@ export class SealBuilder implements AsyncDisposable {
     if (this.#known === undefined) {
       const isBelieving = !this.#options.rebuild;
       this.#known = (isBelieving ? readObjectInfo(this.#repository) : undefined) ?? new ContentTable();
-      if (isBelieving) this.#repository.takeDirtreesFrom(DirtreePack.read(this.#repository));
+      if (isBelieving) this.#repository.packDirtreesInto(DirtreePack.read(this.#repository));
       this.#knownBefore = this.#known.count;
     }
     return this.#known;

@@ -76,7 +76,7 @@ async function seal(
   const commit = refNamed(repository, ref).checksum;
   const isBelieving = digests === 'yes' && !rebuild;
   const known = isBelieving ? readObjectInfo(repository) : undefined;
-  if (isBelieving) repository.takeDirtreesFrom(DirtreePack.read(repository));
+  if (isBelieving) repository.packDirtreesInto(DirtreePack.read(repository));
   await using helpers = new HelperThreads(system);
   const image = await buildImage(repository, commit, { verity: digests, known, helpers, progress });
   const plan = planPublication(

@@ -8,7 +8,7 @@ import type { HelperAnswer, HelperRequest } from './helper-threads.ts';
 async function help(request: HelperRequest): Promise<HelperAnswer> {
   switch (request.kind) {
     case 'present': {
-      const { checksumsPresent } = await import('../repository/object-info.ts');
+      const { checksumsPresent } = await import('../repository/presence.ts');
       const repository = await openRepository(request.repositoryPath);
       return checksumsPresent(repository, request.checksums, request.count);
     }

@@ -13,7 +13,7 @@ import { writeImage } from '../formats/erofs/write.ts';
 import type { Dirmeta } from '../formats/objects.ts';
 import { verityDigest } from '../formats/verity.ts';
 import { CHECKSUM_BYTES, ContentTable, Known } from '../repository/content-table.ts';
-import { checksumsPresent } from '../repository/object-info.ts';
+import { checksumsPresent } from '../repository/presence.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
 import { dirtreesInPassing, dirtreesOf, type TreeSize, treeSize } from '../repository/tree.ts';
 import type { VerityMode } from './digests.ts';

@@ -11,6 +11,7 @@ import { bytesEqual } from '../base/bytes.ts';
 import { type Checksum, checksumOf } from '../base/digest.ts';
 import { metadataChecksum } from '../formats/objects.ts';
 import { readCacheFile, writeCacheFile } from './cache-file.ts';
+import { checksumsPresent } from './presence.ts';
 import type { Repository } from './repository.ts';
 
 const NAME = 'dirtrees';
@@ -102,26 +103,42 @@ export class DirtreePack {
   /** Keeps it for the next run if there is something new in it, the caller holding the lock. */
   save(repository: Repository): void {
     if (this.#added.size === 0) return;
-    const packed = Array.from({ length: this.count }, (_, place) => place).filter(
-      (place) => !this.#added.has(this.checksum(place)),
-    );
+    const packed = this.#placesWhere((place) => !this.#added.has(this.checksum(place)));
     const used = packed.filter((place) => this.isUsed(place));
     const all = this.#bytesOf(packed) + this.#addedBytes;
     const needed = this.#bytesOf(used) + this.#addedBytes;
     if (needed > MOST_BYTES) return;
     const kept = all <= MOST_BYTES && all - needed <= all * MOST_UNUSED ? packed : used;
-    const dirtrees = new Map(kept.map((place) => [this.checksum(place), this.#at(place)] as const));
+    const dirtrees = this.#dirtrees(kept);
     for (const [checksum, bytes] of this.#added) dirtrees.set(checksum, bytes);
     writeCacheFile(repository, NAME, serialize(dirtrees));
+  }
+
+  /** How many dirtrees are gone that are packed. */
+  static countGone(repository: Repository): number {
+    const pack = DirtreePack.read(repository);
+    return pack.count - pack.#present(repository).length;
   }
 
   /** Keeps nothing of dirtrees that are gone, the caller holding the lock. */
   static prune(repository: Repository): void {
     const pack = DirtreePack.read(repository);
-    const there = new Map<Checksum, Buffer>();
-    for (const [checksum, place] of pack.#places)
-      if (repository.hasObject(checksum, 'dirtree')) there.set(checksum, pack.#at(place));
-    if (there.size < pack.count) writeCacheFile(repository, NAME, serialize(there));
+    const places = pack.#present(repository);
+    if (places.length < pack.count) writeCacheFile(repository, NAME, serialize(pack.#dirtrees(places)));
+  }
+
+  /** Places of those that are in the repository. */
+  #present(repository: Repository): number[] {
+    const isPresent = checksumsPresent(repository, this.checksums, this.count);
+    return this.#placesWhere((place) => isPresent[place] === 1);
+  }
+
+  #placesWhere(isWanted: (place: number) => boolean): number[] {
+    return Array.from({ length: this.count }, (_, place) => place).filter(isWanted);
+  }
+
+  #dirtrees(places: readonly number[]): Map<Checksum, Buffer> {
+    return new Map(places.map((place) => [this.checksum(place), this.#at(place)]));
   }
 
   #at(place: number): Buffer {

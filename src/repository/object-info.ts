@@ -14,6 +14,7 @@ import { isSymlink } from '../base/mode.ts';
 import type { Xattrs } from '../base/xattrs.ts';
 import { readCacheFile, writeCacheFile } from './cache-file.ts';
 import { CHECKSUM_BYTES, type ContentColumns, ContentTable, Known } from './content-table.ts';
+import { checksumsPresent } from './presence.ts';
 import type { Repository } from './repository.ts';
 
 /** With the version of all this. */
@@ -59,24 +60,6 @@ export function writeObjectInfo(
   if (isUsable(repository)) save(repository, table, kept(repository, table, used));
 }
 
-/** For each row whether its object is in the repository: by the names in its folders. */
-export function objectsPresent(repository: Repository, table: ContentTable): Uint8Array {
-  return checksumsPresent(repository, table.columns.checksums, table.count);
-}
-
-/** For each of `count` checksums, 32 bytes each, whether there is a content object or dirtree of that name. */
-export function checksumsPresent(repository: Repository, checksums: Uint8Array, count: number): Uint8Array {
-  const places = ContentTable.restore(count, [], [], (columns) => {
-    columns.checksums.set(checksums.subarray(0, count * CHECKSUM_BYTES));
-  });
-  const isPresent = new Uint8Array(count);
-  for (const checksum of repository.listTreeObjects()) {
-    const place = places.row(checksum);
-    if (place !== -1) isPresent[place] = 1;
-  }
-  return isPresent;
-}
-
 /** How many objects are gone of which something is known. */
 export function countGone(repository: Repository): number {
   const table = readObjectInfo(repository);
@@ -92,7 +75,7 @@ export function pruneObjectInfo(repository: Repository): void {
 }
 
 function presentRows(repository: Repository, table: ContentTable): Uint32Array {
-  const isPresent = objectsPresent(repository, table);
+  const isPresent = checksumsPresent(repository, table.columns.checksums, table.count);
   return rowsWhere(table, (row) => isPresent[row] === 1);
 }
 

@@ -41,8 +41,10 @@ export class ObjectStore {
   readonly folder: string;
   readonly mode: RepositoryMode;
   readonly system: System;
-  /** Where dirtrees are taken from that it has, and others are put into. */
+  /** Where dirtrees are taken from that it has. */
   pack: DirtreePack | undefined;
+  /** Whether others are added to it. */
+  isPacking = false;
   #buffer: Buffer | undefined;
 
   /** @param folder - REPO/objects */
@@ -98,7 +100,7 @@ export class ObjectStore {
           got: actual,
           want: checksum,
         });
-      pack?.add(checksum, bytes);
+      if (this.isPacking) pack?.add(checksum, bytes);
       return parse(bytes, path);
     });
   }

@@ -227,12 +227,18 @@ export class Repository {
     this.#believed = known;
   }
 
-  /** Has dirtrees taken from a pack and put into it. Not for who verifies. */
+  /** Has dirtrees taken from a pack. Not for who verifies. */
   takeDirtreesFrom(pack: DirtreePack): void {
     this.#objects.pack = pack;
   }
 
-  /** What {@link takeDirtreesFrom} was given. */
+  /** The same, and has those added that it lacks: for who is going to save it. */
+  packDirtreesInto(pack: DirtreePack): void {
+    this.#objects.pack = pack;
+    this.#objects.isPacking = true;
+  }
+
+  /** What dirtrees are taken from. */
   get pack(): DirtreePack | undefined {
     return this.#objects.pack;
   }

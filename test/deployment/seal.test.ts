@@ -34,6 +34,7 @@ import { readSysroot } from '../../src/deployment/sysroot.ts';
 import { type VerifyOptions, verifyDeployments } from '../../src/deployment/verify.ts';
 import { ValidationError } from '../../src/image/seal-image.ts';
 import { writeDigest } from '../../src/repository/content-table.ts';
+import { DirtreePack } from '../../src/repository/dirtree-pack.ts';
 import { readObjectInfo, writeObjectInfo } from '../../src/repository/object-info.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { simulateInodes } from '../support/simulated-inodes.ts';
@@ -645,6 +646,13 @@ test('gc forgets what was known of objects that are gone', async () => {
   assert.equal((await sweep(sysroot.path, options, system)).goneObjects, 1);
   assert.equal(known(), before - 1);
   assert.equal((await sweep(sysroot.path, options, system)).goneObjects, 0);
+
+  const repository = Repository.open(sysroot.repositoryPath, system);
+  const packed = DirtreePack.read(repository).count;
+  const { rootTree } = repository.commit(sysroot.commits[0]);
+  unlinkSync(repository.objectPath(rootTree, 'dirtree'));
+  assert.equal((await sweep(sysroot.path, options, system)).goneObjects, 1);
+  assert.equal(DirtreePack.read(repository).count, packed - 1);
 });
 
 test('gc removes what a run left that was killed while it wrote a record', async () => {

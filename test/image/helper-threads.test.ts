@@ -8,7 +8,7 @@ import { linuxSystem } from '../../src/base/system-linux.ts';
 import { HelperThreads } from '../../src/image/helper-threads.ts';
 import { ContentTable } from '../../src/repository/content-table.ts';
 import { initRepository } from '../../src/repository/init.ts';
-import { objectsPresent } from '../../src/repository/object-info.ts';
+import { checksumsPresent } from '../../src/repository/presence.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { sourceDirectory, sourceFile } from '../../src/repository/source.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
@@ -38,7 +38,7 @@ describe('a helper', () => {
       Array.from(got),
       checksums.map((_, row) => (row === 3 ? 0 : 1)),
     );
-    assert.deepEqual(got, objectsPresent(repository, table));
+    assert.deepEqual(got, checksumsPresent(repository, request.checksums, request.count));
     const elsewhere = { ...request, repositoryPath: work.join('nowhere') };
     await assert.rejects(async () => await helpers.idlest()?.ask(elsewhere), NotFoundError);
   });

@@ -66,3 +66,23 @@ test('an object is believed only as far as nothing was learnt of it in this run'
     (error: Error) => error instanceof NotFoundError && error.message.includes(gone),
   );
 });
+
+test('names of objects are not listed where nothing was known', async () => {
+  using work = new Sandbox();
+  initRepository(work.join('repo'), 'bare-user-only', linuxSystem);
+  let listed = 0;
+  const readdir = ((path) => {
+    listed++;
+    return linuxSystem.readdir(path);
+  }) as typeof linuxSystem.readdir;
+  const repository = Repository.open(work.join('repo'), { ...linuxSystem, readdir });
+  using writer = await RepositoryWriter.open(repository, { fsync: false });
+  const tree = sourceDirectory({ file: sourceFile('content') });
+  const commit = await writeCommitOf(writer, tree, { timestamp: 1 });
+  writer.commit();
+  listed = 0;
+  const { objects } = await buildImage(repository, commit, { progress: silent() });
+  assert.equal(listed, 0);
+  await buildImage(repository, commit, { known: objects.table, progress: silent() });
+  assert(listed > 0);
+});

@@ -12,8 +12,10 @@ import {
 } from 'node:fs';
 import { after, beforeEach, describe, it } from 'node:test';
 import type { Checksum } from '../../src/base/digest.ts';
+import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { serializeDirtree } from '../../src/formats/objects.ts';
+import { buildImage } from '../../src/image/plan.ts';
 import { DirtreePack } from '../../src/repository/dirtree-pack.ts';
 import { initRepository } from '../../src/repository/init.ts';
 import { Repository } from '../../src/repository/repository.ts';
@@ -51,7 +53,7 @@ describe('packed dirtrees', () => {
   function walked(commit: Checksum, options?: { readonly save: boolean }): string[] {
     const repository = open();
     const pack = DirtreePack.read(repository);
-    repository.takeDirtreesFrom(pack);
+    repository.packDirtreesInto(pack);
     const { rootTree } = repository.commit(commit);
     const all = Array.from(dirtreesOf(repository, rootTree), (tree) =>
       serializeDirtree(tree).toString('latin1'),
@@ -122,6 +124,15 @@ describe('packed dirtrees', () => {
     assert(readFileSync(file).equals(whole));
   });
 
+  it('are looked for among the objects when an image is built', async () => {
+    const commit = await commitOf(['a', 'b']);
+    walked(commit, { save: true });
+    removeObjects();
+    const repository = open();
+    repository.takeDirtreesFrom(DirtreePack.read(repository));
+    await assert.rejects(buildImage(repository, commit, { progress: silent() }), { code: 'not-found' });
+  });
+
   it('are pruned of those that are gone', async () => {
     const commit = await commitOf(['a', 'b', 'c']);
     walked(commit, { save: true });
@@ -140,7 +151,7 @@ describe('packed dirtrees', () => {
     for (let at = 0; at < 3; at++) {
       const faulty = Repository.open(path, faultSystem(linuxSystem, { kind: 'fail', at, errno: 'ENOSPC' }));
       const pack = DirtreePack.read(faulty);
-      faulty.takeDirtreesFrom(pack);
+      faulty.packDirtreesInto(pack);
       for (const _ of dirtreesOf(faulty, faulty.commit(commit).rootTree));
       pack.save(faulty);
       assert.equal(packed(), 0, `step ${at}`);

@@ -11,3 +11,15 @@ export function finish<T>(steps: Steps<T>): T {
     if (step.done) return step.value;
   }
 }
+
+/**
+ * All of them, with something else in between. In a young process that is time won: what the steps run often is compiled
+ * beside, and they go on with what is ready.
+ */
+export function finishWith<T>(steps: Steps<T>, between: () => void): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    between();
+  }
+}

@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { MAX_PATH_BYTES } from '../base/bytes.ts';
 import { isDirectory, isRegular } from '../base/mode.ts';
+import type { Steps } from '../base/steps.ts';
 import { checkTree, type TreeVisitor } from '../formats/erofs/check-tree.ts';
 import { DataLayout, XATTR_ACL_ACCESS, XATTR_ACL_DEFAULT } from '../formats/erofs/layout.ts';
 import { PlainInode } from '../formats/erofs/plain-inode.ts';
@@ -12,14 +13,14 @@ import { type DirectoryCursor, type ErofsImage, type Inode, readTree } from '../
 import { DIGEST_SIZE } from '../formats/erofs/tree.ts';
 
 /**
- * Checks an image as {@link readTree} and a walk do.
+ * Checks an image as {@link readTree} and a walk do, in steps.
  * @returns whether each file that is not in the image has an object with a digest, and files with one object agree
  *   about its size and digest; where not, or where an inode is none that can be told by its places, a survey says more
  * @throws FormatError where it is damaged
  */
-export function checkStructure(image: ErofsImage): boolean {
+export function* checkStructure(image: ErofsImage): Steps<boolean> {
   const check = new StructureCheck(image);
-  checkTree(image, check);
+  yield* checkTree(image, check);
   if (check.isPlain) return check.objectsAgree;
   readTree(image);
   return false;

@@ -11,8 +11,8 @@ import { HelperThreads } from './helper-threads.ts';
 const WORTH_ASKING = 4 * 1024 * 1024;
 /** What is hashed before a thread has started. */
 const WORTH_A_THREAD = 64 * 1024 * 1024;
-/** Hashed between two breaths. */
-const PIECE_BYTES = 1024 * 1024;
+/** Hashed at a time. */
+const PIECE_BYTES = 128 * 1024;
 
 /** What helpers take part in. */
 interface Shared {
@@ -23,6 +23,9 @@ interface Shared {
 /** A fs-verity digest by the second engine at work: a helper hashes, where the image is worth one, and {@link finish} what it has left. */
 export class SecondDigest implements AsyncDisposable {
   readonly #image: Uint8Array;
+  /** Without a helper: what has hashed the image up to here. */
+  readonly #hasher = new VerityHasher(nobleEngine);
+  #hashed = 0;
   readonly #own: HelperThreads | undefined;
   readonly #shared: Shared | undefined;
 
@@ -44,22 +47,22 @@ export class SecondDigest implements AsyncDisposable {
     this.#shared = { leaves, helped };
   }
 
-  /** Takes part in what is left to do. */
-  async finish(progress: Progress): Promise<Digest> {
-    if (this.#shared === undefined) return await this.#hashAlone(progress);
-    const { leaves, helped } = this.#shared;
-    while (hashLeaves(leaves, nobleEngine)) await progress.breathe();
-    await helped;
-    return digestOf(leavesDigest(leaves, nobleEngine));
+  /** Takes part: hashes a little of what nobody has taken yet; false where nothing is left. */
+  hashSome(): boolean {
+    if (this.#shared !== undefined) return hashLeaves(this.#shared.leaves, nobleEngine);
+    if (this.#hashed >= this.#image.length) return false;
+    const end = this.#hashed + PIECE_BYTES;
+    this.#hasher.update(this.#image.subarray(this.#hashed, end));
+    this.#hashed = end;
+    return true;
   }
 
-  async #hashAlone(progress: Progress): Promise<Digest> {
-    const hasher = new VerityHasher(nobleEngine);
-    for (let at = 0; at < this.#image.length; at += PIECE_BYTES) {
-      hasher.update(this.#image.subarray(at, at + PIECE_BYTES));
-      await progress.breathe();
-    }
-    return digestOf(hasher.digest());
+  /** Does what is left to do. */
+  async finish(progress: Progress): Promise<Digest> {
+    while (this.hashSome()) await progress.breathe();
+    if (this.#shared === undefined) return digestOf(this.#hasher.digest());
+    await this.#shared.helped;
+    return digestOf(leavesDigest(this.#shared.leaves, nobleEngine));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,6 +7,7 @@ import { type Digest, digestOf } from '../base/digest.ts';
 import { errnoOf, FormatError, UnsupportedError, UsageError } from '../base/errors.ts';
 import { isRegular } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
+import { finishWith } from '../base/steps.ts';
 import type { System, SystemReads, VerityMeasurement } from '../base/system.ts';
 import { ErofsImage } from '../formats/erofs/read.ts';
 import { VerityHasher, verityDigest } from '../formats/verity.ts';
@@ -93,7 +94,7 @@ class ImageCheck {
     const bytes = this.#system.readFile(this.#path);
     await using hashing = new SecondDigest(bytes);
     const digest = digestOf(verityDigest(bytes));
-    const { inodes, survey, problem } = this.#readImage(bytes);
+    const { inodes, survey, problem } = this.#readImage(bytes, hashing);
     await progress.breathe();
     this.#checkDigest(digest, await hashing.finish(progress));
     if (problem !== undefined) this.#findings.push(problem);
@@ -134,10 +135,10 @@ class ImageCheck {
   }
 
   /** Checks every offset, name and field. A survey is made where its objects are looked at, or something is to be told. */
-  #readImage(bytes: Uint8Array): ReadImage {
+  #readImage(bytes: Uint8Array, hashing: SecondDigest): ReadImage {
     try {
       const image = new ErofsImage(bytes, this.#path);
-      const isComplete = checkStructure(image);
+      const isComplete = finishWith(checkStructure(image), () => hashing.hashSome());
       const isSurveyed = !isComplete || this.#options.objects !== undefined;
       return { inodes: image.superblock.inodeCount, ...(isSurveyed ? { survey: surveyImage(image) } : {}) };
     } catch (error) {

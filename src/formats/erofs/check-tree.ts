@@ -4,6 +4,7 @@
  */
 import { type ByteString, displayBytes } from '../../base/bytes.ts';
 import { isDirectory } from '../../base/mode.ts';
+import type { Steps } from '../../base/steps.ts';
 import { type Xattrs, xattrsEqual } from '../../base/xattrs.ts';
 import { Overlay, ROOT_WHITEOUT_MODE, ROOT_WHITEOUTS, SELINUX_XATTR } from './layout.ts';
 import { type DirectoryCursor, type ErofsImage, type Inode, StoredInode } from './read.ts';
@@ -23,6 +24,8 @@ export interface TreeVisitor {
 /** A node's number where the inode is a whiteout of the root, which is none of the tree. */
 const NO_NODE = -1;
 
+const INODES_A_STEP = 512;
+
 interface Link {
   readonly parent: number;
   readonly name: ByteString;
@@ -36,8 +39,8 @@ interface Folder {
   readonly parentNid: number;
 }
 
-/** Goes through the image breadth-first and checks it. @throws FormatError */
-export function checkTree(image: ErofsImage, visitor: TreeVisitor): void {
+/** Goes through the image breadth-first and checks it, some inodes a step. @throws FormatError */
+export function* checkTree(image: ErofsImage, visitor: TreeVisitor): Steps<void> {
   const { inodeCount } = image.superblock;
   const claims = image.claims();
   const nodes = new Int32Array(inodeCount);
@@ -77,6 +80,7 @@ export function checkTree(image: ErofsImage, visitor: TreeVisitor): void {
         continue;
       }
       accept(inode);
+      if (nextIno % INODES_A_STEP === 0) yield;
       if (image.isRealWhiteout(inode)) {
         image.checkWhiteout(inode, entry.name, nid);
         checkRootWhiteout(image, inode, root, label);

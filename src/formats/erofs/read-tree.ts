@@ -1,5 +1,6 @@
 /** From an image to the tree it was made of. */
 import type { ByteString } from '../../base/bytes.ts';
+import { finish } from '../../base/steps.ts';
 import type { Xattrs } from '../../base/xattrs.ts';
 import { checkTree, type TreeVisitor } from './check-tree.ts';
 import { XATTR_ACL_ACCESS, XATTR_ACL_DEFAULT } from './layout.ts';
@@ -13,7 +14,7 @@ import { ImageTree, type NodeFields } from './tree.ts';
  */
 export function readTree(image: ErofsImage): ImageTree {
   const tree = new ImageTree();
-  checkTree(image, new TreeBuilder(image, tree));
+  finish(checkTree(image, new TreeBuilder(image, tree)));
   return tree;
 }
 

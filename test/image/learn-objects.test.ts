@@ -29,6 +29,20 @@ const MODES: readonly RepositoryMode[] = ['bare-user-only', 'bare-user', 'archiv
 /** Around what is batched, what is streamed, and what an archive inflates on another thread yet. */
 const SIZES = [0, 1, 4096, 4097, 524_288, 524_289, 5_000_000];
 
+/** Of what cannot be deflated: around what an archive's file has whole in the first look at it, and far more. */
+const NOISE = [...Array.from({ length: 64 }, (_, i) => 4000 + i), 50_000, 600_000];
+
+/** The same each time. */
+function noise(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  let state = size;
+  for (let i = 0; i < size; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
+
 const label = (value: string) => [['user.label', value] as [ByteString, ByteString]];
 
 async function makeRepository(path: string, mode: RepositoryMode): Promise<Repository> {
@@ -40,6 +54,7 @@ async function makeRepository(path: string, mode: RepositoryMode): Promise<Repos
     other: sourceSymlink('elsewhere'),
   };
   for (const size of SIZES) files[`of-${size}`] = sourceFile(Buffer.alloc(size, `${size} `));
+  for (const size of NOISE) files[`noise-${size}`] = sourceFile(noise(size));
   for (let i = 0; i < 300; i++)
     files[`small-${i}`] = sourceFile(
       `content ${i}`,
@@ -98,7 +113,7 @@ describe('objects', () => {
         await repository.readContent(checksum, (chunk) => hasher.update(chunk));
         want.push([checksum, info, info.size === 0 ? undefined : digestOf(hasher.digest())]);
       }
-      assert.equal(want.length, SIZES.length + 302);
+      assert.equal(want.length, SIZES.length + NOISE.length + 302);
       for (const threads of [0, 1, 3]) assert.deepEqual(await learn(repository, threads), want);
       for (const allowed of [0, 2]) {
         using _ = allowThreads(allowed);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, unlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Checksum } from '../../src/base/digest.ts';
-import { NotFoundError } from '../../src/base/errors.ts';
+import { NotFoundError, UnsupportedError } from '../../src/base/errors.ts';
 import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { type BuiltImage, buildImage } from '../../src/image/plan.ts';
@@ -16,6 +16,7 @@ import { sourceDirectory, sourceFile } from '../../src/repository/source.ts';
 import { lookup, rootOf } from '../../src/repository/tree.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
 import { writeCommitOf } from '../../src/repository/write-commit.ts';
+import { MemoryRepository } from '../support/memory-repository.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
 test('an object is believed only as far as nothing was learnt of it in this run', async () => {
@@ -85,4 +86,16 @@ test('names of objects are not listed where nothing was known', async () => {
   assert.equal(listed, 0);
   await buildImage(repository, commit, { known: objects.table, progress: silent() });
   assert(listed > 0);
+});
+
+test('a commit that nobody could walk is refused before anything is planned', async () => {
+  const memory = new MemoryRepository();
+  let tree = memory.folder({ file: 'file' });
+  for (let level = 0; level < 60; level++) tree = memory.folder({ a: tree, b: tree });
+  const commit = memory.commit(tree);
+  await assert.rejects(
+    buildImage(memory.open(), commit, { progress: silent() }),
+    (error: Error) =>
+      error instanceof UnsupportedError && /more than an image is made of/.test(error.message),
+  );
 });

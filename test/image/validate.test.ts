@@ -11,6 +11,7 @@ import { isDirectory } from '../../src/base/mode.ts';
 import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import {
+  CHUNK_HOLE,
   CompactInode,
   Dirent,
   FileType,
@@ -104,6 +105,13 @@ const CHANGES: readonly [
   ['group', '/usr/lib', (f) => ({ ...f, gid: 70000 }), /gid is 70000, the commit says 0/],
   ['link count', '/usr/bin/tool', (f) => ({ ...f, nlink: 2 }), /link count is 2, the commit says 1/],
   ['time', '/usr/bin/same', (f) => ({ ...f, mtimeSec: 1n }), /\/usr\/bin\/same: time is 1\.0/],
+  [
+    'time, in what is beyond 32 bits',
+    '/usr/bin/same',
+    (f) => ({ ...f, mtimeSec: 2n ** 32n }),
+    /time is 4294967296\.0/,
+  ],
+  ['nanoseconds', '/usr/bin/same', (f) => ({ ...f, mtimeNsec: 5 }), /time is 0\.5, the commit says 0\.0/],
   ['size', '/usr/bin/tool', (f) => ({ ...f, size: 9999 }), /size is 9999, the commit says 10000/],
   ['object', '/usr/bin/tool', (f) => ({ ...f, payload: bytes('aa/bb.file') }), /xattrs is .*aa\/bb\.file/],
   [
@@ -222,6 +230,32 @@ for (const [what, patch, expected] of PATCHES)
   test(`refused: ${what}`, async () => {
     await assert.rejects(differences(patched(patch)), expected);
   });
+
+test('found: a device in the place of a whiteout', async () => {
+  const image = new ErofsImage(built.bytes, 'image');
+  const { offset } = image.inode(built.bytes.readUInt32LE(rootEntry(2)));
+  const bytes = patched((copy) => copy.writeUInt32LE(1, offset + CompactInode.data));
+  assert.deepEqual(await differences(bytes), ['/00: device number is 1, the commit says 0']);
+});
+
+test('found: an object that no xattr points to any more', async () => {
+  const image = new ErofsImage(built.bytes, 'image');
+  const tool = image.walk().find(({ path }) => path === '/usr/bin/tool')?.inode as Inode;
+  const bytes = patched((copy) => {
+    copy.writeUInt16LE(0, tool.offset + CompactInode.xattrCount);
+    copy.writeUInt32LE(CHUNK_HOLE, tool.xattrStart);
+  });
+  const [first] = await differences(bytes);
+  assert.match(first ?? '', /^\/usr\/bin\/tool: xattrs is \{\}, the commit says .*metacopy=/);
+});
+
+test('found: another value of an xattr', async () => {
+  const name = 'overlay.opaque';
+  const at = built.bytes.indexOf(`${name}y`) + name.length;
+  const bytes = patched((copy) => copy.write('x', at));
+  const [first] = await differences(bytes);
+  assert.match(first ?? '', /^\/: xattrs is \{trusted\.overlay\.opaque=x\}, the commit says .*opaque=y\}/);
+});
 
 test('found: a header that says there are ACLs', async () => {
   const bytes = patched((image) => image.writeUInt32LE(HEADER_FLAG_ACL, Header.flags));

@@ -124,8 +124,9 @@ export const offsetWidth = (size: number): 1 | 2 | 4 | 8 =>
 
 /** The smallest offset width for `body` bytes followed by `count` offsets. */
 export function neededWidth(body: number, count: number): 1 | 2 | 4 | 8 {
-  for (const width of [1, 2, 4] as const) if (offsetWidth(body + count * width) <= width) return width;
-  return 8;
+  if (body + count <= 0xff) return 1;
+  if (body + 2 * count <= 0xffff) return 2;
+  return body + 4 * count <= 0xffffffff ? 4 : 8;
 }
 
 /**

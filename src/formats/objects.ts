@@ -233,7 +233,7 @@ export function contentChecksum(
 
 /** Checksum of a metadata object: SHA-256 of its bytes. */
 export function metadataChecksum(bytes: Uint8Array, engine: DigestEngine = nativeEngine): Checksum {
-  return checksumOf(engine.sha256(bytes));
+  return engine.sha256Hex(bytes) as Checksum;
 }
 
 /** Bytes before the header of a `.filez`: its length (big-endian) and four zero bytes. */

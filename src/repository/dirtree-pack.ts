@@ -8,7 +8,7 @@
  * them one after the other; numbers are little-endian.
  */
 import { bytesEqual } from '../base/bytes.ts';
-import { type Checksum, checksumOf } from '../base/digest.ts';
+import type { Checksum } from '../base/digest.ts';
 import { metadataChecksum } from '../formats/objects.ts';
 import { readCacheFile, writeCacheFile } from './cache-file.ts';
 import { checksumsPresent } from './presence.ts';
@@ -73,8 +73,8 @@ export class DirtreePack {
   }
 
   checksum(place: number): Checksum {
-    const at = place * CHECKSUM_BYTES;
-    return checksumOf(this.checksums.subarray(at, at + CHECKSUM_BYTES));
+    const at = CHECKSUMS_AT + place * CHECKSUM_BYTES;
+    return this.#file.toString('hex', at, at + CHECKSUM_BYTES) as Checksum;
   }
 
   /** Whether the one at a place was asked for. */

@@ -165,21 +165,17 @@ export function treeSize(source: DirtreeSource, tree: Checksum): TreeSize {
 /** Every dirtree of a tree once, those in it before it; in the end {@link treeSize}. */
 export function* dirtreesOf(source: DirtreeSource, tree: Checksum): Generator<Dirtree, TreeSize> {
   const sizes = new Map<Checksum, TreeSize>();
-  const stack: { readonly checksum: Checksum; dirtree?: Dirtree }[] = [{ checksum: tree }];
+  const stack = [{ checksum: tree, dirtree: source.dirtree(tree), next: 0 }];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    if (sizes.has(top.checksum)) {
+    const { checksum, dirtree } = top;
+    const below = dirtree.dirs[top.next++]?.tree;
+    if (below === undefined) {
+      sizes.set(checksum, sumOf(dirtree, sizes));
       stack.pop();
-      continue;
+      yield dirtree;
+    } else if (!sizes.has(below)) {
+      stack.push({ checksum: below, dirtree: source.dirtree(below), next: 0 });
     }
-    if (top.dirtree === undefined) {
-      top.dirtree = source.dirtree(top.checksum);
-      const below = top.dirtree.dirs.filter((dir) => !sizes.has(dir.tree));
-      for (const dir of below) stack.push({ checksum: dir.tree });
-      if (below.length > 0) continue;
-    }
-    sizes.set(top.checksum, sumOf(top.dirtree, sizes));
-    stack.pop();
-    yield top.dirtree;
   }
   return sizes.get(tree)!;
 }

@@ -44,12 +44,14 @@ async function main(): Promise<number> {
  */
 function keepCompiled(): void {
   const { lstatSync, mkdirSync } = process.getBuiltinModule('node:fs');
-  const { XDG_CACHE_HOME = '', HOME = '' } = process.env;
   const user = process.geteuid?.();
-  const home = XDG_CACHE_HOME.startsWith('/') ? XDG_CACHE_HOME : `${HOME}/.cache`;
-  const folder = user === 0 ? '/var/cache/sealtree' : `${home}/sealtree`;
+  const caches = user === 0 ? '/var/cache' : ownCaches();
+  if (caches === undefined) return;
+  const folder = `${caches}/sealtree`;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (lstatSync(folder, { throwIfNoEntry: false }) === undefined)
+      // What is above is for nobody else where it is a person's own; /var/cache is for all, and not ours to make.
+      mkdirSync(folder, { recursive: user !== 0, mode: 0o700 });
     const { uid, mode } = lstatSync(folder);
     if (uid === user && (mode & 0o022) === 0)
       process.getBuiltinModule('node:module').enableCompileCache(`${folder}/compiled`);
@@ -57,6 +59,13 @@ function keepCompiled(): void {
     // It is there, but cannot be written or is no folder of ours: then there is nothing kept.
     if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
   }
+}
+
+/** Where a person's caches lie, as the XDG Base Directory Specification has it: a relative path counts as none. */
+function ownCaches(): string | undefined {
+  const { XDG_CACHE_HOME = '', HOME = '' } = process.env;
+  if (XDG_CACHE_HOME.startsWith('/')) return XDG_CACHE_HOME;
+  return HOME.startsWith('/') ? `${HOME}/.cache` : undefined;
 }
 
 function version(): string {

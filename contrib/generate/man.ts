@@ -157,7 +157,7 @@ const FILES: readonly (readonly [name: string, means: string])[] = [
   ['/etc/sealtree/sealtree.conf', 'The configuration; see sealtree.conf(5).'],
   [
     '/var/cache/sealtree',
-    'For root, and $XDG_CACHE_HOME/sealtree for others: compiled code for the next start. May be removed at any time; NODE_DISABLE_COMPILE_CACHE=1 in the environment keeps it from being used.',
+    'For root, and $XDG_CACHE_HOME/sealtree for others: compiled code for the next start. What former versions left there stays. May be removed at any time; NODE_DISABLE_COMPILE_CACHE=1 in the environment keeps it from being used.',
   ],
 ];
 

@@ -159,26 +159,44 @@ describe('start', () => {
     assert.match(child.stderr, /needs Node 22\.12 or newer, this is 18\.20\.4/);
   });
 
-  it('compiled code is kept, and only where nobody else can write', () => {
-    // The folder of root is that of the machine: it stays out of this.
-    const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+  // The folder of root is that of the machine: it stays out of this.
+  const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+  const own = (...paths: readonly string[]): void => {
     chmodSync(sandbox.path, 0o755);
+    if (user.uid !== undefined) for (const path of paths) chownSync(path, NOBODY, NOBODY);
+  };
+  const help = (cwd: string, env: NodeJS.ProcessEnv): void => {
+    const { status, stderr } = spawnSync(process.execPath, [entry, '--help'], {
+      cwd,
+      env,
+      encoding: 'utf8',
+      ...user,
+    });
+    assert.deepEqual([status, stderr], [0, '']);
+  };
+
+  it('compiled code is kept, and only where nobody else can write', () => {
     const start = (mode: number): string[] => {
       const home = sandbox.mkdir(`home-${mode}`);
       const folder = sandbox.mkdir(`home-${mode}/sealtree`);
       chmodSync(folder, mode);
-      if (user.uid !== undefined) for (const path of [home, folder]) chownSync(path, NOBODY, NOBODY);
-      const env = { ...process.env, XDG_CACHE_HOME: home };
-      const { status, stderr } = spawnSync(process.execPath, [entry, '--help'], {
-        env,
-        encoding: 'utf8',
-        ...user,
-      });
-      assert.deepEqual([status, stderr], [0, '']);
+      own(home, folder);
+      help(home, { ...process.env, XDG_CACHE_HOME: home });
       return readdirSync(folder);
     };
     assert.deepEqual(start(0o700), ['compiled']);
     assert.deepEqual(start(0o770), []);
+  });
+
+  it('compiled code is kept below the home folder, unless its path is a relative one', () => {
+    const folder = sandbox.mkdir('here');
+    own(folder);
+    const { XDG_CACHE_HOME: _, ...env } = process.env;
+    for (const HOME of ['', 'home', './home']) help(folder, { ...env, HOME });
+    help(folder, { ...env, HOME: 'home', XDG_CACHE_HOME: 'cache' });
+    assert.deepEqual(readdirSync(folder), []);
+    help(folder, { ...env, HOME: folder });
+    assert.deepEqual(readdirSync(join(folder, '.cache/sealtree')), ['compiled']);
   });
 
   it('the entry can be executed', () =>

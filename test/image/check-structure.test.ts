@@ -102,6 +102,27 @@ describe('the check of a structure', () => {
     assert.ok((answers.get('damaged') ?? 0) > 20, JSON.stringify([...answers]));
   });
 
+  it('of inodes of which any bit is flipped', () => {
+    const xattrs = [['user.a' as ByteString, 'own' as ByteString]] as const;
+    const link = { mode: 0o120777, payload: 'target' as ByteString };
+    const image = imageOf(backed({ xattrs }), link, { mode: 0o100644, content: Buffer.from('abc') });
+    const wrong: string[] = [];
+    for (const { path, depth, inode } of new ErofsImage(image, 'image').walk()) {
+      if (depth === 0) continue;
+      for (let at = inode.offset; at < inode.tailStart + inode.tailSize; at++) {
+        for (let bit = 0; bit < 8; bit++) {
+          const bytes = Buffer.from(image);
+          bytes[at]! ^= 1 << bit;
+          const [answer, want] = [answerOf(bytes, checked), answerOf(bytes, surveyed)];
+          const isRight = answer === false ? want !== 'damaged' : answer === want;
+          if (!isRight)
+            wrong.push(`bit ${bit} of byte ${at - inode.offset} of ${path}: ${answer}, not ${want}`);
+        }
+      }
+    }
+    assert.deepEqual(wrong, []);
+  });
+
   it('of folders whose path is too long to be walked', () => {
     const tree = new ImageTree();
     let parent: number = tree.addRoot({ mode: 0o40755 });

@@ -65,6 +65,11 @@ export class HelperThreads implements AsyncDisposable {
     return others.reduce((best, helper) => (helper.waiting < best.waiting ? helper : best), first);
   }
 
+  /** Ends those beyond {@link wanted}, which are to have answered: each takes 20 MB. */
+  async dismissExtra(): Promise<void> {
+    await Promise.all(this.#threads.splice(this.wanted).map((thread) => thread.close()));
+  }
+
   /** Ends them, whatever they are at. */
   async close(): Promise<void> {
     await Promise.all(this.#threads.splice(0).map((thread) => thread.close()));

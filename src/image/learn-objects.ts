@@ -114,7 +114,8 @@ function numberXattrSets(
   const { xattrs } = table.columns;
   for (const row of rows) {
     const id = xattrs[row] as number;
-    xattrs[row] = ids[id % learners]?.[Math.floor(id / learners)] as number;
+    const final = ids[id % learners]?.[Math.floor(id / learners)] as number;
+    if (final !== id) xattrs[row] = final;
   }
   for (const { targets } of shares) for (const [row, target] of targets) table.targets.set(row, target);
 }

@@ -305,6 +305,7 @@ export async function buildImage(
     helpers: isWorthHelp ? helpers : undefined,
     progress,
   });
+  await helpers?.dismissExtra();
   const rereading = reread(repository, table, rows, options.helpers);
   const tree = await planTree(repository, commit, table, { entries, progress });
   progress.begin('writing the image');

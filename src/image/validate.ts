@@ -23,6 +23,7 @@ import { DataLayout } from '../formats/erofs/layout.ts';
 import { type DirectoryCursor, ErofsImage, type Inode, StoredInode } from '../formats/erofs/read.ts';
 import type { DirtreeDirectory } from '../formats/objects.ts';
 import type { ContentInfo, Repository } from '../repository/repository.ts';
+import { type DirtreeSource, dirtreesInPassing } from '../repository/tree.ts';
 import type { VerityMode } from './digests.ts';
 import type { Finding } from './findings.ts';
 import type { HelperThreads } from './helper-threads.ts';
@@ -147,6 +148,7 @@ class TreeComparison {
   readonly #image: ErofsImage;
   readonly #expected: ImageExpectation;
   readonly #wrong: (code: string, message: string) => void;
+  readonly #dirtrees: DirtreeSource;
   readonly #sets = new InternedXattrs();
   readonly #storedSets: StoredSet[] = [];
   /** Whether an entry met so far should have a POSIX ACL: the kernel mounts an image `noacl` that announces none. */
@@ -155,6 +157,7 @@ class TreeComparison {
   constructor(image: ErofsImage, expected: ImageExpectation, wrong: (code: string, message: string) => void) {
     this.#image = image;
     this.#expected = expected;
+    this.#dirtrees = dirtreesInPassing(expected.repository);
     this.#wrong = wrong;
   }
 
@@ -245,7 +248,7 @@ class TreeComparison {
   /** The commit's own entries of a directory: a dirtree has files and folders apart, each sorted by name. */
   *#committed(tree: Checksum | undefined): Generator<Expected, void> {
     if (tree === undefined) return;
-    const { files, dirs } = this.#expected.repository.dirtree(tree);
+    const { files, dirs } = this.#dirtrees.dirtree(tree);
     let folders = 0;
     for (const file of files) {
       for (; folders < dirs.length && dirs[folders]!.name < file.name; folders++)
@@ -257,8 +260,7 @@ class TreeComparison {
 
   /** What an image adds to a root where the commit has nothing of that name. */
   *#added(tree: Checksum | undefined, root: Expected): Generator<Expected, void> {
-    const { files, dirs } =
-      tree === undefined ? { files: [], dirs: [] } : this.#expected.repository.dirtree(tree);
+    const { files, dirs } = tree === undefined ? { files: [], dirs: [] } : this.#dirtrees.dirtree(tree);
     const taken = new Set([...files, ...dirs].map(({ name }) => name));
     const plain = { size: 0, target: NO_NAME, object: undefined };
     for (const name of ROOT_DIRECTORIES) {
@@ -284,7 +286,7 @@ class TreeComparison {
   #directoryOf(name: ByteString, meta: Checksum, directory: Directory): Expected {
     const { repository } = this.#expected;
     const { mode, uid, gid, xattrs } = repository.dirmeta(meta);
-    const tree = directory.tree === undefined ? undefined : repository.dirtree(directory.tree);
+    const tree = directory.tree === undefined ? undefined : this.#dirtrees.dirtree(directory.tree);
     let nlink = 2 + (tree?.dirs.length ?? 0);
     if (directory.isRoot) {
       const present = new Set([...(tree?.dirs ?? []), ...(tree?.files ?? [])].map((entry) => entry.name));

@@ -158,8 +158,10 @@ export class ContentTable {
   #grow(): void {
     this.#capacity *= 2;
     const columns = emptyColumns(this.#capacity);
-    for (const name of Object.keys(columns) as (keyof ContentColumns)[])
-      columns[name].set(this.columns[name]);
+    // While a first commit is read checksums are all there is; what is not written to takes no memory.
+    const isKnown = this.columns.known.some((bits) => bits !== 0);
+    const names = isKnown ? (Object.keys(columns) as (keyof ContentColumns)[]) : (['checksums'] as const);
+    for (const name of names) columns[name].set(this.columns[name]);
     this.columns = columns;
     this.#index();
   }
@@ -187,9 +189,10 @@ export class ContentTable {
 export function writeInfo(columns: ContentColumns, row: number, info: ContentInfo, xattrSet: number): void {
   columns.size[row] = info.size;
   columns.mode[row] = info.mode;
-  columns.uid[row] = info.uid;
-  columns.gid[row] = info.gid;
-  columns.xattrs[row] = xattrSet;
+  // Nearly always 0: memory that is not written to is not taken.
+  if (columns.uid[row] !== info.uid) columns.uid[row] = info.uid;
+  if (columns.gid[row] !== info.gid) columns.gid[row] = info.gid;
+  if (columns.xattrs[row] !== xattrSet) columns.xattrs[row] = xattrSet;
   columns.known[row] = ((columns.known[row] as number) & ~Known.believed) | Known.info;
 }
 

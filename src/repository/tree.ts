@@ -6,6 +6,7 @@ import { type ByteString, displayBytes, MAX_PATH_BYTES } from '../base/bytes.ts'
 import type { Checksum } from '../base/digest.ts';
 import { FormatError, NotFoundError } from '../base/errors.ts';
 import type { Dirtree, DirtreeDirectory, DirtreeFile } from '../formats/objects.ts';
+import { BoundedCache } from './cache.ts';
 import type { Repository } from './repository.ts';
 
 export interface DirectoryNode {
@@ -33,6 +34,11 @@ export type DirtreeSource = Pick<Repository, 'dirtree'>;
 
 /** So many entries are what most systems have, and a tenth of a second to read again. */
 const KEPT_ENTRIES = 100_000;
+/** Of the others so many stay for who asks twice, of a folder and then of what is in it. */
+const RECENT_ENTRIES = 2_000;
+
+/** The weight in a cache. */
+const entriesOf = ({ files, dirs }: Dirtree): number => 1 + files.length + dirs.length;
 
 /**
  * Dirtrees for a walk over all of a commit: those it comes to first are kept for the next walk. More would only drive out
@@ -40,11 +46,18 @@ const KEPT_ENTRIES = 100_000;
  */
 export function dirtreesInPassing(repository: Pick<Repository, 'dirtree' | 'passingDirtree'>): DirtreeSource {
   let entries = 0;
+  const recent = new BoundedCache<Checksum, Dirtree>(RECENT_ENTRIES, entriesOf);
   return {
     dirtree(checksum) {
-      const dirtree =
-        entries < KEPT_ENTRIES ? repository.dirtree(checksum) : repository.passingDirtree(checksum);
-      entries += dirtree.files.length + dirtree.dirs.length;
+      if (entries < KEPT_ENTRIES) {
+        const dirtree = repository.dirtree(checksum);
+        entries += entriesOf(dirtree);
+        return dirtree;
+      }
+      const known = recent.get(checksum);
+      if (known !== undefined) return known;
+      const dirtree = repository.passingDirtree(checksum);
+      recent.set(checksum, dirtree);
       return dirtree;
     },
   };

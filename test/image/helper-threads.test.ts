@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { unlinkSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import type { Checksum } from '../../src/base/digest.ts';
-import { NotFoundError } from '../../src/base/errors.ts';
+import { NotFoundError, OperationError } from '../../src/base/errors.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { HelperThreads } from '../../src/image/helper-threads.ts';
 import { ContentTable } from '../../src/repository/content-table.ts';
@@ -41,6 +41,23 @@ describe('a helper', () => {
     assert.deepEqual(got, checksumsPresent(repository, request.checksums, request.count));
     const elsewhere = { ...request, repositoryPath: work.join('nowhere') };
     await assert.rejects(async () => await helpers.idlest()?.ask(elsewhere), NotFoundError);
+  });
+
+  it('goes when there are more than are wanted, and the others go on', async () => {
+    const repository = await makeRepository(work.join('more'));
+    await using helpers = new HelperThreads(linuxSystem, 1);
+    const [first, second] = helpers.start(2);
+    await helpers.dismissExtra();
+    const request = {
+      kind: 'present',
+      repositoryPath: repository.path,
+      checksums: Buffer.alloc(0),
+      count: 0,
+    } as const;
+    assert(first !== undefined && second !== undefined);
+    assert.deepEqual(await first.ask(request), new Uint8Array(0));
+    await assert.rejects(second.ask(request), OperationError);
+    assert.deepEqual(helpers.start(), [first]);
   });
 
   it('is none where the system has no thread for it', () => {

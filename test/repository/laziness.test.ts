@@ -5,7 +5,15 @@ import { textToBytes } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
 import { walkHistory } from '../../src/repository/commits.ts';
 import { diffTrees } from '../../src/repository/diff.ts';
-import { children, type DirectoryNode, lookup, rootOf, treeSize, walk } from '../../src/repository/tree.ts';
+import {
+  children,
+  type DirectoryNode,
+  dirtreesInPassing,
+  lookup,
+  rootOf,
+  treeSize,
+  walk,
+} from '../../src/repository/tree.ts';
 import { type Folder, MemoryRepository } from '../support/memory-repository.ts';
 
 describe('history of 10,000 commits', () => {
@@ -95,6 +103,21 @@ describe('a tree of more than a million entries', () => {
     );
     assert.equal(loads(memory).length, 2 + 2 + 2);
   });
+});
+
+it('walks over a whole commit keep what they come to first, and what they have just passed', () => {
+  const memory = new MemoryRepository();
+  const thousand = (prefix: string): Folder =>
+    Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${prefix}-${i}`, 'file']));
+  const trees = Array.from({ length: 130 }, (_, i) => memory.folder(thousand(`${i}`)));
+  const repository = memory.open();
+  const first = dirtreesInPassing(repository);
+  for (const tree of trees) first.dirtree(tree);
+  first.dirtree(trees.at(-1) as Checksum);
+  assert.equal(loads(memory).length, 130);
+  const second = dirtreesInPassing(repository);
+  for (const tree of trees) second.dirtree(tree);
+  assert.equal(loads(memory).length, 130 + 30);
 });
 
 describe('trees made to be too much', () => {

@@ -5,16 +5,21 @@
  */
 
 import { asBuffer } from '../../base/bytes.ts';
+import { FormatError } from '../../base/errors.ts';
 import { randomSeed } from '../../base/random.ts';
 import { xxh32 } from '../xxh32.ts';
 import { type BackingObjects, HASH_SIZE, OBJECT_PATH_LENGTH, writeObjectPath } from './backing-objects.ts';
 import { XATTR_UNIT } from './layout.ts';
 import { DIGEST_SIZE, HAS_DIGEST, type ImageTree, objectOf, type TreeColumns } from './tree.ts';
 
-/** States of a value's place; higher ones are 2 + its offset in units. */
+/**
+ * States of a file's value; higher ones are 2 + its place in units, and of a file that is not the first with its value
+ * it is the complement of the first's node, below 0.
+ */
 const ALONE = 0;
 const SHARED = 1;
 const FIRST_PLACE = 2;
+const MAX_STATE = 0x7fffffff;
 
 export class FileValues {
   readonly #columns: TreeColumns;
@@ -24,10 +29,8 @@ export class FileValues {
   readonly #bytes: Buffer;
   /** Random, so that nobody can prepare values that all meet in one slot. */
   readonly #seed = randomSeed(2 ** 32);
-  /** By node: the first node with the same value. */
-  readonly #first: Int32Array;
-  /** By first node. */
-  readonly #place: Uint32Array;
+  /** By node. */
+  readonly #state: Int32Array;
   readonly #shared: number[] = [];
   /** Open addressing over values: first node + 1, or 0. At most half full. */
   #slots: Int32Array;
@@ -39,8 +42,7 @@ export class FileValues {
     this.#objects = objects;
     this.#bytes =
       objects === undefined ? columns.arena : asBuffer(this.#isDigest ? objects.digests : objects.checksums);
-    this.#first = new Int32Array(count);
-    this.#place = new Uint32Array(count);
+    this.#state = new Int32Array(count);
     this.#slots = new Int32Array(2 ** (1 + Math.ceil(Math.log2(count))));
   }
 
@@ -50,13 +52,12 @@ export class FileValues {
     const entry = this.#slots[slot] as number;
     if (entry === 0) {
       this.#slots[slot] = node + 1;
-      this.#first[node] = node;
       return;
     }
     const first = entry - 1;
-    this.#first[node] = first;
-    if (this.#place[first] === ALONE) {
-      this.#place[first] = SHARED;
+    this.#state[node] = ~first;
+    if (this.#state[first] === ALONE) {
+      this.#state[first] = SHARED;
       this.#shared.push(first);
     }
   }
@@ -76,13 +77,16 @@ export class FileValues {
   }
 
   setOffset(first: number, offset: number): void {
-    this.#place[first] = FIRST_PLACE + offset / XATTR_UNIT;
+    const state = FIRST_PLACE + offset / XATTR_UNIT;
+    if (state > MAX_STATE) throw new FormatError('image', 'more shared xattrs than 8 GiB');
+    this.#state[first] = state;
   }
 
   /** The place of a file's value in the shared table in bytes, or -1. */
   offset(node: number): number {
-    const place = this.#place[this.#first[node] as number] as number;
-    return place < FIRST_PLACE ? -1 : (place - FIRST_PLACE) * XATTR_UNIT;
+    const own = this.#state[node] as number;
+    const state = own < 0 ? (this.#state[~own] as number) : own;
+    return state < FIRST_PLACE ? -1 : (state - FIRST_PLACE) * XATTR_UNIT;
   }
 
   /** Of a file's value in the image; 0 for a file without a digest. */

@@ -52,9 +52,8 @@ export class Inodes {
   /** Inodes of the image in their order, as nodes. */
   readonly order: Uint32Array;
   readonly xattrs: XattrSets;
-  /** By node, after rewriting: st_mode, link count, id of the xattr set. */
+  /** By node, after rewriting: st_mode, id of the xattr set. */
   readonly mode: Uint16Array;
-  readonly nlink: Uint32Array;
   readonly xattrSet: Uint32Array;
   /** The node with the smallest mtime. */
   readonly oldest: number;
@@ -82,12 +81,9 @@ export class Inodes {
 
     const nodes = count + ROOT_WHITEOUTS;
     this.mode = new Uint16Array(nodes);
-    this.nlink = new Uint32Array(nodes);
     this.xattrSet = new Uint32Array(nodes);
     this.mode.set(columns.mode.subarray(0, count));
-    this.nlink.set(columns.nlink.subarray(0, count));
     this.mode.fill(ROOT_WHITEOUT_MODE, count);
-    this.nlink.fill(1, count);
 
     const variants = this.#rewrite();
     this.order = this.#breadthFirst();
@@ -109,6 +105,18 @@ export class Inodes {
   /** The size field: nothing is left of a whiteout's. */
   size(node: number): number {
     return node >= this.#count || isWhiteout(this.columns, node) ? 0 : (this.columns.size[node] as number);
+  }
+
+  /** The link count: of a directory 2 and one for each in it, of the root's whiteouts 1. */
+  nlink(node: number): number {
+    if (node >= this.#count) return 1;
+    if (((this.mode[node] as number) & S_IFMT) !== S_IFDIR) return this.columns.nlink[node] as number;
+    // No whiteout is a directory: the root has no other list for this.
+    let links = 2;
+    const end = this.#childStart[node + 1] as number;
+    for (let i = this.#childStart[node] as number; i < end; i++)
+      if (((this.mode[this.#children[i] as number] as number) & S_IFMT) === S_IFDIR) links++;
+    return links;
   }
 
   /** Whether the node is a regular file whose data is in a backing file. */
@@ -201,7 +209,7 @@ export class Inodes {
     return variants;
   }
 
-  /** Orders the inodes; counts the links of directories on the way. */
+  /** Orders the inodes. */
   #breadthFirst(): Uint32Array {
     const { link } = this.columns;
     const order = new Uint32Array(this.#count + ROOT_WHITEOUTS);
@@ -209,17 +217,14 @@ export class Inodes {
     for (let head = 0; head < end; head++) {
       const directory = order[head] as number;
       if (((this.mode[directory] as number) & S_IFMT) !== S_IFDIR) continue;
-      let links = 2;
       const list = directory === 0 ? this.#rootChildren : this.#children;
       const from = directory === 0 ? 0 : (this.#childStart[directory] as number);
       const to = directory === 0 ? list.length : (this.#childStart[directory + 1] as number);
       for (let i = from; i < to; i++) {
         const child = list[i] as number;
         if (child < this.#count && link[child] !== 0) continue;
-        if (((this.mode[child] as number) & S_IFMT) === S_IFDIR) links++;
         order[end++] = child;
       }
-      this.nlink[directory] = links;
     }
     return order.subarray(0, end);
   }

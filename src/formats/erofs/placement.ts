@@ -110,9 +110,9 @@ export function placeInodes(inodes: Inodes): Placement {
     if (at / SLOT_SIZE > MAX_U32) throw new FormatError('image', 'more inodes than 32-bit numbers can name');
 
     nid[node] = at / SLOT_SIZE;
-    isExtended[node] = compact ? 0 : 1;
+    if (!compact) isExtended[node] = 1;
     xattrUnits[node] = units;
-    blocks[node] = dataBlocks;
+    if (dataBlocks > 0) blocks[node] = dataBlocks;
     tail[node] = dataTail;
     totalBlocks += dataBlocks;
     at += head + dataTail;
@@ -151,7 +151,7 @@ function fitsCompact(inodes: Inodes, node: number, size: number): boolean {
     mtimeLow[source] === mtimeLow[oldest] &&
     mtimeHigh[source] === mtimeHigh[oldest] &&
     mtimeNsec[source] === mtimeNsec[oldest] &&
-    (inodes.nlink[node] as number) <= MAX_U16 &&
+    inodes.nlink(node) <= MAX_U16 &&
     (uid[source] as number) <= MAX_U16 &&
     (gid[source] as number) <= MAX_U16 &&
     size <= MAX_U32

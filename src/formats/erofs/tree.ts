@@ -563,12 +563,13 @@ function compareNames({ bytes, nameLength, arena }: TreeColumns, a: number, b: n
 /** Counting sort by parent, then each directory by name. */
 function orderChildren(columns: TreeColumns, count: number): ChildOrder {
   const { parent } = columns;
-  const start = new Uint32Array(count + 1);
+  const starts = new Uint32Array(count + 2);
   const list = new Int32Array(Math.max(0, count - 1));
-  for (let node = 1; node < count; node++) start[(parent[node] as number) + 1]!++;
-  for (let node = 0; node < count; node++) start[node + 1]! += start[node] as number;
-  const next = start.slice(0, count);
-  for (let node = 1; node < count; node++) list[next[parent[node] as number]!++] = node;
+  for (let node = 1; node < count; node++) starts[(parent[node] as number) + 2]!++;
+  for (let node = 0; node < count; node++) starts[node + 2]! += starts[node + 1] as number;
+  // Each start moves to its end, which is the next one's start.
+  for (let node = 1; node < count; node++) list[starts[(parent[node] as number) + 1]!++] = node;
+  const start = starts.subarray(0, count + 1);
 
   const compare = (a: number, b: number): number => compareNames(columns, a, b);
   for (let node = 0; node < count; node++) {

@@ -170,10 +170,10 @@ class ImageWriter {
       view.setUint32(at + ExtendedInode.mtime, columns.mtimeLow[source] as number, true);
       view.setInt32(at + ExtendedInode.mtime + 4, columns.mtimeHigh[source] as number, true);
       view.setUint32(at + ExtendedInode.mtimeNsec, columns.mtimeNsec[source] as number, true);
-      view.setUint32(at + ExtendedInode.nlink, inodes.nlink[node] as number, true);
+      view.setUint32(at + ExtendedInode.nlink, inodes.nlink(node), true);
       end += ExtendedInode.size;
     } else {
-      view.setUint16(at + CompactInode.nlink, inodes.nlink[node] as number, true);
+      view.setUint16(at + CompactInode.nlink, inodes.nlink(node), true);
       view.setUint32(at + CompactInode.fileSize, size, true);
       view.setUint32(at + CompactInode.data, data, true);
       view.setUint32(at + CompactInode.ino, ino, true);

@@ -5,7 +5,7 @@ import { ExitCode } from '../base/errors.ts';
 import { DirtreePack } from '../repository/dirtree-pack.ts';
 import { readObjectInfo } from '../repository/object-info.ts';
 import type { Repository } from '../repository/repository.ts';
-import { children, lookup, rootOf, type TreeNode, walk } from '../repository/tree.ts';
+import { children, type DirtreeSource, lookup, rootOf, type TreeNode, walk } from '../repository/tree.ts';
 import type { CommandModule } from './command.ts';
 import type { Context } from './context.ts';
 import { nameBytes, writeAll } from './output.ts';
@@ -94,14 +94,24 @@ function* lines(
   }
 }
 
-function* listed(repository: Repository, tops: readonly TreeNode[], options: LsOptions): Generator<TreeNode> {
+function listed(
+  repository: Repository,
+  tops: readonly TreeNode[],
+  { recursive, dironly }: LsOptions,
+): Generator<TreeNode> {
   // Folders are passed once: keeping them would have the collector carry them along.
   const passing = { dirtree: (checksum: Checksum) => repository.passingDirtree(checksum) };
-  for (const top of tops) {
-    if (options.recursive) yield* walk(passing, top);
-    else {
-      yield top;
-      if (top.kind === 'directory' && !options.dironly) yield* children(passing, top);
-    }
-  }
+  const lists = tops.map((top) => (recursive ? walk(passing, top) : shallow(passing, top, !dironly)));
+  const [only] = lists;
+  // It is nearly always one: its entries need not pass through another generator.
+  return lists.length === 1 && only !== undefined ? only : inTurn(lists);
+}
+
+function* shallow(source: DirtreeSource, top: TreeNode, withChildren: boolean): Generator<TreeNode> {
+  yield top;
+  if (top.kind === 'directory' && withChildren) yield* children(source, top);
+}
+
+function* inTurn(lists: readonly Iterable<TreeNode>[]): Generator<TreeNode> {
+  for (const list of lists) yield* list;
 }

@@ -103,7 +103,7 @@ export class DirtreePack {
   /** Keeps it for the next run if there is something new in it, the caller holding the lock. */
   save(repository: Repository): void {
     if (this.#added.size === 0) return;
-    const packed = this.#placesWhere((place) => !this.#added.has(this.checksum(place)));
+    const packed = this.#placesWhere((checksum) => !this.#added.has(checksum));
     const used = packed.filter((place) => this.isUsed(place));
     const all = this.#bytesOf(packed) + this.#addedBytes;
     const needed = this.#bytesOf(used) + this.#addedBytes;
@@ -130,11 +130,13 @@ export class DirtreePack {
   /** Places of those that are in the repository. */
   #present(repository: Repository): number[] {
     const isPresent = checksumsPresent(repository, this.checksums, this.count);
-    return this.#placesWhere((place) => isPresent[place] === 1);
+    return this.#placesWhere((_, place) => isPresent[place] === 1);
   }
 
-  #placesWhere(isWanted: (place: number) => boolean): number[] {
-    return Array.from({ length: this.count }, (_, place) => place).filter(isWanted);
+  #placesWhere(isWanted: (checksum: Checksum, place: number) => boolean): number[] {
+    const places: number[] = [];
+    for (const [checksum, place] of this.#places) if (isWanted(checksum, place)) places.push(place);
+    return places;
   }
 
   #dirtrees(places: readonly number[]): Map<Checksum, Buffer> {
@@ -146,7 +148,8 @@ export class DirtreePack {
   }
 
   #bytesOf(places: readonly number[]): number {
-    return places.reduce((sum, place) => sum + this.#at(place).length, 0);
+    const starts = this.#starts;
+    return places.reduce((sum, place) => sum + (starts[place + 1] as number) - (starts[place] as number), 0);
   }
 }
 

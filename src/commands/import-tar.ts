@@ -43,7 +43,7 @@ export async function importTarFile(context: Context, file: string, options: Tar
     });
   const source = isStdin ? process.stdin : fileStream(context.path(file), context.system);
   const where = isStdin ? 'standard input' : file;
-  await using batches = new BatchWriter(writer);
+  await using batches = new BatchWriter(writer, { signal: progress.signal });
   const imported = await importTar(decompressed(source, where), batches, {
     where,
     limits,

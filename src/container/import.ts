@@ -99,7 +99,7 @@ export async function importImage(
       { hint: 'skopeo copy --override-os OS --override-arch ARCHITECTURE fetches that for another platform' },
     );
   using writer = await RepositoryWriter.open(repository, { lockTimeoutMs: request.lockTimeoutMs });
-  await using batches = new BatchWriter(writer);
+  await using batches = new BatchWriter(writer, { signal: request.progress.signal });
   if (request.ref !== undefined) writer.checkRef(request.ref);
   const { system } = repository;
   const tree = newFolder();

@@ -6,7 +6,7 @@
  */
 import type { ByteString } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';
-import { OperationError } from '../base/errors.ts';
+import { InterruptedError, OperationError } from '../base/errors.ts';
 import { linuxSystem } from '../base/system-linux.ts';
 import { processors, Thread } from '../base/threads.ts';
 import { contentHeader, type FileHeader } from '../formats/objects.ts';
@@ -72,6 +72,8 @@ type ContentHeader = Omit<FileHeader, 'target'>;
 export interface BatchWriterOptions {
   /** At most this many; 0 for none. Default: as many as there are processors, up to four. */
   readonly threads?: number;
+  /** Aborted, it has nobody wait for threads any longer. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A file whose content comes in pieces; its checksum comes later. */
@@ -97,9 +99,12 @@ export class BatchWriter {
   #waiting = 0;
   #failure: unknown;
   #wake = (): void => undefined;
+  readonly #signal: AbortSignal | undefined;
 
   constructor(writer: RepositoryWriter, options: BatchWriterOptions = {}) {
     this.writer = writer;
+    this.#signal = options.signal;
+    options.signal?.addEventListener('abort', () => this.#wake(), { once: true });
     const wanted = options.threads ?? (processors() > 1 ? Math.min(processors(), MAX_THREADS) : 0);
     this.#maxThreads = writer.system === linuxSystem ? wanted : 0;
   }
@@ -318,12 +323,14 @@ export class BatchWriter {
     if (bytes.length === BATCH_BYTES) this.#free.push(bytes);
   }
 
-  /** Waits for answers until that is so. @throws what went wrong */
+  /** Waits for answers until that is so. @throws what went wrong, or InterruptedError */
   async #until(isSo: () => boolean): Promise<void> {
-    while (this.#failure === undefined && !isSo())
+    while (this.#failure === undefined && !isSo()) {
+      if (this.#signal?.aborted) throw new InterruptedError();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
+    }
     this.#check();
   }
 }

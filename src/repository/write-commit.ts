@@ -67,7 +67,7 @@ export async function writeTree(
   tree: SourceDirectory,
   progress: Progress = silent(),
 ): Promise<WrittenTree> {
-  await using batches = new BatchWriter(writer);
+  await using batches = new BatchWriter(writer, { signal: progress.signal });
   const root = newFolder(tree);
   const pending: PendingFolder[] = [{ source: tree, folder: root, path: '' }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop())

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'nod
 import { describe, it } from 'node:test';
 import type { ByteString } from '../../src/base/bytes.ts';
 import type { Checksum } from '../../src/base/digest.ts';
-import { FormatError, IoError } from '../../src/base/errors.ts';
+import { FormatError, InterruptedError, IoError } from '../../src/base/errors.ts';
 import { S_IFREG } from '../../src/base/mode.ts';
 import type { System } from '../../src/base/system.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
@@ -14,7 +14,7 @@ import { initRepository } from '../../src/repository/init.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
 import { faultSystem } from '../support/fault-system.ts';
-import { allowThreads } from '../support/played-threads.ts';
+import { allowThreads, watchWorkers } from '../support/played-threads.ts';
 import { Random } from '../support/random.ts';
 import { Sandbox } from '../support/sandbox.ts';
 
@@ -277,5 +277,22 @@ describe('the writer of batches', () => {
     }
     assert.deepEqual(leftovers(repository), []);
     assert.equal(objectsOf(repository).size, 0);
+  });
+
+  it('waits for no thread when the work is broken off', async () => {
+    using work = new Sandbox();
+    const repository = newRepository(work, 'repository');
+    using writer = await RepositoryWriter.open(repository, { fsync: false });
+    // As if they had a large file each.
+    using _ = watchWorkers((worker) => {
+      worker.postMessage = () => undefined;
+    });
+    const stop = new AbortController();
+    await using batches = new BatchWriter(writer, { threads: 1, signal: stop.signal });
+    for (const file of files()) if (file.content.length < MAX_BATCHED) put(batches, file, () => undefined);
+    const finished = batches.finish();
+    setImmediate(() => stop.abort());
+    await assert.rejects(finished, InterruptedError);
+    await assert.rejects(batches.finish(), InterruptedError);
   });
 });

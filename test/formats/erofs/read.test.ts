@@ -96,6 +96,29 @@ describe('ErofsImage', () => {
     );
   });
 
+  it('knows the whole path of where a hard link leads, however deep that is', () => {
+    const tree = new ImageTree();
+    const root = tree.addRoot({ mode: S_IFDIR | 0o755 });
+    let folder: number = root;
+    for (const name of ['a', 'longer', 'c'])
+      folder = tree.add(folder, bytes(name), { mode: S_IFDIR | 0o755 });
+    const file = tree.add(folder, bytes('file'), { mode: 0o100644, nlink: 4 });
+    tree.addLink(folder, bytes('beside'), file);
+    tree.addLink(root, bytes('z'), file);
+    tree.addLink(root, bytes('b'), file);
+    const image = new ErofsImage(writeImage(tree).bytes, 'image');
+    const links = [...image.walk()].filter(({ inode }) => inode.nlink === 4);
+    assert.deepEqual(
+      links.map(({ path, linkOf }) => [path, linkOf]),
+      [
+        ['/a/longer/c/beside', undefined],
+        ['/a/longer/c/file', '/a/longer/c/beside'],
+        ['/b', '/a/longer/c/beside'],
+        ['/z', '/a/longer/c/beside'],
+      ],
+    );
+  });
+
   it('gives xattrs as stored: unshared before shared', () => {
     const places = new Places(sample());
     const image = new ErofsImage(places.image, 'sample');

@@ -2,8 +2,9 @@
  * The C library's calls Node has no binding for, through koffi.
  *
  * koffi is loaded by the first call that needs it, never at start. Where it cannot be loaded (no binary for this
- * processor or C library) {@link libc} throws {@link UnsupportedError}. Numbers and layouts below are those of asm-generic, which x86_64, arm64, riscv64 and
- * loong64 share; other processors number ioctls differently and are refused.
+ * processor or C library) {@link libc} throws {@link UnsupportedError}. Numbers and layouts below are those of
+ * asm-generic, which x86_64, arm64, riscv64 and loong64 share; other processors number ioctls differently and are
+ * refused.
  */
 import os from 'node:os';
 import { UnsupportedError } from './errors.ts';
@@ -109,7 +110,8 @@ function bind(koffi: Koffi): Libc {
   // The program itself: its symbols include those of whichever C library it runs on.
   const program = koffi.load(null);
   let names: ReadonlyMap<number, string> | undefined;
-  // open, ioctl and fcntl are variadic in C; with the arguments given here the calling conventions of these processors agree.
+  // open, ioctl and fcntl are variadic in C; with the arguments given here the calling conventions of these processors
+  // agree.
   return {
     open: program.func('open', 'int', ['void *', 'int']) as Libc['open'],
     llistxattr: program.func('llistxattr', 'long', ['void *', 'void *', 'size_t']) as Libc['llistxattr'],

@@ -1,6 +1,6 @@
 /**
- * sealtree.conf: what a machine wants from its boot, and who sits at it from the interface (sealtree.conf(5)). A GKeyFile found by UAPI.6 (`search.ts`);
- * every value knows which file it comes from.
+ * sealtree.conf: what a machine wants from its boot, and who sits at it from the interface (sealtree.conf(5)). A
+ * GKeyFile found by UAPI.6 (`search.ts`); every value knows which file it comes from.
  *
  * A key or group that is not known is a finding and no error: a file that a later version wrote must not keep this
  * one from running. A value that is not one of a key's words is a ConfigError, since no default can be known to be

@@ -1,8 +1,9 @@
 /**
  * Many contents at a time: small ones are collected in batches, large ones cut in pieces, and threads hash and write
- * them while the caller reads on; of files on the disk the threads get the paths, and read them, too. Threads write to staging folders of their own only, where nobody sees it; what makes
- * objects visible stays with {@link RepositoryWriter}, in one place and order. With a {@link System} other than the
- * kernel's, on one processor, or for less than one batch, the same is done without threads.
+ * them while the caller reads on; of files on the disk the threads get the paths, and read them, too. Threads write to
+ * staging folders of their own only, where nobody sees it; what makes objects visible stays with
+ * {@link RepositoryWriter}, in one place and order. With a {@link System} other than the kernel's, on one processor, or
+ * for less than one batch, the same is done without threads.
  */
 import type { ByteString } from '../base/bytes.ts';
 import type { Checksum } from '../base/digest.ts';

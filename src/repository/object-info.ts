@@ -4,8 +4,9 @@
  * old; an entry that is wrong nevertheless makes an image whose digest is not the commit's, or objects that the kernel
  * refuses. It is a cache: whoever verifies does not ask it, and it may be removed at any time.
  *
- * The file (./cache-file.ts) is believed if it is whole: its first 32 bytes are the SHA-256 of all others. Then follow {@link MAGIC}, the length of a header (32 bits), the header as
- * JSON, and the columns of {@link ContentTable}, each from a multiple of 8 on; numbers are little-endian.
+ * The file (./cache-file.ts) is believed if it is whole: its first 32 bytes are the SHA-256 of all others. Then follow
+ * {@link MAGIC}, the length of a header (32 bits), the header as JSON, and the columns of {@link ContentTable}, each from
+ * a multiple of 8 on; numbers are little-endian.
  */
 import { endianness } from 'node:os';
 import { asBuffer, type ByteString, bytesEqual, roundUp } from '../base/bytes.ts';

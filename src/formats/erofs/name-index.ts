@@ -1,5 +1,4 @@
 /** Finds the children of directories by their names, in a tree that is still growing. */
-
 import { randomSeed } from '../../base/random.ts';
 import { xxh32 } from '../xxh32.ts';
 import type { TreeColumns } from './tree.ts';

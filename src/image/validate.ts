@@ -1,10 +1,11 @@
 /**
  * Is this file the image of that commit? Asked of the bytes on disk, before they are published.
  *
- * Nothing here is shared with the writer's side (plan.ts, erofs/write.ts): the commit is walked again, the
+ * No code here is shared with the writer's side (plan.ts, erofs/write.ts): the commit is walked again, the
  * image is read by the validating reader, every entry's stored form is derived from the rules of the format
- * anew, and the image's digest is recomputed by the second hash engine. Out of scope: the objects' content, of
- * which sample-objects.ts reads a little and `verify --deep` all.
+ * anew, and the image's digest is recomputed by the second hash engine. Only what a seal has learnt of objects is the
+ * planner's own, compared with the objects by reread-objects.ts. Out of scope: the objects' content, of which
+ * sample-objects.ts reads a little and `verify --deep` all.
  */
 import type { ByteString } from '../base/bytes.ts';
 import { bytesToString, displayBytes, textToBytes } from '../base/bytes.ts';

@@ -22,7 +22,7 @@ const OLD_IMAGE = Buffer.from('the image of an earlier seal, or of somebody else
  * Steps of the whole seal where the file system has no fs-verity, and where it has. When it drops, either steps were
  * saved on purpose or a flush was lost.
  */
-const STEPS: ReadonlySet<number> = new Set([65, 74]);
+const STEPS: ReadonlySet<number> = new Set([68, 77]);
 
 interface End {
   readonly signal: NodeJS.Signals | null;

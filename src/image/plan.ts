@@ -6,6 +6,7 @@
 import { type ByteString, textToBytes } from '../base/bytes.ts';
 import { type Checksum, type Digest, digestOf } from '../base/digest.ts';
 import { FormatError, UnsupportedError } from '../base/errors.ts';
+import { keepYoungHeapSmall } from '../base/heap.ts';
 import { isSymlink, S_IFDIR } from '../base/mode.ts';
 import type { Progress } from '../base/progress.ts';
 import { ImageTree, type NodeFields } from '../formats/erofs/tree.ts';
@@ -101,6 +102,9 @@ export class CommitObjects {
 /** For fewer objects threads cost more than they give: each takes as long to start as 2,000 small objects to hash. */
 const WORTH_THREADS = 2000;
 
+/** From so many files on it shows what memory each takes. */
+const LARGE = 20_000;
+
 /** A few dirtrees that name each other many times can describe more entries than there are atoms. */
 const MOST_ENTRIES = 50_000_000;
 
@@ -135,6 +139,7 @@ async function findObjects(
   const before = table.count;
   const isFound = new Uint8Array(before);
   let isMany = false;
+  let passed = 0;
   const dirtrees = dirtreesOf(dirtreesInPassing(repository), repository.commit(commit).rootTree);
   let next = dirtrees.next();
   for (; !next.done; next = dirtrees.next()) {
@@ -147,6 +152,8 @@ async function findObjects(
       isMany = true;
       onMany();
     }
+    if (passed <= LARGE && passed + files.length > LARGE) keepYoungHeapSmall();
+    passed += files.length;
     progress.advance(files.length);
     await progress.breathe();
   }
@@ -219,7 +226,10 @@ function unknownRows({ columns }: ContentTable, rows: Uint32Array, mode: VerityM
   for (const row of unknown) ends[folder(row)]!++;
   for (let i = 1; i < ends.length; i++) ends[i]! += ends[i - 1]!;
   const sorted = new Uint32Array(unknown.length);
-  for (const row of unknown.toReversed()) sorted[--ends[folder(row)]!] = row;
+  for (let i = unknown.length - 1; i >= 0; i--) {
+    const row = unknown[i] as number;
+    sorted[--ends[folder(row)]!] = row;
+  }
   return sorted;
 }
 

@@ -32,7 +32,7 @@ export class FileValues {
   /** By node. */
   readonly #state: Int32Array;
   readonly #shared: number[] = [];
-  /** Open addressing over values: first node + 1, or 0. At most half full. */
+  /** First nodes + 1, or 0: by open addressing over values, at most half full; of paths of objects by row. */
   #slots: Int32Array;
 
   constructor(tree: ImageTree, kind: 'digest' | 'payload') {
@@ -43,7 +43,11 @@ export class FileValues {
     this.#bytes =
       objects === undefined ? columns.arena : asBuffer(this.#isDigest ? objects.digests : objects.checksums);
     this.#state = new Int32Array(count);
-    this.#slots = new Int32Array(2 ** (1 + Math.ceil(Math.log2(count))));
+    this.#slots = new Int32Array(
+      objects === undefined || this.#isDigest
+        ? 2 ** (1 + Math.ceil(Math.log2(count)))
+        : objects.checksums.length / HASH_SIZE,
+    );
   }
 
   /** Adds a file, each once. */
@@ -117,6 +121,8 @@ export class FileValues {
   }
 
   #find(node: number): number {
+    // No two objects have one path.
+    if (this.#objects !== undefined && !this.#isDigest) return objectOf(this.#columns, node);
     const bytes = this.#bytes;
     const start = this.#start(node);
     const size = this.#size(node);

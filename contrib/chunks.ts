@@ -43,11 +43,14 @@ export async function fewerChunks(
     return { group, members: [...reachable(group, inputs)].filter((path) => !earlier.has(path)) };
   });
   /** The groups that have something of what this reaches: the last ones first, since they reach into others. */
-  const groupsOf = (path: string): string[] =>
-    parts.reduceRight<string[]>((wanted, { group, members }) => {
+  const groupsOf = (path: string): string[] => {
+    let wanted: string[] = [];
+    for (const { group, members } of parts.toReversed()) {
       const reached = reachable([path, ...wanted], inputs);
-      return members.some((member) => reached.has(member)) ? [...group, ...wanted] : wanted;
-    }, []);
+      if (members.some((member) => reached.has(member))) wanted = [...group, ...wanted];
+    }
+    return wanted;
+  };
   const onDemand = Object.values(inputs).flatMap(({ imports }) =>
     imports.flatMap(({ kind, path }) => (kind === 'dynamic-import' ? path : [])),
   );

@@ -78,6 +78,23 @@ export class Progress {
     this.check();
   }
 
+  /** Waits for what others do; no longer once it was told to stop. @throws InterruptedError */
+  async waitFor<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this;
+    if (signal === undefined) return await work;
+    let stop = (): void => undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      stop = () => reject(new InterruptedError());
+    });
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      return await Promise.race([stopped, work]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
   #report(): void {
     this.#lastChange = this.#now();
     this.#onChange?.(this.stage);

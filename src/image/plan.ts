@@ -322,7 +322,7 @@ export async function buildImage(
   const { bytes, version } = writeImage(tree);
   await progress.breathe();
   // Only now: it takes another thread as long as all this.
-  requirePresent(repository, table, rows, await looking());
+  requirePresent(repository, table, rows, await progress.waitFor(looking()));
   const objects = new CommitObjects(table, rows, unknown.length);
   return { commit, bytes, version, digest: digestOf(verityDigest(bytes)), mode, objects, rereading };
 }

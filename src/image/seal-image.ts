@@ -117,7 +117,8 @@ async function validateBuilt(
     helpers,
   };
   const findings = [...(await validateImage(bytes, path, expected, progress))];
-  findings.push(...(await (image.rereading ?? reread(repository, objectsRead(table, rows), progress))));
+  const rereading = image.rereading ?? reread(repository, objectsRead(table, rows), progress);
+  findings.push(...(await progress.waitFor(rereading)));
   findings.push(...(await checkDigests(repository, sampleOf(table, rows), progress)));
   if (findings.length > 0) throw new ValidationError(path, findings);
 }

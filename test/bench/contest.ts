@@ -17,6 +17,8 @@ export interface Contestant extends Command {
    * everything it needs is in the cache, and a run that reads more than a few bytes is not counted.
    */
   readonly coldBytes?: number;
+  /** The most bytes that a warm run may read. Default: {@link WARM_BYTES}. */
+  readonly warmBytes?: number;
 }
 
 /** One row of the table: what `ours` takes, by what `peer` takes. */
@@ -59,8 +61,8 @@ export interface Row extends Goal {
 
 export type Runs = ReadonlyMap<string, readonly Run[]>;
 
-/** What a warm run may read all the same: logs, and what the system does beside it. */
-const WARM_BYTES = 16 << 20;
+/** What logs take, and what the system does beside a run. */
+export const WARM_BYTES = 16 << 20;
 const TRIES = 3;
 
 /**
@@ -93,10 +95,10 @@ export function hold(contest: Contest, rounds: number, base: string, before = se
 
 /** A run that is as warm or cold as it should be: what else the machine does may bring files into the cache, or push them out. */
 function temperate(contestant: Contestant, once: (contestant: Contestant) => Run): Run {
-  const { name, coldBytes } = contestant;
+  const { name, coldBytes, warmBytes = WARM_BYTES } = contestant;
   for (let tries = TRIES; ; tries--) {
     const run = once(contestant);
-    if (coldBytes === undefined ? run.readBytes <= WARM_BYTES : run.readBytes >= coldBytes) return run;
+    if (coldBytes === undefined ? run.readBytes <= warmBytes : run.readBytes >= coldBytes) return run;
     if (tries === 1)
       throw new Error(
         `${name}: not ${coldBytes === undefined ? 'warm' : 'cold'}: ${run.readBytes} bytes came from the disk`,

@@ -21,6 +21,12 @@ const SHARED = 1;
 const FIRST_PLACE = 2;
 const MAX_STATE = 0x7fffffff;
 
+/** Numbers in a slot that is found by a hash. */
+const SLOT_NUMBERS = 2;
+
+/** Bytes of a value that {@link FileValues} looks at first where it sorts: with their number they are exact as one number. */
+const HEAD_BYTES = 5;
+
 export class FileValues {
   readonly #columns: TreeColumns;
   readonly #isDigest: boolean;
@@ -32,7 +38,10 @@ export class FileValues {
   /** By node. */
   readonly #state: Int32Array;
   readonly #shared: number[] = [];
-  /** First nodes + 1, or 0: by open addressing over values, at most half full; of paths of objects by row. */
+  /**
+   * First nodes + 1, or 0: of paths of objects by row, else by open addressing over values, at most half full; there each
+   * has the hash of its value behind it, so that others are told apart without looking where they lie.
+   */
   #slots: Int32Array;
 
   constructor(tree: ImageTree, kind: 'digest' | 'payload') {
@@ -45,20 +54,15 @@ export class FileValues {
     this.#state = new Int32Array(count);
     this.#slots = new Int32Array(
       objects === undefined || this.#isDigest
-        ? 2 ** (1 + Math.ceil(Math.log2(count)))
+        ? SLOT_NUMBERS * 2 ** (1 + Math.ceil(Math.log2(count)))
         : objects.checksums.length / HASH_SIZE,
     );
   }
 
   /** Adds a file, each once. */
   add(node: number): void {
-    const slot = this.#find(node);
-    const entry = this.#slots[slot] as number;
-    if (entry === 0) {
-      this.#slots[slot] = node + 1;
-      return;
-    }
-    const first = entry - 1;
+    const first = this.#firstLike(node);
+    if (first === node) return;
     this.#state[node] = ~first;
     if (this.#state[first] === ALONE) {
       this.#state[first] = SHARED;
@@ -69,15 +73,15 @@ export class FileValues {
   /** After all files: the first ones with each shared value, by descending length, then descending value. */
   sharedDescending(): readonly number[] {
     this.#slots = new Int32Array(0);
-    const bytes = this.#bytes;
-    return this.#shared.sort((a, b) => {
-      const sizeA = this.#size(a);
-      const sizeB = this.#size(b);
-      if (sizeA !== sizeB) return sizeB - sizeA;
-      const startA = this.#start(a);
-      const startB = this.#start(b);
-      return bytes.compare(bytes, startA, startA + sizeA, startB, startB + sizeB);
-    });
+    const nodes = this.#shared;
+    const heads = Float64Array.from(nodes, (node) => this.#head(node));
+    const order = Int32Array.from(nodes.keys());
+    order.sort(
+      (a, b) =>
+        (heads[b] as number) - (heads[a] as number) ||
+        this.#compareRest(nodes[b] as number, nodes[a] as number),
+    );
+    return Array.from(order, (place) => nodes[place] as number);
   }
 
   setOffset(first: number, offset: number): void {
@@ -120,22 +124,56 @@ export class FileValues {
     return this.#objects === undefined ? (this.#columns.dataLength[node] as number) : HASH_SIZE;
   }
 
-  #find(node: number): number {
+  /** The file that was added first of those with the value of this one. */
+  #firstLike(node: number): number {
+    const slots = this.#slots;
     // No two objects have one path.
-    if (this.#objects !== undefined && !this.#isDigest) return objectOf(this.#columns, node);
+    if (this.#objects !== undefined && !this.#isDigest)
+      return takeSlot(slots, objectOf(this.#columns, node), node);
     const bytes = this.#bytes;
     const start = this.#start(node);
     const size = this.#size(node);
-    const mask = this.#slots.length - 1;
-    let slot = xxh32(bytes, this.#seed, start, start + size) & mask;
-    for (;;) {
-      const entry = this.#slots[slot] as number;
-      if (entry === 0) return slot;
-      if (this.#size(entry - 1) === size && sameBytes(bytes, start, this.#start(entry - 1), size))
-        return slot;
-      slot = (slot + 1) & mask;
+    const hash = xxh32(bytes, this.#seed, start, start + size) | 0;
+    const mask = slots.length - 1;
+    for (let slot = (hash << 1) & mask; ; slot = (slot + SLOT_NUMBERS) & mask) {
+      const first = takeSlot(slots, slot, node);
+      if (first === node) slots[slot + 1] = hash;
+      else if (slots[slot + 1] !== hash) continue;
+      else if (this.#size(first) !== size || !sameBytes(bytes, start, this.#start(first), size)) continue;
+      return first;
     }
   }
+
+  /** Length and first bytes of a value as one number, which is larger for what comes earlier. */
+  #head(node: number): number {
+    const bytes = this.#bytes;
+    const start = this.#start(node);
+    const size = this.#size(node);
+    let head = size;
+    for (let i = 0; i < HEAD_BYTES; i++) head = head * 256 + (i < size ? (bytes[start + i] as number) : 0);
+    return head;
+  }
+
+  /** Compares two values with the same {@link #head} by what is behind it. */
+  #compareRest(a: number, b: number): number {
+    const bytes = this.#bytes;
+    const startA = this.#start(a);
+    const startB = this.#start(b);
+    const size = this.#size(a);
+    for (let i = HEAD_BYTES; i < size; i++) {
+      const difference = (bytes[startA + i] as number) - (bytes[startB + i] as number);
+      if (difference !== 0) return difference;
+    }
+    return 0;
+  }
+}
+
+/** The node in a slot: where it is free, the one that is to take it. */
+function takeSlot(slots: Int32Array, slot: number, node: number): number {
+  const entry = slots[slot] as number;
+  if (entry !== 0) return entry - 1;
+  slots[slot] = node + 1;
+  return node;
 }
 
 function sameBytes(bytes: Uint8Array, a: number, b: number, length: number): boolean {

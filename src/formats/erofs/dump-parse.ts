@@ -8,14 +8,15 @@
  * an image nobody asked for: a DIGEST that is not 64 hex digits (it leaves the rest uninitialised), a GID or
  * RDEV that is no integer (it takes 0 when the UID is not 0), a hard link to a directory (it makes a cycle).
  *
- * Lines come by the million, so fields are found in one pass over the bytes and strings are made only of what
- * the tree keeps.
+ * Lines come by the million, and nearly all are what {@link ./plain-line.ts} knows by a look. Of others, too, fields are
+ * found in one pass over the bytes, and strings are made only of what the tree keeps.
  */
 import { asBuffer, type ByteString, bytesToString, displayBytes, stringToBytes } from '../../base/bytes.ts';
 import { FormatError } from '../../base/errors.ts';
 import { isDevice, isDirectory, isKnownType, isRegular, isSymlink } from '../../base/mode.ts';
 import { sortedXattrs, type Xattr, type Xattrs } from '../../base/xattrs.ts';
 import { Limit } from './layout.ts';
+import { PlainLine } from './plain-line.ts';
 import { DIGEST_SIZE, ImageTree, type NodeFields } from './tree.ts';
 
 export interface ParseDumpOptions {
@@ -92,6 +93,7 @@ export class DumpParser {
   readonly #where: string;
   readonly #strict: boolean;
   readonly #tree = new ImageTree();
+  readonly #plain = new PlainLine();
   #hasRoot = false;
   #line = 0;
   /** What came after the last newline so far. */
@@ -107,12 +109,14 @@ export class DumpParser {
 
   /** Paths of directories, spelled `/a/b`; the root is the empty string. */
   readonly #directories = new Map<string, number>();
-  #lastParentPath = '';
+  /** Of the last plain line's entry. */
+  #lastParentPath: Buffer = Buffer.alloc(0);
   #lastParent = 0;
   #lastSeconds = 0;
   #lastMtime = 0n;
 
-  readonly #xattrsByText = new Map<string, Xattrs>();
+  /** By their text: numbers of the tree's sets. */
+  readonly #xattrSets = new Map<ByteString, number>();
   readonly #digestBytes = Buffer.alloc(DIGEST_SIZE);
   readonly #links: PendingLink[] = [];
 
@@ -133,8 +137,13 @@ export class DumpParser {
       this.#parseLine(this.#takeRest(bytes.subarray(0, end)), 0);
       start = end + 1;
     }
-    for (let end = bytes.indexOf(NEWLINE, start); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
-      this.#parseLine(bytes, start, end);
+    const last = bytes.lastIndexOf(NEWLINE);
+    while (start <= last) {
+      let end = this.#addPlainLine(bytes, start);
+      if (end === -1) {
+        end = bytes.indexOf(NEWLINE, start);
+        this.#parseLine(bytes, start, end);
+      }
       start = end + 1;
     }
     if (start < bytes.length) this.#keep(bytes.subarray(start));
@@ -173,6 +182,41 @@ export class DumpParser {
     if (!this.#hasRoot) throw new FormatError(this.#where, 'no entries in the dump');
     this.#addLinks();
     return this.#tree;
+  }
+
+  /** Adds what a line says if that takes no more than a look; gives the line's end, or -1 if it takes {@link #parseLine}. */
+  #addPlainLine(bytes: Buffer, start: number): number {
+    const line = this.#plain;
+    if (!line.look(bytes, start) || line.end - start > MAX_LINE_BYTES) return -1;
+    const parent = this.#plainParent();
+    const xattrSet = this.#plainXattrs();
+    if (parent === undefined || xattrSet === undefined) return -1;
+    const node = this.#tree.addPlain(parent, line, xattrSet);
+    if (node === -1) return -1;
+    if (isDirectory(line.mode)) this.#directories.set(bytesToString(bytes, start, line.nameEnd), node);
+    this.#line++;
+    return line.end;
+  }
+
+  /** The directory a plain line's entry is in: that of the line before, nearly always. */
+  #plainParent(): number | undefined {
+    const { bytes, pathStart, nameStart } = this.#plain;
+    const end = nameStart - 1;
+    if (!isSame(this.#lastParentPath, bytes, pathStart, end)) {
+      const parent = this.#directories.get(bytesToString(bytes, pathStart, end));
+      if (parent === undefined) return undefined;
+      this.#lastParentPath = Buffer.from(bytes.subarray(pathStart, end));
+      this.#lastParent = parent;
+    }
+    return this.#lastParent;
+  }
+
+  /** The set of a plain line's xattrs, if their text has been seen. */
+  #plainXattrs(): number | undefined {
+    const { bytes, xattrsStart, end } = this.#plain;
+    if (xattrsStart === end) return 0;
+    if (end - xattrsStart > REMEMBERED_XATTR_LENGTH) return undefined;
+    return this.#xattrSets.get(bytesToString(bytes, xattrsStart, end));
   }
 
   #parseLine(bytes: Buffer, start: number, end = bytes.length): void {
@@ -235,21 +279,23 @@ export class DumpParser {
       fields.size = size > Limit.fileSize ? Limit.fileSize : Number(size);
     }
     if (xattrsAt < end) fields.xattrs = this.#xattrs(xattrsAt, end);
-    this.#add(path, fields);
+    const node = this.#add(path, fields);
+    if (xattrsAt < end) this.#rememberXattrs(node, xattrsAt, end);
   }
 
-  #add(path: ByteString, fields: NodeFields): void {
+  #add(path: ByteString, fields: NodeFields): number {
     if (path === '/') {
       if (this.#hasRoot) throw this.#error('a second root');
       this.#inTree(() => this.#tree.addRoot(fields));
       this.#hasRoot = true;
       this.#directories.set('', 0);
-      return;
+      return 0;
     }
     const name = nameOf(path);
     const parent = this.#parentOf(path, name);
     const node = this.#inTree(() => this.#tree.add(parent, name, fields));
     if (isDirectory(fields.mode)) this.#directories.set(canonical(path), node);
+    return node;
   }
 
   /** What the tree refuses gets the line's number. */
@@ -266,15 +312,10 @@ export class DumpParser {
   #parentOf(path: ByteString, name: ByteString): number {
     if (!this.#hasRoot) throw this.#error('the root must come first');
     const slash = path.length - name.length - 1;
-    if (slash === this.#lastParentPath.length && path.startsWith(this.#lastParentPath))
-      return this.#lastParent;
-    const parentPath = slash < 0 ? '' : path.slice(0, slash);
-    const parent =
-      this.#directories.get(parentPath) ?? this.#directories.get(canonical(parentPath as ByteString));
+    const parentPath = (slash < 0 ? '' : path.slice(0, slash)) as ByteString;
+    const parent = this.#directories.get(parentPath) ?? this.#directories.get(canonical(parentPath));
     if (parent === undefined)
       throw this.#error(`${displayBytes(path)}: its parent is missing or no directory`);
-    this.#lastParentPath = parentPath;
-    this.#lastParent = parent;
     return parent;
   }
 
@@ -352,8 +393,8 @@ export class DumpParser {
       throw this.#error(`xattrs of ${end - start} bytes of text, want <= ${MAX_XATTR_TEXT}`);
     const bytes = this.#bytes;
     const text = bytesToString(bytes, start, end);
-    const known = this.#xattrsByText.get(text);
-    if (known !== undefined) return known;
+    const known = this.#xattrSets.get(text);
+    if (known !== undefined) return this.#tree.xattrSets[known]!;
     if (text.includes('\0')) throw this.#error('a NUL byte in the xattrs');
 
     const list: Xattr[] = [];
@@ -366,12 +407,16 @@ export class DumpParser {
       list.push([name, this.#unescape(text.slice(equals + 1, stop) as ByteString)]);
       at = stop + 1;
     }
-    const xattrs = sortedXattrs(list);
-    if (text.length <= REMEMBERED_XATTR_LENGTH) {
-      if (this.#xattrsByText.size >= REMEMBERED_XATTR_TEXTS) this.#xattrsByText.clear();
-      this.#xattrsByText.set(text, xattrs);
-    }
-    return xattrs;
+    return sortedXattrs(list);
+  }
+
+  /** Keeps the text of a node's xattrs with what it means. */
+  #rememberXattrs(node: number, start: number, end: number): void {
+    if (end - start > REMEMBERED_XATTR_LENGTH) return;
+    const text = bytesToString(this.#bytes, start, end);
+    if (this.#xattrSets.has(text)) return;
+    if (this.#xattrSets.size >= REMEMBERED_XATTR_TEXTS) this.#xattrSets.clear();
+    this.#xattrSets.set(text, this.#tree.columns.xattrs[node]!);
   }
 
   #content(size: number | bigint): Buffer | undefined {
@@ -505,6 +550,14 @@ export class DumpParser {
 
 function nameOf(path: ByteString): ByteString {
   return path.slice(path.lastIndexOf('/') + 1) as ByteString;
+}
+
+/** Whether `bytes[start .. end)` is that path. */
+function isSame(path: Buffer, bytes: Buffer, start: number, end: number): boolean {
+  if (path.length !== end - start) return false;
+  // What differs in paths beside one another is at their ends.
+  for (let i = path.length - 1; i >= 0; i--) if (path[i] !== bytes[start + i]) return false;
+  return true;
 }
 
 /** A place in the tree as a key. */

@@ -50,6 +50,26 @@ export interface NodeFields {
 export type TreeNode = Omit<NodeFields, 'object'> &
   Required<Pick<NodeFields, 'nlink' | 'uid' | 'gid' | 'rdev' | 'size' | 'mtimeSec' | 'mtimeNsec' | 'xattrs'>>;
 
+/**
+ * A directory, a symlink or a file that is empty or has its content in an object, as numbers and as places in bytes: for
+ * trees of a million entries, which are read without a string or an object for each.
+ */
+export interface PlainNode
+  extends Required<Pick<NodeFields, 'mode' | 'nlink' | 'uid' | 'gid' | 'size' | 'mtimeNsec'>> {
+  /** Where the name is, and the payload if it has a length. */
+  readonly bytes: Uint8Array;
+  readonly nameStart: number;
+  readonly nameEnd: number;
+  readonly payloadStart: number;
+  readonly payloadEnd: number;
+  /** As in {@link TreeColumns}. */
+  readonly mtimeHigh: number;
+  readonly mtimeLow: number;
+  /** Whether a regular file has a digest, which is then in {@link digest}. */
+  readonly hasDigest: boolean;
+  readonly digest: Uint8Array;
+}
+
 /** `flags` of a node: which bytes it has. */
 export const HAS_PAYLOAD = 1;
 export const HAS_CONTENT = 2;
@@ -103,6 +123,7 @@ const FIRST_CAPACITY = 1024;
 const ARENA_EACH = 64;
 const ROW_BYTES = 4;
 const MAX_U32 = 0xffffffff;
+const DOT = 0x2e;
 const SLASH = 0x2f;
 
 /** In {@link ImageTree}'s list of last children: the root is nobody's. */
@@ -188,6 +209,58 @@ export class ImageTree {
   add(parent: number, name: ByteString, fields: NodeFields): number {
     this.#startChild(parent, name);
     this.#setFields(this.#count, fields);
+    return this.#commit();
+  }
+
+  /**
+   * Adds a node as {@link add} does, or gives -1 and adds none: then `add` knows what is wrong, if anything.
+   * @param xattrSet one of {@link xattrSets}
+   */
+  addPlain(parent: number, plain: PlainNode, xattrSet: number): number {
+    const { bytes, nameStart, nameEnd, payloadStart, payloadEnd, mode, size } = plain;
+    const nameLength = nameEnd - nameStart;
+    const dataLength = payloadEnd - payloadStart;
+    if (
+      this.objects !== undefined ||
+      !(parent >= 0 && parent < this.#count && this.#isDirectory(parent)) ||
+      !isName(bytes, nameStart, nameLength) ||
+      dataLength > Limit.payloadLength ||
+      this.#arenaUsed + nameLength + dataLength + DIGEST_SIZE > MAX_U32
+    )
+      return -1;
+    this.#reserve(nameLength + dataLength + DIGEST_SIZE);
+    if (this.#count === this.#capacity) this.#grow();
+    const node = this.#count;
+    const start = this.#arenaUsed;
+    const c = this.columns;
+    const data = start + nameLength;
+    let end = data + dataLength;
+    copyBytes(bytes, nameStart, nameLength, c.arena, start);
+    c.parent[node] = parent;
+    c.bytes[node] = start;
+    c.nameLength[node] = nameLength;
+    if (this.#isDuplicate(node)) return -1;
+
+    copyBytes(bytes, payloadStart, dataLength, c.arena, data);
+    let flags = dataLength > 0 ? HAS_PAYLOAD : 0;
+    if (plain.hasDigest) {
+      copyBytes(plain.digest, 0, DIGEST_SIZE, c.arena, end);
+      end += DIGEST_SIZE;
+      flags |= HAS_DIGEST;
+    }
+    this.#arenaUsed = end;
+    // What is 0 there stays untouched.
+    c.mode[node] = mode;
+    c.nlink[node] = plain.nlink;
+    if (plain.uid !== 0) c.uid[node] = plain.uid;
+    if (plain.gid !== 0) c.gid[node] = plain.gid;
+    if (size !== 0) c.size[node] = size;
+    if (xattrSet !== 0) c.xattrs[node] = xattrSet;
+    if (plain.mtimeNsec !== 0) c.mtimeNsec[node] = plain.mtimeNsec;
+    if (plain.mtimeLow !== 0) c.mtimeLow[node] = plain.mtimeLow;
+    if (plain.mtimeHigh !== 0) c.mtimeHigh[node] = plain.mtimeHigh;
+    if (dataLength !== 0) c.dataLength[node] = dataLength;
+    if (flags !== 0) c.flags[node] = flags;
     return this.#commit();
   }
 
@@ -331,18 +404,27 @@ export class ImageTree {
         want: '1 to 255',
       });
     if (name === '.' || name === '..') throw new FormatError(this.#where(parent, name), 'bad name');
-    if (!isDirectory(this.columns.mode[parent] as number) || this.columns.link[parent] !== 0)
+    if (!this.#isDirectory(parent))
       throw new FormatError(this.#where(parent, name), 'its parent is not a directory');
     // A refused row leaves bytes in the arena; the next one starts behind them.
     this.#start(parent, name);
-    const { arena, bytes } = this.columns;
+    if (this.#isDuplicate(this.#count)) throw new FormatError(this.#where(parent, name), 'duplicate name');
+  }
+
+  #isDirectory(node: number): boolean {
+    return isDirectory(this.columns.mode[node] as number) && this.columns.link[node] === 0;
+  }
+
+  /** Whether the row being opened has a name that its directory has already. */
+  #isDuplicate(node: number): boolean {
+    const { parent, arena, bytes, nameLength } = this.columns;
+    const directory = parent[node] as number;
     if (this.#index === undefined) {
-      const last = this.#lastChild[parent] as number;
-      if (last === NO_CHILD || compareNames(this.columns, last, this.#count) < 0) return;
-      this.#index = new NameIndex(this.columns, this.#count);
+      const last = this.#lastChild[directory] as number;
+      if (last === NO_CHILD || compareNames(this.columns, last, node) < 0) return false;
+      this.#index = new NameIndex(this.columns, node);
     }
-    if (this.#index.find(parent, arena, bytes[this.#count] as number, length) >= 0)
-      throw new FormatError(this.#where(parent, name), 'duplicate name');
+    return this.#index.find(directory, arena, bytes[node] as number, nameLength[node] as number) >= 0;
   }
 
   #commit(): number {
@@ -545,6 +627,19 @@ export function objectOf({ arena, bytes, nameLength }: TreeColumns, node: number
 }
 
 const octal = (mode: number): string => `0${mode.toString(8)}`;
+
+/** Whether the bytes are a name that an entry can have. */
+function isName(bytes: Uint8Array, start: number, length: number): boolean {
+  if (length === 0 || length > Limit.nameLength) return false;
+  for (let i = start; i < start + length; i++) if (bytes[i] === 0 || bytes[i] === SLASH) return false;
+  const isDots = bytes[start] === DOT && (length === 1 || (length === 2 && bytes[start + 1] === DOT));
+  return !isDots;
+}
+
+/** Of short ones: a loop beats a call into the runtime. */
+function copyBytes(from: Uint8Array, start: number, length: number, to: Uint8Array, at: number): void {
+  for (let i = 0; i < length; i++) to[at + i] = from[start + i] as number;
+}
 
 /** Orders two nodes by the bytes of their names. */
 function compareNames({ bytes, nameLength, arena }: TreeColumns, a: number, b: number): number {

@@ -133,6 +133,72 @@ describe('reading a dump', () => {
   });
 });
 
+/** The same with paths spelled as no line is that is read by a look alone. */
+const atLength = (text: string): string => text.replace(/^\/(?! )/gm, '//');
+
+/** What becomes of a dump: all that is known of its nodes, or why it was refused. */
+function outcome(text: string, options: ParseDumpOptions): unknown {
+  let tree: ImageTree;
+  try {
+    tree = parse(text, options);
+  } catch (error) {
+    assert(error instanceof FormatError, String(error));
+    return error.message.replaceAll('//', '/').replace(/ at column \d+$/, '');
+  }
+  return Array.from({ length: tree.count }, (_, node) => ({
+    path: tree.path(node),
+    linkTarget: tree.linkTarget(node),
+    ...tree.fields(node),
+  }));
+}
+
+describe('plain lines', () => {
+  const PLAIN = `${ROOT}/d 4096 40755 2 0 0 0 1.2 - - - user.a=b
+/d/empty 0 100600 1 0 0 0 4294967296.5 - - -
+/d/file 5000000000 100644 1 1000 1001 0 1767225600.0 35/d02f - ${OBJECT} user.a=b
+/d/link 4 120777 1 0 0 0 0.0 file - -
+/d/no-digest 7 104755 2 0 0 0 0.0 x - -
+/e 0 40700 2 0 0 0 0.0 - - -
+/e/upper 70 100644 1 0 0 0 0.0 y - ${OBJECT.toUpperCase()}
+`;
+
+  it('mean what they mean where they are read at length', () => {
+    const nodes = outcome(PLAIN, { strict: true });
+    assert(Array.isArray(nodes) && nodes.length === 8);
+    assert.deepEqual(outcome(atLength(PLAIN), { strict: true }), nodes);
+  });
+
+  it('that are a little wrong or strange are refused or read as they are at length', () => {
+    const random = new Random(11);
+    const strange = [
+      ...' \n-/.@=\\0123456789abcdefxF\0\t+',
+      '\xff',
+      '..',
+      '99999999999',
+      '18446744073709551616',
+    ];
+    let read = 0;
+    for (let i = 0; i < 4000; i++) {
+      const at = ROOT.length + random.below(PLAIN.length - ROOT.length);
+      const text = PLAIN.slice(0, at) + random.pick(strange) + PLAIN.slice(at + random.below(3));
+      const options = { strict: i % 2 === 0 };
+      const got = outcome(text, options);
+      if (typeof got !== 'string') read++;
+      assert.deepEqual(got, outcome(atLength(text), options), JSON.stringify(text));
+    }
+    assert(read > 400 && read < 3600, `${read} were read`);
+  });
+
+  it('come in any order, and no name twice', () => {
+    const lines = PLAIN.slice(ROOT.length).trimEnd().split('\n');
+    const [d, empty, file, link, , e, upper] = lines;
+    const shuffled = `${ROOT}${[e, upper, d, link, file, empty].join('\n')}\n`;
+    assert.deepEqual(outcome(shuffled, {}), outcome(atLength(shuffled), {}));
+    for (const twice of [d, link, empty])
+      assert.throws(() => parse(`${shuffled}${twice}\n`), /line 8: .*duplicate name/);
+  });
+});
+
 describe('refused dumps', () => {
   const F = '100644 1 0 0 0 0.0';
   const cases: readonly (readonly [what: string, text: string, message: RegExp])[] = [

@@ -97,6 +97,16 @@ export class ContentTable {
     return (this.#slots[this.#find(checksum)] as number) - 1;
   }
 
+  /** The row of the object with a checksum of these 32 bytes, or -1. */
+  rowOf(checksum: Uint8Array): number {
+    const { checksums } = this.columns;
+    const mask = this.#slots.length - 1;
+    for (let slot = this.#slotAt(checksum, 0) & mask; ; slot = (slot + 1) & mask) {
+      const row = (this.#slots[slot] as number) - 1;
+      if (row === -1 || areSame(checksums, row * CHECKSUM_BYTES, checksum)) return row;
+    }
+  }
+
   checksum(row: number): Checksum {
     return checksumOf(this.columns.checksums.subarray(row * CHECKSUM_BYTES, (row + 1) * CHECKSUM_BYTES));
   }
@@ -171,17 +181,22 @@ export class ContentTable {
     const slots = new Int32Array(2 * this.#capacity);
     const mask = slots.length - 1;
     for (let row = 0; row < this.#count; row++) {
-      const at = row * CHECKSUM_BYTES + this.#digits / 2;
-      let slot =
-        ((checksums[at] as number) |
-          ((checksums[at + 1] as number) << 8) |
-          ((checksums[at + 2] as number) << 16) |
-          ((checksums[at + 3] as number) << 24)) &
-        mask;
+      let slot = this.#slotAt(checksums, row * CHECKSUM_BYTES) & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = row + 1;
     }
     this.#slots = slots;
+  }
+
+  /** Where the checksum of 32 bytes from `start` on belongs, to be cut to the number of slots. */
+  #slotAt(bytes: Uint8Array, start: number): number {
+    const at = start + this.#digits / 2;
+    return (
+      (bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)
+    );
   }
 }
 
@@ -223,6 +238,11 @@ for (const digit of '0123456789abcdef') DIGITS[digit.charCodeAt(0)] = Number.par
 /** The byte that two lower-case hex digits stand for. */
 function byteAt(hex: string, at: number): number {
   return ((DIGITS[hex.charCodeAt(at)] as number) << 4) | (DIGITS[hex.charCodeAt(at + 1)] as number);
+}
+
+function areSame(checksums: Uint8Array, start: number, checksum: Uint8Array): boolean {
+  for (let i = 0; i < CHECKSUM_BYTES; i++) if (checksums[start + i] !== checksum[i]) return false;
+  return true;
 }
 
 function isChecksumAt(checksums: Uint8Array, start: number, checksum: string): boolean {

@@ -34,8 +34,9 @@ export interface ObjectName {
 /** Bytes of the reused buffer; larger metadata objects get their own memory. */
 const BUFFER_SIZE = 256 * 1024;
 
-const CHECKSUM_DIGITS = 64;
-const FOLDER_DIGITS = 2;
+const CHECKSUM_BYTES = 32;
+/** Of a checksum's 64 the folder's name has two. */
+const DIGITS_IN_FOLDER = 62;
 
 export class ObjectStore {
   readonly folder: string;
@@ -123,15 +124,21 @@ export class ObjectStore {
   }
 
   /**
-   * Checksums of all content objects and dirtrees, in no order within a folder: {@link list} for who wants to know no
-   * more. No checksum is both: serialised, a dirtree does not begin with a zero byte, and what a content object's is of does.
+   * Shows the checksums of all content objects and dirtrees, in no order within a folder: {@link list} for who wants to know
+   * no more. No checksum is both: serialised, a dirtree does not begin with a zero byte, and what a content object's is of does.
+   * @param visit - gets 32 bytes, whose memory is the next one's
    */
-  *listTreeObjects(): Generator<Checksum> {
-    const isWanted =
-      this.mode === 'archive' ? /^[0-9a-f]{62}\.(?:filez|dirtree)$/ : /^[0-9a-f]{62}\.(?:file|dirtree)$/;
+  visitTreeObjects(visit: (checksum: Uint8Array) => void): void {
+    const fileEnd = `.${this.#extension('file')}`;
+    const checksum = Buffer.alloc(CHECKSUM_BYTES);
     for (const folder of this.#folders('')) {
+      checksum.write(folder, 0, 'hex');
       for (const name of namesIfExists(this.system, `${this.folder}/${folder}`)) {
-        if (isWanted.test(name)) yield (folder + name.slice(0, CHECKSUM_DIGITS - FOLDER_DIGITS)) as Checksum;
+        const end = name.slice(DIGITS_IN_FOLDER);
+        if (end !== fileEnd && end !== '.dirtree') continue;
+        // Node takes capital digits for digits, too.
+        if (checksum.write(name, 1, 'hex') === CHECKSUM_BYTES - 1 && name === name.toLowerCase())
+          visit(checksum);
       }
     }
   }

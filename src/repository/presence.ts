@@ -9,9 +9,9 @@ export function checksumsPresent(repository: Repository, checksums: Uint8Array, 
   const places = ContentTable.restore(count, [], [], (columns) => {
     columns.checksums.set(checksums.subarray(0, count * CHECKSUM_BYTES));
   });
-  for (const checksum of repository.listTreeObjects()) {
-    const place = places.row(checksum);
+  repository.visitTreeObjects((checksum) => {
+    const place = places.rowOf(checksum);
     if (place !== -1) isPresent[place] = 1;
-  }
+  });
   return isPresent;
 }

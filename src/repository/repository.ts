@@ -343,9 +343,9 @@ export class Repository {
     return this.#objects.list(prefix);
   }
 
-  /** Checksums of all content objects and dirtrees of this repository itself, by folder, in no order there. */
-  listTreeObjects(): Iterable<Checksum> {
-    return this.#objects.listTreeObjects();
+  /** Shows the checksums of all content objects and dirtrees of this repository itself: see {@link ObjectStore.visitTreeObjects}. */
+  visitTreeObjects(visit: (checksum: Uint8Array) => void): void {
+    this.#objects.visitTreeObjects(visit);
   }
 
   /** Whether a commit's objects were fetched completely, as far as ostree has recorded it. */

@@ -9,7 +9,7 @@ import { HelperThreads } from '../../src/image/helper-threads.ts';
 import { ContentTable } from '../../src/repository/content-table.ts';
 import { initRepository } from '../../src/repository/init.ts';
 import { checksumsPresent } from '../../src/repository/presence.ts';
-import { Repository } from '../../src/repository/repository.ts';
+import { type ObjectName, Repository } from '../../src/repository/repository.ts';
 import { sourceDirectory, sourceFile } from '../../src/repository/source.ts';
 import { RepositoryWriter } from '../../src/repository/write.ts';
 import { writeCommitOf } from '../../src/repository/write-commit.ts';
@@ -23,7 +23,7 @@ describe('a helper', () => {
   it('knows which objects are there', async () => {
     const repository = await makeRepository(work.join('repo'));
     const table = new ContentTable();
-    const checksums = [...repository.listTreeObjects()];
+    const checksums = [...repository.listObjects()].filter(isOfTree).map(({ checksum }) => checksum);
     for (const checksum of checksums) table.add(checksum);
     unlinkSync(repository.objectPath(checksums[3] as Checksum, 'file'));
     await using helpers = new HelperThreads(linuxSystem, 1);
@@ -65,6 +65,8 @@ describe('a helper', () => {
     assert.equal(new HelperThreads(linuxSystem, 1).idlest(), undefined);
   });
 });
+
+const isOfTree = ({ type }: ObjectName): boolean => type === 'file' || type === 'dirtree';
 
 async function makeRepository(path: string): Promise<Repository> {
   initRepository(path, 'bare-user', linuxSystem);

@@ -30,6 +30,7 @@ test('a table gives back what it was told, however far it has grown', () => {
   for (let n = 0; n < count; n++) {
     assert.equal(table.add(checksum(n)), n);
     assert.equal(table.row(checksum(n)), n);
+    assert.equal(table.rowOf(Buffer.from(checksum(n), 'hex')), n);
     assert.equal(table.checksum(n), checksum(n));
     assert.deepEqual(table.info(n), infoOf(n));
     const digest = table.digest(n);
@@ -47,6 +48,7 @@ test('a table knows nothing of an object it was not told of', () => {
   assert.equal(table.info(row), undefined);
   assert.equal(table.digest(row), undefined);
   assert.equal(table.row(checksum(2)), -1);
+  assert.equal(table.rowOf(Buffer.from(checksum(2), 'hex')), -1);
 });
 
 test('checksums that differ in their last digit only are told apart', () => {

@@ -1,7 +1,7 @@
 /**
  * Threads that help to make an image: they look whether known objects are there while the commit is read, take their
- * share in learning of the others, read those again while the image is planned and written, and hash it anew while it is
- * compared. Whoever finds no thread does it by itself.
+ * share in learning of the others, read those again and hash a few while the image is planned and written, and hash it
+ * anew while it is compared. Whoever finds no thread does it by itself.
  */
 import type { System } from '../base/system.ts';
 import { linuxSystem } from '../base/system-linux.ts';
@@ -10,6 +10,7 @@ import type { SharedLeaves } from '../formats/verity-leaves.ts';
 import type { Finding } from './findings.ts';
 import type { Learnt, LearnWork } from './learn-rows.ts';
 import type { ObjectsRead } from './reread-objects.ts';
+import type { ListedObject } from './sample-objects.ts';
 
 /** What a helper is asked, all of it plain data; it opens the repository for itself. */
 export type HelperRequest =
@@ -27,6 +28,7 @@ export type HelperRequest =
       readonly learner: number;
     }
   | { readonly kind: 'reread'; readonly repositoryPath: string; readonly objects: ObjectsRead }
+  | { readonly kind: 'sample'; readonly repositoryPath: string; readonly objects: readonly ListedObject[] }
   /** Its share in these blocks, hashed by the second engine. */
   | { readonly kind: 'second-digest'; readonly leaves: SharedLeaves };
 

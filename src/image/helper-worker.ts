@@ -24,6 +24,11 @@ async function help(request: HelperRequest): Promise<HelperAnswer> {
         if (step.done) return step.value;
       }
     }
+    case 'sample': {
+      const { checkDigests } = await import('./sample-objects.ts');
+      const { silent } = await import('../base/progress.ts');
+      return await checkDigests(await openRepository(request.repositoryPath), request.objects, silent());
+    }
     case 'second-digest':
       while (hashLeaves(request.leaves, nobleEngine));
       return undefined;

@@ -19,9 +19,10 @@ import type { ContentInfo, Repository } from '../repository/repository.ts';
 import { dirtreesInPassing, dirtreesOf, type TreeSize, treeSize } from '../repository/tree.ts';
 import type { VerityMode } from './digests.ts';
 import type { Finding } from './findings.ts';
-import { HelperThreads } from './helper-threads.ts';
+import { type HelperRequest, HelperThreads } from './helper-threads.ts';
 import { learnObjects } from './learn-objects.ts';
 import { objectsRead } from './reread-objects.ts';
+import { sampleOf } from './sample-objects.ts';
 
 /** Directories that a deployment's root must have so that the boot can mount there. */
 const ROOT_DIRECTORIES: readonly ByteString[] = ['usr', 'etc', 'boot', 'var', 'sysroot'].map(textToBytes);
@@ -39,6 +40,8 @@ export interface BuiltImage {
   readonly objects: CommitObjects;
   /** What a helper finds that reads the objects again; undefined where no helper does. */
   readonly rereading: Promise<readonly Finding[]> | undefined;
+  /** What a helper finds that hashes a sample of the objects again; undefined where no helper does. */
+  readonly sampling: Promise<readonly Finding[]> | undefined;
 }
 
 /** An object that an image points to: a regular file that is not empty. */
@@ -317,6 +320,7 @@ export async function buildImage(
   });
   await helpers?.dismissExtra();
   const rereading = reread(repository, table, rows, options.helpers);
+  const sampling = checkSample(repository, table, rows, options.helpers);
   const tree = await planTree(repository, commit, table, { entries, progress });
   progress.begin('writing the image');
   const { bytes, version } = writeImage(tree);
@@ -324,20 +328,46 @@ export async function buildImage(
   // Only now: it takes another thread as long as all this.
   requirePresent(repository, table, rows, await progress.waitFor(looking()));
   const objects = new CommitObjects(table, rows, unknown.length);
-  return { commit, bytes, version, digest: digestOf(verityDigest(bytes)), mode, objects, rereading };
+  return {
+    commit,
+    bytes,
+    version,
+    digest: digestOf(verityDigest(bytes)),
+    mode,
+    objects,
+    rereading,
+    sampling,
+  };
 }
 
-/** Has a helper that is there already read objects again, for whoever validates the image. */
+/** Has a helper read objects again, for whoever validates the image. */
 function reread(
-  { path }: Repository,
+  { path: repositoryPath }: Repository,
   table: ContentTable,
   rows: Uint32Array,
   helpers: HelperThreads | undefined,
 ): Promise<readonly Finding[]> | undefined {
   const objects = objectsRead(table, rows);
   if (objects.rows.length < WORTH_THREADS) return undefined;
-  const asked = helpers?.idlest()?.ask({ kind: 'reread', repositoryPath: path, objects });
-  const findings = asked as Promise<readonly Finding[]> | undefined;
+  return findingsOf({ kind: 'reread', repositoryPath, objects }, helpers);
+}
+
+/** Has a helper hash a sample of the objects, for whoever validates the image. */
+function checkSample(
+  { path: repositoryPath }: Repository,
+  table: ContentTable,
+  rows: Uint32Array,
+  helpers: HelperThreads | undefined,
+): Promise<readonly Finding[]> | undefined {
+  if (rows.length < WORTH_THREADS) return undefined;
+  return findingsOf({ kind: 'sample', repositoryPath, objects: sampleOf(table, rows) }, helpers);
+}
+
+function findingsOf(
+  request: HelperRequest,
+  helpers: HelperThreads | undefined,
+): Promise<readonly Finding[]> | undefined {
+  const findings = helpers?.idlest()?.ask(request) as Promise<readonly Finding[]> | undefined;
   // Whoever awaits it is told; what fails before that comes first.
   findings?.catch(() => undefined);
   return findings;

@@ -119,7 +119,8 @@ async function validateBuilt(
   const findings = [...(await validateImage(bytes, path, expected, progress))];
   const rereading = image.rereading ?? reread(repository, objectsRead(table, rows), progress);
   findings.push(...(await progress.waitFor(rereading)));
-  findings.push(...(await checkDigests(repository, sampleOf(table, rows), progress)));
+  const sampling = image.sampling ?? checkDigests(repository, sampleOf(table, rows), progress);
+  findings.push(...(await progress.waitFor(sampling)));
   if (findings.length > 0) throw new ValidationError(path, findings);
 }
 

@@ -1,4 +1,4 @@
-/** What is read again of objects has a say in whether an image is published, whoever has read it. */
+/** What is read and hashed again of objects has a say in whether an image is published, whoever has done it. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
@@ -6,10 +6,11 @@ import type { Checksum } from '../../src/base/digest.ts';
 import { silent } from '../../src/base/progress.ts';
 import { linuxSystem } from '../../src/base/system-linux.ts';
 import { HelperThreads } from '../../src/image/helper-threads.ts';
-import { type BuiltImage, buildImage } from '../../src/image/plan.ts';
+import { type BuiltImage, buildImage, type CommitObjects } from '../../src/image/plan.ts';
 import { planPublication } from '../../src/image/publish.ts';
 import { publishImage, ValidationError } from '../../src/image/seal-image.ts';
 import { imagePath } from '../../src/image/store.ts';
+import { CHECKSUM_BYTES } from '../../src/repository/content-table.ts';
 import { initRepository } from '../../src/repository/init.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { sourceDirectory, sourceFile } from '../../src/repository/source.ts';
@@ -48,37 +49,51 @@ describe('an image of objects that the table has wrong', () => {
     writer.commit();
   });
 
-  /** Builds it by a table in which one object that was read in this run has another mode. */
-  const build = async (count: number, helpers: HelperThreads): Promise<BuiltImage> => {
-    const commit = commits.get(count) as Checksum;
-    const { objects } = await buildImage(repository, commit, { helpers, progress });
-    const { table, rows } = objects;
-    table.columns.mode[rows[count >> 1] as number]! ^= 0o111;
-    return await buildImage(repository, commit, { known: table, helpers, progress });
+  /** Of objects that were read in this run one has another mode, or all have other digests. */
+  const mistakes = {
+    'object-reread': ({ table, rows }: CommitObjects): void => {
+      table.columns.mode[rows[rows.length >> 1] as number]! ^= 0o111;
+    },
+    'object-digest': ({ table, rows }: CommitObjects): void => {
+      for (const row of rows) table.columns.digests[row * CHECKSUM_BYTES]! ^= 1;
+    },
   };
 
-  for (const count of COUNTS)
-    for (const threads of [1, 0])
-      it(`is not published: ${count} objects, ${threads} threads to be had`, async () => {
-        using _ = allowThreads(threads);
-        await using helpers = new HelperThreads(linuxSystem, 1);
-        const image = await build(count, helpers);
-        assert.equal(image.rereading !== undefined, count > 2000 && threads > 0);
-        await assert.rejects(publishOf(repository, image, helpers), (error) => {
-          assert(error instanceof ValidationError);
+  const build = async (
+    count: number,
+    mistake: (objects: CommitObjects) => void,
+    helpers: HelperThreads,
+  ): Promise<BuiltImage> => {
+    const commit = commits.get(count) as Checksum;
+    const { objects } = await buildImage(repository, commit, { helpers, progress });
+    mistake(objects);
+    return await buildImage(repository, commit, { known: objects.table, helpers, progress });
+  };
+
+  for (const [code, mistake] of Object.entries(mistakes))
+    for (const count of COUNTS)
+      for (const threads of [1, 0])
+        it(`is not published: ${code}, ${count} objects, ${threads} threads to be had`, async () => {
+          using _ = allowThreads(threads);
+          await using helpers = new HelperThreads(linuxSystem, 1);
+          const image = await build(count, mistake, helpers);
+          const isHelped = count > 2000 && threads > 0;
           assert.deepEqual(
-            error.findings.map(({ code }) => code),
-            ['object-reread'],
+            [image.rereading !== undefined, image.sampling !== undefined],
+            [isHelped, isHelped],
           );
-          return true;
+          await assert.rejects(publishOf(repository, image, helpers), (error) => {
+            assert(error instanceof ValidationError);
+            assert.deepEqual(new Set(error.findings.map((finding) => finding.code)), new Set([code]));
+            return true;
+          });
+          assert(!existsSync(imagePath(repository.path, image.digest)));
         });
-        assert(!existsSync(imagePath(repository.path, image.digest)));
-      });
 
   it('is published when they are right', async () => {
     await using helpers = new HelperThreads(linuxSystem, 1);
     const image = await buildImage(repository, commits.get(2100) as Checksum, { helpers, progress });
-    assert(image.rereading !== undefined);
+    assert(image.rereading !== undefined && image.sampling !== undefined);
     await publishOf(repository, image, helpers);
     assert(existsSync(imagePath(repository.path, image.digest)));
   });

@@ -91,7 +91,7 @@ export async function buildProgram(outdir: string): Promise<Metafile> {
     { entryPoints: { sealtree: 'src/main.ts' }, groups: GROUPS_OF_PROGRAM },
     { entryPoints: workers(), groups: GROUPS_OF_THREADS },
   ]) {
-    const plugins = [await fewerChunks(root, Object.values(entryPoints), groups), builtins];
+    const plugins = [await fewerChunks(root, Object.values(entryPoints), groups, options), builtins];
     const made = (await build({ ...options, entryPoints, plugins, metafile: true })).metafile;
     Object.assign(metafile.inputs, made.inputs);
     Object.assign(metafile.outputs, made.outputs);

@@ -8,7 +8,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
-import { build, type Metafile, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Loader, type Metafile, type Plugin } from 'esbuild';
 
 /** Sources that reach a group, apart from what is in the groups before it. */
 type Group = readonly string[];
@@ -22,8 +22,12 @@ export const GROUPS_OF_PROGRAM: readonly Group[] = [
   ['src/commands/program.ts'],
   // A system, its repository, and what is sealed already: all that a seal needs, and more than a hook, with nothing to do.
   ['src/deployment/seal.ts', 'src/deployment/writable.ts', 'src/commands/lock-timeout.ts'],
+  // The trees of commits.
+  ['src/repository/dirtree-pack.ts', 'src/repository/object-info.ts', 'src/repository/tree.ts'],
   // What makes images and looks into them.
   ['src/deployment/seal-builder.ts'],
+  // What finds and shows what is in commits.
+  ['src/commands/revision.ts', 'src/commands/text/entry.ts'],
 ];
 
 /** Each thread loads what it needs anew: more would cost it more than finding the files does. */
@@ -34,8 +38,9 @@ export async function fewerChunks(
   root: string,
   entries: readonly string[],
   groups: readonly Group[],
+  options: Pick<BuildOptions, 'define' | 'external'>,
 ): Promise<Plugin> {
-  const inputs = await inputsOf(root, entries);
+  const inputs = await inputsOf(root, entries, options);
   const before: string[] = [];
   const parts = groups.map((group) => {
     const earlier = reachable(before, inputs);
@@ -43,27 +48,31 @@ export async function fewerChunks(
     return { group, members: [...reachable(group, inputs)].filter((path) => !earlier.has(path)) };
   });
   /** The groups that have something of what this reaches: the last ones first, since they reach into others. */
-  const groupsOf = (path: string): string[] => {
-    let wanted: string[] = [];
+  const groupsOf = (path: string): Group => {
+    let wanted: Group = [];
     for (const { group, members } of parts.toReversed()) {
       const reached = reachable([path, ...wanted], inputs);
       if (members.some((member) => reached.has(member))) wanted = [...group, ...wanted];
     }
-    return wanted;
+    // The first one has esbuild's own helpers with it, which would be a chunk if anything reached them without it.
+    return wanted.length === 0 ? groups[0]! : wanted;
   };
   const onDemand = Object.values(inputs).flatMap(({ imports }) =>
-    imports.flatMap(({ kind, path }) => (kind === 'dynamic-import' ? path : [])),
+    imports.flatMap(({ kind, path }) =>
+      kind === 'dynamic-import' && inputs[path]?.format === 'esm' ? path : [],
+    ),
   );
   const wanted = new Map(onDemand.map((path) => [path, groupsOf(path)]));
   return {
     name: 'fewer-chunks',
     setup({ onLoad }) {
-      onLoad({ filter: /\.tsx?$/ }, ({ path }) => {
+      onLoad({ filter: /\.(?:tsx?|m?js)$/ }, ({ path }) => {
         const lines = (wanted.get(relative(root, path)) ?? [])
           .filter((other) => join(root, other) !== path)
           .map((other) => `import ${JSON.stringify(join(root, other))};\n`);
         if (lines.length === 0) return undefined;
-        const loader = extname(path) === '.tsx' ? 'tsx' : 'ts';
+        // esbuild's names of loaders are those of extensions, but for one.
+        const loader = extname(path).slice(1).replace('mjs', 'js') as Loader;
         return { contents: lines.join('') + readFileSync(path, 'utf8'), loader };
       });
     },
@@ -71,15 +80,20 @@ export async function fewerChunks(
 }
 
 /** All sources, and what each imports. */
-async function inputsOf(root: string, entryPoints: readonly string[]): Promise<Metafile['inputs']> {
+async function inputsOf(
+  root: string,
+  entryPoints: readonly string[],
+  options: Pick<BuildOptions, 'define' | 'external'>,
+): Promise<Metafile['inputs']> {
   const { metafile } = await build({
+    ...options,
     absWorkingDir: root,
     entryPoints: [...entryPoints],
     outdir: '.',
     bundle: true,
     format: 'esm',
     platform: 'node',
-    packages: 'external',
+    splitting: true,
     jsx: 'automatic',
     write: false,
     metafile: true,

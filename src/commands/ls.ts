@@ -90,7 +90,7 @@ function* lines(
   const shown = (name: ByteString): ByteString => nameBytes(name, stdout);
   for (const node of nodes) {
     const entry = xattrs ? readEntry(repository, node) : undefined;
-    yield `${entryLine(entry ?? readPlainEntry(repository, node), { checksum, xattrs: entry?.xattrs }, shown)}\n` as ByteString;
+    yield `${entryLine(node, entry ?? readPlainEntry(repository, node), { checksum, xattrs: entry?.xattrs }, shown)}\n` as ByteString;
   }
 }
 

@@ -93,7 +93,8 @@ export function nameBytes(name: ByteString, stream: OutputStream): ByteString {
   return Buffer.from(displayBytes(name), 'utf8').toString('latin1') as ByteString;
 }
 
-const BATCH_LENGTH = 1 << 16;
+/** V8 keeps a string that grows as all its pieces until somebody reads it: more of them would outlive its collections. */
+const BATCH_LENGTH = 1 << 12;
 
 /** Writes many short pieces in few calls; what came before a failure of the pieces is written too. */
 export function writeAll(pieces: Iterable<ByteString>, stdout: OutputStream): void {

@@ -40,16 +40,37 @@ export interface RefSource {
   readonly system: System;
 }
 
-/** GLib matches in UTF-8 with Unicode classes, so `\w` is any letter or digit there. */
-const FRAGMENT = '[\\p{L}\\p{N}\\p{M}\\p{Pc}][-.\\p{L}\\p{N}\\p{M}\\p{Pc}]*';
-/** Made when they are asked for: the tables of these classes take V8 a twentieth of Node's start. */
-let fragment: RegExp | undefined;
-let refspecOf: RegExp | undefined;
-
-function isFragment(name: string): boolean {
-  fragment ??= new RegExp(`^${FRAGMENT}$`, 'u');
-  return fragment.test(name);
+interface Patterns {
+  readonly fragment: RegExp;
+  readonly refspec: RegExp;
 }
+
+/** @param word a class for the characters of words, `\w` and `\d` of ostree's own patterns */
+function patternsOf(word: string): Patterns {
+  const fragment = `[${word}][-.${word}]*`;
+  return {
+    fragment: new RegExp(`^${fragment}$`, 'u'),
+    refspec: new RegExp(`^(?:(${fragment}):)?((?:${fragment}/)*${fragment})$`, 'u'),
+  };
+}
+
+let ascii: Patterns | undefined;
+let unicode: Patterns | undefined;
+
+/**
+ * GLib matches in UTF-8 with Unicode classes, so `\w` is any letter or digit there. The tables of these classes take V8 a
+ * tenth of Node's start, and nearly all names are ASCII: for such a name the classes are what they are among ASCII.
+ */
+function patternsFor(name: string): Patterns {
+  if (/[^\0-\x7f]/.test(name)) {
+    unicode ??= patternsOf('\\p{L}\\p{N}\\p{M}\\p{Pc}');
+    return unicode;
+  }
+  ascii ??= patternsOf('A-Za-z0-9_');
+  return ascii;
+}
+
+const isFragment = (name: string): boolean => patternsFor(name).fragment.test(name);
 
 /** More levels of folders than this are not refs of anybody. */
 const MAX_DEPTH = 64;
@@ -62,8 +83,7 @@ export interface Refspec {
 
 /** Splits `[SCOPE:]NAME`; undefined when it is not a refspec. */
 export function parseRefspec(text: string): Refspec | undefined {
-  refspecOf ??= new RegExp(`^(?:(${FRAGMENT}):)?((?:${FRAGMENT}/)*${FRAGMENT})$`, 'u');
-  const match = refspecOf.exec(text);
+  const match = patternsFor(text).refspec.exec(text);
   return match === null ? undefined : { scope: match[1], name: match[2]! };
 }
 

@@ -179,4 +179,17 @@ describe('refspecs', () => {
     for (const bad of ['', ':', 'a:', ':a', '/a', 'a/', 'a/b:c', 'a/-b', 'a/.b', 'a\0'])
       assert.equal(parseRefspec(bad), undefined, bad);
   });
+
+  it('have words of ASCII and of other letters alike', () => {
+    const isName = (name: string): boolean => parseRefspec(name) !== undefined;
+    // A letter beyond ASCII changes what the name is matched with, and nothing that is said of its other characters.
+    for (let code = 0; code < 0x80; code++) {
+      const c = String.fromCharCode(code);
+      assert.equal(isName(c), /^\w$/.test(c), `${code} alone`);
+      assert.equal(isName(`${c}a`), isName(`${c}é`), `${code} in front`);
+      assert.equal(isName(`a${c}a`), isName(`é${c}é`), `${code} between`);
+    }
+    assert.deepEqual(parseRefspec('é:a/ü1'), { scope: 'é', name: 'a/ü1' });
+    assert.equal(parseRefspec('a/€'), undefined);
+  });
 });

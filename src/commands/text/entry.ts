@@ -16,7 +16,7 @@ export interface Entry extends FileHeader {
 }
 
 /** What a line without xattrs needs of an entry. */
-export type PlainEntry = Omit<Entry, 'xattrs'>;
+export type PlainEntry = Omit<Entry, 'node' | 'xattrs'>;
 
 export function readEntry(repository: Repository, node: TreeNode): Entry {
   if (node.kind === 'file') return { node, ...repository.content(node.checksum) };
@@ -25,11 +25,9 @@ export function readEntry(repository: Repository, node: TreeNode): Entry {
 
 /** {@link readEntry} for who shows no xattrs: reading those of every file takes as long as all the rest. */
 export function readPlainEntry(repository: Repository, node: TreeNode): PlainEntry {
-  const { uid, gid, mode, target, size } =
-    node.kind === 'file'
-      ? repository.attributes(node.checksum)
-      : { ...repository.dirmeta(node.meta), target: '' as ByteString, size: 0 };
-  return { node, uid, gid, mode, target, size };
+  if (node.kind === 'file') return repository.attributes(node.checksum);
+  const { uid, gid, mode } = repository.dirmeta(node.meta);
+  return { uid, gid, mode, target: '' as ByteString, size: 0 };
 }
 
 /**
@@ -37,7 +35,8 @@ export function readPlainEntry(repository: Repository, node: TreeNode): PlainEnt
  * through `shown`.
  */
 export function entryLine(
-  { node, mode, uid, gid, size, target }: PlainEntry,
+  node: TreeNode,
+  { mode, uid, gid, size, target }: PlainEntry,
   {
     checksum = false,
     xattrs,

@@ -18,7 +18,8 @@ export async function build(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   await buildProgram(join(folder, 'dist'));
-  symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
+  // As where it is installed: by package.json Node knows what kind of modules these are, and need not look.
+  for (const name of ['node_modules', 'package.json']) symlinkSync(join(PROJECT, name), join(folder, name));
   entry = join(folder, 'dist/sealtree.js');
 }
 

@@ -66,7 +66,7 @@ async function ls(
     context.printJsonList(
       'ls',
       'entries',
-      nodes.map((node) => entryJson(readEntry(repository, node))),
+      nodes.map((node) => entryJson(node, readEntry(repository, node))),
     );
     return ExitCode.ok;
   }
@@ -85,13 +85,13 @@ function* lines(
   { stdout }: Context,
   repository: Repository,
   nodes: Iterable<TreeNode>,
-  { checksum, xattrs }: LsOptions,
+  { checksum = false, xattrs = false }: LsOptions,
 ): Generator<ByteString> {
   const shown = (name: ByteString): ByteString => nameBytes(name, stdout);
-  for (const node of nodes) {
-    const entry = xattrs ? readEntry(repository, node) : undefined;
-    yield `${entryLine(node, entry ?? readPlainEntry(repository, node), { checksum, xattrs: entry?.xattrs }, shown)}\n` as ByteString;
-  }
+  const columns = { checksum, xattrs };
+  const read = xattrs ? readEntry : readPlainEntry;
+  for (const node of nodes)
+    yield `${entryLine(node, read(repository, node), columns, shown)}\n` as ByteString;
 }
 
 function listed(

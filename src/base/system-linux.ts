@@ -202,9 +202,16 @@ function read(fd: number, into: Uint8Array, position: number | null): number {
   });
 }
 
+/**
+ * Bytes written at a time. For many megabytes at once the kernel looks for large pages, where pages that it has at hand
+ * would do: on a virtual machine the host may have to find each first, which takes ten times as long.
+ */
+const WRITE_BYTES = 256 * 1024;
+
 function write(fd: number, bytes: Uint8Array): void {
   attempt('write', fd, () => {
-    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
+    for (let done = 0; done < bytes.length; )
+      done += writeSync(fd, bytes, done, Math.min(WRITE_BYTES, bytes.length - done));
   });
 }
 

@@ -49,6 +49,18 @@ test('xattrs are bytes, sorted, and of the file itself', (t) => {
   assert.deepEqual(system.listxattr(work.join('link')), []);
 });
 
+test('what is written in many pieces is there in order', () => {
+  using work = new Sandbox();
+  const path = work.join('large');
+  const large = Buffer.from(Uint32Array.from({ length: 500_001 }, (_, i) => i).buffer).subarray(1);
+  const fd = system.create(path, 0o600);
+  system.write(fd, Buffer.from('begin'));
+  system.write(fd, large);
+  system.write(fd, Buffer.from('end'));
+  system.close(fd);
+  assert(readFileSync(path).equals(Buffer.concat([Buffer.from('begin'), large, Buffer.from('end')])));
+});
+
 test('a large xattr comes back whole', (t) => {
   using work = new Sandbox();
   const path = work.write('file', '');

@@ -57,7 +57,7 @@ export type TreeNode = Omit<NodeFields, 'object'> &
 export interface PlainNode
   extends Required<Pick<NodeFields, 'mode' | 'nlink' | 'uid' | 'gid' | 'size' | 'mtimeNsec'>> {
   /** Where the name is, and the payload if it has a length. */
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   readonly nameStart: number;
   readonly nameEnd: number;
   readonly payloadStart: number;
@@ -119,6 +119,8 @@ export interface TreeOptions {
 }
 
 const FIRST_CAPACITY = 1024;
+/** What columns grow by: most of the new ones is never written to and takes no memory, and the old ones are copied seldom. */
+const GROWTH = 4;
 /** Bytes of the arena for a node: more than it is likely to have. */
 const ARENA_EACH = 64;
 const ROW_BYTES = 4;
@@ -241,10 +243,10 @@ export class ImageTree {
     c.nameLength[node] = nameLength;
     if (this.#isDuplicate(node)) return -1;
 
-    copyBytes(bytes, payloadStart, dataLength, c.arena, data);
+    bytes.copy(c.arena, data, payloadStart, payloadEnd);
     let flags = dataLength > 0 ? HAS_PAYLOAD : 0;
     if (plain.hasDigest) {
-      copyBytes(plain.digest, 0, DIGEST_SIZE, c.arena, end);
+      c.arena.set(plain.digest, end);
       end += DIGEST_SIZE;
       flags |= HAS_DIGEST;
     }
@@ -598,7 +600,7 @@ export class ImageTree {
   }
 
   #grow(): void {
-    const capacity = 2 * this.#capacity;
+    const capacity = GROWTH * this.#capacity;
     this.#capacity = capacity;
     const c = this.columns;
     c.parent = grown(c.parent, capacity);

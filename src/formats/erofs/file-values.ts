@@ -13,18 +13,18 @@ import { XATTR_UNIT } from './layout.ts';
 import { DIGEST_SIZE, HAS_DIGEST, type ImageTree, objectOf, type TreeColumns } from './tree.ts';
 
 /**
- * States of a file's value; higher ones are 2 + its place in units, and of a file that is not the first with its value
- * it is the complement of the first's node, below 0.
+ * States of a file's value: 0 where no other file has it; higher ones are 2 + its place in units, and of a file that is
+ * not the first with its value it is the complement of the first's node, below 0.
  */
-const ALONE = 0;
 const SHARED = 1;
 const FIRST_PLACE = 2;
 const MAX_STATE = 0x7fffffff;
 
-/** Numbers in a slot that is found by a hash. */
+/** Numbers in a slot of the table that finds equal values. */
 const SLOT_NUMBERS = 2;
+const NOTHING = new Int32Array(0);
 
-/** Bytes of a value that {@link FileValues} looks at first where it sorts: with their number they are exact as one number. */
+/** Bytes of a value that decide nearly all comparisons; with the length they are exact as one number. */
 const HEAD_BYTES = 5;
 
 export class FileValues {
@@ -37,12 +37,10 @@ export class FileValues {
   readonly #seed = randomSeed(2 ** 32);
   /** By node. */
   readonly #state: Int32Array;
-  readonly #shared: number[] = [];
-  /**
-   * First nodes + 1, or 0: of paths of objects by row, else by open addressing over values, at most half full; there each
-   * has the hash of its value behind it, so that others are told apart without looking where they lie.
-   */
-  #slots: Int32Array;
+  /** The files that were added, and the hashes of their values. */
+  #nodes: Int32Array;
+  #hashes: Int32Array;
+  #count = 0;
 
   constructor(tree: ImageTree, kind: 'digest' | 'payload') {
     const { columns, objects, count } = tree;
@@ -52,28 +50,20 @@ export class FileValues {
     this.#bytes =
       objects === undefined ? columns.arena : asBuffer(this.#isDigest ? objects.digests : objects.checksums);
     this.#state = new Int32Array(count);
-    this.#slots = new Int32Array(
-      objects === undefined || this.#isDigest
-        ? SLOT_NUMBERS * 2 ** (1 + Math.ceil(Math.log2(count)))
-        : objects.checksums.length / HASH_SIZE,
-    );
+    this.#nodes = new Int32Array(count);
+    this.#hashes = new Int32Array(count);
   }
 
   /** Adds a file, each once. */
   add(node: number): void {
-    const first = this.#firstLike(node);
-    if (first === node) return;
-    this.#state[node] = ~first;
-    if (this.#state[first] === ALONE) {
-      this.#state[first] = SHARED;
-      this.#shared.push(first);
-    }
+    this.#nodes[this.#count] = node;
+    this.#hashes[this.#count] = this.#hash(node);
+    this.#count++;
   }
 
   /** After all files: the first ones with each shared value, by descending length, then descending value. */
   sharedDescending(): readonly number[] {
-    this.#slots = new Int32Array(0);
-    const nodes = this.#shared;
+    const nodes = this.#findShared();
     const heads = Float64Array.from(nodes, (node) => this.#head(node));
     const order = Int32Array.from(nodes.keys());
     order.sort(
@@ -82,6 +72,43 @@ export class FileValues {
         this.#compareRest(nodes[b] as number, nodes[a] as number),
     );
     return Array.from(order, (place) => nodes[place] as number);
+  }
+
+  /**
+   * Finds equal values, and gives the first file with each that others have, too. All at once, as the processor then looks
+   * into several places of a large table at a time.
+   */
+  #findShared(): readonly number[] {
+    const shared: number[] = [];
+    const state = this.#state;
+    const nodes = this.#nodes;
+    const hashes = this.#hashes;
+    const count = this.#count;
+    // By open addressing, at most half full: the first file with a value, as its place + 1, and the hash of the value, by
+    // which others are told apart without a look at them.
+    const slots = new Int32Array(SLOT_NUMBERS * 2 ** (1 + Math.ceil(Math.log2(count + 1))));
+    const mask = slots.length - 1;
+    for (let place = 0; place < count; place++) {
+      const node = nodes[place] as number;
+      const hash = hashes[place] as number;
+      let slot = Math.imul(hash, SLOT_NUMBERS) & mask;
+      while (slots[slot] !== 0) {
+        const first = nodes[(slots[slot] as number) - 1] as number;
+        if (slots[slot + 1] === hash && this.#isSame(first, node)) {
+          state[node] = ~first;
+          if (state[first] !== SHARED) shared.push(first);
+          state[first] = SHARED;
+          break;
+        }
+        slot = (slot + SLOT_NUMBERS) & mask;
+      }
+      if (slots[slot] !== 0) continue;
+      slots[slot] = place + 1;
+      slots[slot + 1] = hash;
+    }
+    this.#nodes = NOTHING;
+    this.#hashes = NOTHING;
+    return shared;
   }
 
   setOffset(first: number, offset: number): void {
@@ -124,24 +151,16 @@ export class FileValues {
     return this.#objects === undefined ? (this.#columns.dataLength[node] as number) : HASH_SIZE;
   }
 
-  /** The file that was added first of those with the value of this one. */
-  #firstLike(node: number): number {
-    const slots = this.#slots;
+  #hash(node: number): number {
     // No two objects have one path.
-    if (this.#objects !== undefined && !this.#isDigest)
-      return takeSlot(slots, objectOf(this.#columns, node), node);
-    const bytes = this.#bytes;
+    if (this.#objects !== undefined && !this.#isDigest) return objectOf(this.#columns, node);
     const start = this.#start(node);
-    const size = this.#size(node);
-    const hash = xxh32(bytes, this.#seed, start, start + size) | 0;
-    const mask = slots.length - 1;
-    for (let slot = (hash << 1) & mask; ; slot = (slot + SLOT_NUMBERS) & mask) {
-      const first = takeSlot(slots, slot, node);
-      if (first === node) slots[slot + 1] = hash;
-      else if (slots[slot + 1] !== hash) continue;
-      else if (this.#size(first) !== size || !sameBytes(bytes, start, this.#start(first), size)) continue;
-      return first;
-    }
+    return xxh32(this.#bytes, this.#seed, start, start + this.#size(node));
+  }
+
+  #isSame(a: number, b: number): boolean {
+    const size = this.#size(a);
+    return this.#size(b) === size && sameBytes(this.#bytes, this.#start(a), this.#start(b), size);
   }
 
   /** Length and first bytes of a value as one number, which is larger for what comes earlier. */
@@ -166,14 +185,6 @@ export class FileValues {
     }
     return 0;
   }
-}
-
-/** The node in a slot: where it is free, the one that is to take it. */
-function takeSlot(slots: Int32Array, slot: number, node: number): number {
-  const entry = slots[slot] as number;
-  if (entry !== 0) return entry - 1;
-  slots[slot] = node + 1;
-  return node;
 }
 
 function sameBytes(bytes: Uint8Array, a: number, b: number, length: number): boolean {

@@ -94,24 +94,36 @@ export function nameBytes(name: ByteString, stream: OutputStream): ByteString {
 }
 
 /** V8 keeps a string that grows as all its pieces until somebody reads it: more of them would outlive its collections. */
-const BATCH_LENGTH = 1 << 12;
+const GATHERED_LENGTH = 1 << 12;
+/** More than standard output holds back, so that it need not keep a copy. */
+const WRITTEN_BYTES = 1 << 17;
 
 /** Writes many short pieces in few calls; what came before a failure of the pieces is written too. */
 export function writeAll(pieces: Iterable<ByteString>, stdout: OutputStream): void {
-  let batch = '';
+  const bytes = Buffer.allocUnsafeSlow(WRITTEN_BYTES);
+  let filled = 0;
+  let gathered = '' as ByteString;
+  // Both forget first: what could not be written must not be tried again.
   const write = (): void => {
-    const bytes = stringToBytes(batch as ByteString);
-    // Before it is written: what could not be must not be tried again.
-    batch = '';
-    stdout.write(bytes);
+    const length = filled;
+    filled = 0;
+    if (length > 0) stdout.write(bytes.subarray(0, length));
+  };
+  const add = (): void => {
+    const text = gathered;
+    gathered = '' as ByteString;
+    if (text.length > bytes.length - filled) write();
+    if (text.length > bytes.length) stdout.write(stringToBytes(text));
+    else filled += bytes.write(text, filled, 'latin1');
   };
   try {
     for (const piece of pieces) {
-      batch += piece;
-      if (batch.length >= BATCH_LENGTH) write();
+      gathered = (gathered + piece) as ByteString;
+      if (gathered.length >= GATHERED_LENGTH) add();
     }
   } finally {
-    if (batch !== '') write();
+    add();
+    write();
   }
 }
 

@@ -147,6 +147,14 @@ describe('many pieces', () => {
     assert.equal(some.text, whole(6));
   });
 
+  it('are written in order, of whatever length', () => {
+    const lengths = [1, 4095, 4096, 70_000, 0, 131_072, 3, 131_073, 2];
+    const texts = lengths.map((length, i) => `${i}`.repeat(length) as ByteString);
+    const stream = new MemoryStream();
+    writeAll(texts, stream);
+    assert.equal(stream.text, texts.join(''));
+  });
+
   it('are not written again when that failed', () => {
     const full = new MemoryStream({ limitBytes: 100_000 });
     assert.throws(() => writeAll(pieces(), full), { name: 'BrokenPipe' });

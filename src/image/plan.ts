@@ -105,8 +105,11 @@ export class CommitObjects {
 /** For fewer objects threads cost more than they give: each takes as long to start as 2,000 small objects to hash. */
 const WORTH_THREADS = 2000;
 
-/** From so many files on it shows what memory each takes. */
-const LARGE = 20_000;
+/**
+ * From so many objects on that are new, or so many files, it shows what memory each takes. Not sooner where most is known: who
+ * has V8 take less makes it compile anew what threads load, and nothing else takes as long there.
+ */
+const LARGE = { objects: 20_000, files: 100_000 };
 
 /** A few dirtrees that name each other many times can describe more entries than there are atoms. */
 const MOST_ENTRIES = 50_000_000;
@@ -142,6 +145,7 @@ async function findObjects(
   const before = table.count;
   const isFound = new Uint8Array(before);
   let isMany = false;
+  let isLarge = false;
   let passed = 0;
   const dirtrees = dirtreesOf(dirtreesInPassing(repository), repository.commit(commit).rootTree);
   let next = dirtrees.next();
@@ -151,12 +155,15 @@ async function findObjects(
       const row = table.add(checksum);
       if (row < before) isFound[row] = 1;
     }
+    passed += files.length;
     if (!isMany && table.count - before >= WORTH_THREADS) {
       isMany = true;
       onMany();
     }
-    if (passed <= LARGE && passed + files.length > LARGE) keepYoungHeapSmall();
-    passed += files.length;
+    if (!isLarge && (table.count - before > LARGE.objects || passed > LARGE.files)) {
+      isLarge = true;
+      keepYoungHeapSmall();
+    }
     progress.advance(files.length);
     await progress.breathe();
   }

@@ -10,6 +10,7 @@ import type { Repository } from './repository.ts';
 
 const FOLDER = 'extensions/sealtree';
 const FILE_MODE = 0o600;
+const LARGE_BYTES = 256 * 1024;
 
 /** Undefined where there is none, or none that can be read. */
 export function readCacheFile({ path, system }: Repository, name: string): Buffer | undefined {
@@ -25,15 +26,22 @@ export function readCacheFile({ path, system }: Repository, name: string): Buffe
   }
 }
 
-/** Replaces one, the caller holding the lock. What cannot be kept is no failure: the next run learns it again. */
-export function writeCacheFile({ path, system }: Repository, name: string, bytes: Uint8Array): void {
+/**
+ * Replaces one, the caller holding the lock. What cannot be kept is no failure: the next run learns it again.
+ * @param pieces - of the file, in their order
+ */
+export function writeCacheFile(
+  { path, system }: Repository,
+  name: string,
+  pieces: Iterable<Uint8Array>,
+): void {
   const folder = `${path}/${FOLDER}`;
   const temporary = `${folder}/.${name}-new`;
   try {
     if (system.lstatIfExists(temporary) !== undefined) system.unlink(temporary);
     const fd = system.create(temporary, FILE_MODE);
     try {
-      system.write(fd, bytes);
+      for (const piece of gathered(pieces)) system.write(fd, piece);
     } finally {
       system.close(fd);
     }
@@ -43,6 +51,21 @@ export function writeCacheFile({ path, system }: Repository, name: string, bytes
     // A full disk must not be left fuller.
     remove(temporary, system);
   }
+}
+
+/** Small pieces as one, which saves steps; large ones as they are, which saves memory. */
+function* gathered(pieces: Iterable<Uint8Array>): Generator<Uint8Array, void> {
+  let small: Uint8Array[] = [];
+  for (const piece of pieces) {
+    if (piece.length < LARGE_BYTES) {
+      if (piece.length > 0) small.push(piece);
+      continue;
+    }
+    if (small.length > 0) yield Buffer.concat(small);
+    small = [];
+    yield piece;
+  }
+  if (small.length > 0) yield Buffer.concat(small);
 }
 
 /** What cannot be removed stays. */

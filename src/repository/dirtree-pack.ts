@@ -153,12 +153,13 @@ export class DirtreePack {
   }
 }
 
-function serialize(dirtrees: ReadonlyMap<Checksum, Buffer>): Buffer {
+/** The file in pieces. */
+function serialize(dirtrees: ReadonlyMap<Checksum, Buffer>): Buffer[] {
   const count = Buffer.alloc(4);
   count.writeUInt32LE(dirtrees.size);
   const lengths = Buffer.alloc(dirtrees.size * LENGTH_BYTES);
   let at = 0;
   for (const { length } of dirtrees.values()) at = lengths.writeUInt32LE(length, at);
   const checksums = Buffer.from([...dirtrees.keys()].join(''), 'hex');
-  return Buffer.concat([MAGIC, count, checksums, lengths, ...dirtrees.values()]);
+  return [MAGIC, count, checksums, lengths, ...dirtrees.values()];
 }

@@ -138,14 +138,7 @@ export class DumpParser {
       start = end + 1;
     }
     const last = bytes.lastIndexOf(NEWLINE);
-    while (start <= last) {
-      let end = this.#addPlainLine(bytes, start);
-      if (end === -1) {
-        end = bytes.indexOf(NEWLINE, start);
-        this.#parseLine(bytes, start, end);
-      }
-      start = end + 1;
-    }
+    while (start <= last) start = this.#addLine(bytes, start);
     if (start < bytes.length) this.#keep(bytes.subarray(start));
   }
 
@@ -184,18 +177,26 @@ export class DumpParser {
     return this.#tree;
   }
 
-  /** Adds what a line says if that takes no more than a look; gives the line's end, or -1 if it takes {@link #parseLine}. */
-  #addPlainLine(bytes: Buffer, start: number): number {
+  /** Adds what the line that starts there says, and gives where the next one starts. */
+  #addLine(bytes: Buffer, start: number): number {
+    if (this.#addPlainLine(bytes, start)) return this.#plain.end + 1;
+    const end = bytes.indexOf(NEWLINE, start);
+    this.#parseLine(bytes, start, end);
+    return end + 1;
+  }
+
+  /** Adds what a line says if that takes no more than a look. */
+  #addPlainLine(bytes: Buffer, start: number): boolean {
     const line = this.#plain;
-    if (!line.look(bytes, start) || line.end - start > MAX_LINE_BYTES) return -1;
+    if (!line.look(bytes, start) || line.end - start > MAX_LINE_BYTES) return false;
     const parent = this.#plainParent();
     const xattrSet = this.#plainXattrs();
-    if (parent === undefined || xattrSet === undefined) return -1;
+    if (parent === undefined || xattrSet === undefined) return false;
     const node = this.#tree.addPlain(parent, line, xattrSet);
-    if (node === -1) return -1;
+    if (node === -1) return false;
     if (isDirectory(line.mode)) this.#directories.set(bytesToString(bytes, start, line.nameEnd), node);
     this.#line++;
-    return line.end;
+    return true;
   }
 
   /** The directory a plain line's entry is in: that of the line before, nearly always. */

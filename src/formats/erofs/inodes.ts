@@ -88,7 +88,8 @@ export class Inodes {
     const variants = this.#rewrite();
     this.order = this.#breadthFirst();
     this.xattrSet.fill(this.xattrs.setId(columns.xattrs[0] as number, Variant.rootWhiteout), count);
-    for (const node of this.order) {
+    for (let ino = 0; ino < this.order.length; ino++) {
+      const node = this.order[ino] as number;
       if (node < count)
         this.xattrSet[node] = this.xattrs.setId(columns.xattrs[node] as number, variants[node] as number);
       this.xattrs.use(node, this.xattrSet[node] as number);

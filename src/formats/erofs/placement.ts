@@ -18,6 +18,8 @@ import {
   XattrArea,
 } from './layout.ts';
 
+/** All smaller files have one chunk. */
+const MAX_CHUNK_SIZE = 2 ** MAX_CHUNK_BITS;
 const MAX_U16 = 0xffff;
 const MAX_U32 = 0xffffffff;
 
@@ -56,7 +58,8 @@ export function placeInodes(inodes: Inodes): Placement {
 
   let at = INODES_START;
   let totalBlocks = 0;
-  for (const node of order) {
+  for (let ino = 0; ino < order.length; ino++) {
+    const node = order[ino] as number;
     const type = (inodes.mode[node] as number) & S_IFMT;
     const size = inodes.size(node);
     let dataBlocks = 0;
@@ -68,7 +71,7 @@ export function placeInodes(inodes: Inodes): Placement {
     } else if (type === S_IFLNK) {
       dataTail = columns.dataLength[node] as number;
     } else if (inodes.isBacked(node)) {
-      dataTail = CHUNK_ADDRESS_SIZE * Math.ceil(size / 2 ** chunkBits(size));
+      dataTail = CHUNK_ADDRESS_SIZE * Math.ceil(size / MAX_CHUNK_SIZE);
     } else if (type === S_IFREG) {
       dataBlocks = Math.floor(size / BLOCK_SIZE);
       dataTail = size % BLOCK_SIZE;

@@ -100,10 +100,17 @@ export class DescriptorStream implements OutputStream {
   }
 }
 
-/** Only a character device can be one; the module that knows is loaded for these alone: it takes a tenth of Node's start. */
+/** The major number of /dev/null and its like: Documentation/admin-guide/devices.txt of the kernel. */
+const MEMORY_DEVICES = 1;
+
+/**
+ * Only a character device can be one, and /dev/null, where a service's output may go, is none; the module that knows is
+ * loaded for the others alone: it takes a tenth of Node's start.
+ */
 function isatty(fd: number): boolean {
   try {
-    if (!fstatSync(fd).isCharacterDevice()) return false;
+    const stats = fstatSync(fd);
+    if (!stats.isCharacterDevice() || Math.floor(stats.rdev / 256) === MEMORY_DEVICES) return false;
   } catch (error) {
     // A descriptor that was closed.
     if (errnoOf(error) === undefined) throw error;

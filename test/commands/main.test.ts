@@ -110,6 +110,18 @@ describe('start', () => {
     );
   });
 
+  it('what goes to /dev/null is known to be at no terminal without what knows terminals', () => {
+    const surroundings = JSON.stringify(join(root, 'src/commands/surroundings.ts'));
+    const script = `const { DescriptorStream } = await import(${surroundings});
+      const { isTerminal } = new DescriptorStream(1, true);
+      console.error(isTerminal, process.moduleLoadList.includes('NativeModule tty'));`;
+    const { stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+    });
+    assert.equal(stderr, 'false false\n');
+  });
+
   it('only the command that opens the interface can load it', () => {
     const outputs = Object.entries(metafile.outputs);
     const isHeavy = (file: string): boolean =>

@@ -5,7 +5,7 @@ import { FormatError } from '../../../src/base/errors.ts';
 import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG } from '../../../src/base/mode.ts';
 import type { Xattr } from '../../../src/base/xattrs.ts';
 import type { BackingObjects } from '../../../src/formats/erofs/backing-objects.ts';
-import { ImageTree, type NodeFields } from '../../../src/formats/erofs/tree.ts';
+import { ImageTree, type NodeFields, type PlainNode } from '../../../src/formats/erofs/tree.ts';
 import { writeImage } from '../../../src/formats/erofs/write.ts';
 
 const bytes = (text: string): ByteString => text as ByteString;
@@ -46,6 +46,49 @@ describe('ImageTree', () => {
     assert.deepEqual(tree.fields(node), fields);
     assert.equal(tree.path(node), '/f');
     assert.equal(tree.parent(node), 0);
+  });
+
+  it('takes plain nodes as they lie in bytes, and leaves what it would refuse to be said', () => {
+    const tree = newTree();
+    const plain = (name: string, fields: Partial<PlainNode> = {}): PlainNode => ({
+      bytes: Buffer.from(`${name}aa/b`, 'latin1'),
+      nameStart: 0,
+      nameEnd: name.length,
+      payloadStart: name.length,
+      payloadEnd: name.length + 4,
+      mode: S_IFREG | 0o640,
+      nlink: 1,
+      uid: 2,
+      gid: 3,
+      size: 2 ** 40,
+      mtimeHigh: 1,
+      mtimeLow: 5,
+      mtimeNsec: 6,
+      hasDigest: true,
+      digest: Buffer.alloc(32, 7),
+      ...fields,
+    });
+    const node = tree.addPlain(0, plain('f'), 0);
+    assert.deepEqual(tree.fields(node), {
+      mode: S_IFREG | 0o640,
+      nlink: 1,
+      uid: 2,
+      gid: 3,
+      rdev: 0,
+      size: 2 ** 40,
+      mtimeSec: 2n ** 32n + 5n,
+      mtimeNsec: 6,
+      payload: 'aa/b',
+      digest: Buffer.alloc(32, 7),
+      xattrs: [],
+    });
+    for (const name of ['', '.', '..', 'a/b', 'a\0', 'n'.repeat(256), 'f'])
+      assert.equal(tree.addPlain(0, plain(name), 0), -1, JSON.stringify(name));
+    for (const parent of [-1, node, 2, 0.5]) assert.equal(tree.addPlain(parent, plain('g'), 0), -1);
+    assert.equal(tree.addPlain(0, plain('g'.repeat(4), { payloadStart: 0, payloadEnd: 4096 }), 0), -1);
+    assert.equal(newTree(OBJECTS).addPlain(0, plain('g'), 0), -1);
+    assert.equal(tree.count, 2);
+    assert.equal(tree.path(tree.addPlain(0, plain('g'), 0)), '/g');
   });
 
   it('has defaults: of a symlink the size of its target, of a file that of its content', () => {

@@ -326,8 +326,19 @@ export async function buildImage(
     progress,
   });
   await helpers?.dismissExtra();
-  const rereading = reread(repository, table, rows, options.helpers);
-  const sampling = checkSample(repository, table, rows, options.helpers);
+  const { path: repositoryPath } = repository;
+  const read = objectsRead(table, rows);
+  const sample = sampleOf(table, rows);
+  const rereading = lookAgain(
+    { kind: 'reread', repositoryPath, objects: read },
+    read.rows.length,
+    options.helpers,
+  );
+  const sampling = lookAgain(
+    { kind: 'sample', repositoryPath, objects: sample },
+    rows.length,
+    options.helpers,
+  );
   const tree = await planTree(repository, commit, table, { entries, progress });
   progress.begin('writing the image');
   const { bytes, version } = writeImage(tree);
@@ -347,33 +358,13 @@ export async function buildImage(
   };
 }
 
-/** Has a helper read objects again, for whoever validates the image. */
-function reread(
-  { path: repositoryPath }: Repository,
-  table: ContentTable,
-  rows: Uint32Array,
-  helpers: HelperThreads | undefined,
-): Promise<readonly Finding[]> | undefined {
-  const objects = objectsRead(table, rows);
-  if (objects.rows.length < WORTH_THREADS) return undefined;
-  return findingsOf({ kind: 'reread', repositoryPath, objects }, helpers);
-}
-
-/** Has a helper hash a sample of the objects, for whoever validates the image. */
-function checkSample(
-  { path: repositoryPath }: Repository,
-  table: ContentTable,
-  rows: Uint32Array,
-  helpers: HelperThreads | undefined,
-): Promise<readonly Finding[]> | undefined {
-  if (rows.length < WORTH_THREADS) return undefined;
-  return findingsOf({ kind: 'sample', repositoryPath, objects: sampleOf(table, rows) }, helpers);
-}
-
-function findingsOf(
+/** Has a helper look at so many objects again, for whoever validates the image; undefined where that is not worth one. */
+function lookAgain(
   request: HelperRequest,
+  count: number,
   helpers: HelperThreads | undefined,
 ): Promise<readonly Finding[]> | undefined {
+  if (count < WORTH_THREADS) return undefined;
   const findings = helpers?.idlest()?.ask(request) as Promise<readonly Finding[]> | undefined;
   // Whoever awaits it is told; what fails before that comes first.
   findings?.catch(() => undefined);

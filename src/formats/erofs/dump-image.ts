@@ -59,8 +59,7 @@ class ImageDump {
   readonly #image: ErofsImage;
   #text = Buffer.allocUnsafe(2 * PIECE_BYTES);
   readonly #plain: PlainInode;
-  /** The last time that was written, and how. */
-  /** By mode, of which an image has few. */
+  /** What was written last, by mode, of which an image has few. */
   readonly #attributes = new Map<number, Attributes>();
 
   constructor(image: ErofsImage) {
